@@ -1,0 +1,171 @@
+"""The table of datasets, and the one way to get an example out of it.
+
+    >>> first = next(examples("prosqa-tiny", "test"))
+    >>> first.id, first.hops
+    ('prosqa-tiny/1.0.0/symbolic/test/0/0', 2)
+
+An example is a pure function of (dataset, version, surface, split, seed, index). Any change of what a row of
+this table generates is a new version of the dataset, and the pinned hashes of ``tests/golden`` show it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+from . import fair
+from .example import Example, canonical_row
+from .lookup import pick
+from .seeding import SPLITS, U64, example_keys
+
+Sampler = Callable[[U64, Sequence[str], str, str], list[Example]]
+"""(keys [B], ids, split, surface) -> one example for each id."""
+
+MAX_INDEX = 1 << 48
+_BATCH = 256  # graphs sampled together; changes speed and memory, never an example
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One row of the table.
+
+    ``sizes`` are the default sizes of the splits. ``split_by`` says which form of a graph is never in two
+    splits: "shape" (names and premise order forgotten) or "labels" (premise order forgotten). ``capacity``
+    is the number of graphs of that form, or None where it is beyond counting. ``leak`` says what
+    solves the dataset without reasoning, and is empty where nothing is known to.
+    """
+
+    name: str
+    version: str
+    description: str
+    surfaces: tuple[str, ...]
+    sizes: Mapping[str, int]
+    sampler: Sampler
+    twins: bool
+    split_by: str
+    capacity: int | None = None
+    leak: str = ""
+
+    @property
+    def leaks(self) -> bool:
+        return bool(self.leak)
+
+    def largest(self, split: str) -> int:
+        """Return the largest size of a split: its share (train 1/2, others 1/4) of what can be told apart."""
+        if self.capacity is None:
+            return MAX_INDEX
+        questions = self.capacity * (2 if self.twins else 1)
+        return min(MAX_INDEX, questions // (2 if split == "train" else 4))
+
+
+def _tiny(name: str, config: fair.FairConfig) -> Dataset:
+    return Dataset(
+        name=name,
+        version="1.0.0",
+        description=f"two alike components, {config.hops} hops, dead ends as long; every question has its twin",
+        surfaces=("symbolic", "natural"),
+        sizes={"train": 20_000, "valid": 500, "test": 500},
+        sampler=partial(fair.sample, config),
+        twins=True,
+        split_by="labels",
+        capacity=fair.capacity(config),
+    )
+
+
+_ROWS = (
+    _tiny("prosqa-tiny", fair.FairConfig(hops=2, pool=16)),
+    _tiny("prosqa-tiny-3hop", fair.FairConfig(hops=3, pool=20)),
+)
+
+DATASETS: Mapping[str, Dataset] = {row.name: row for row in _ROWS}
+"""Name -> row; the first surface of a row is its default."""
+
+
+def get_dataset(name: str) -> Dataset:
+    """Return a row of the table, or raise ValueError that names the nearest known one."""
+    return pick(DATASETS, name, "dataset")
+
+
+def resolve_surface(dataset: Dataset, surface: str | None) -> str:
+    """Return the surface asked for, or the default one of the dataset for None."""
+    known = {name: name for name in dataset.surfaces}
+    return pick(known, surface, f"surface of {dataset.name}") if surface is not None else dataset.surfaces[0]
+
+
+def examples(
+    name: str,
+    split: str,
+    *,
+    seed: int = 0,
+    start: int = 0,
+    count: int | None = None,
+    surface: str | None = None,
+) -> Iterator[Example]:
+    """Yield the examples ``start``, ``start + 1``, ... of a split.
+
+    ``count`` None means up to the default size for valid and test, and without end for train. Starting at i
+    gives what skipping i examples gives, at no cost. Raises ValueError, at the call and not at the first
+    example, for an unknown name, split or surface, for a size beyond what the dataset has, and for an
+    odd count of a twin dataset outside train (half a pair could not be scored).
+    """
+    dataset = get_dataset(name)
+    surface = resolve_surface(dataset, surface)
+    pick({known: known for known in SPLITS}, split, "split")
+    _check_range(dataset, split, seed, start, count)
+    if count is not None:
+        stop = start + count
+    else:
+        stop = dataset.largest(split) if split == "train" else max(start, dataset.sizes[split])
+    return _stream(dataset, split, seed, surface, start, stop)
+
+
+def content_hash(
+    name: str, split: str, seed: int = 0, count: int | None = None, surface: str | None = None
+) -> str:
+    """Return the sha256 (hex) of the canonical rows of a split, one after the other.
+
+    ``count`` None means the default size, for train too.
+    """
+    size = get_dataset(name).sizes.get(split) if count is None else count
+    digest = hashlib.sha256()
+    for example in examples(name, split, seed=seed, count=size, surface=surface):
+        digest.update(canonical_row(example))
+    return digest.hexdigest()
+
+
+def _check_range(dataset: Dataset, split: str, seed: int, start: int, count: int | None) -> None:
+    """Raise ValueError for a seed, a start or a count that the split cannot have."""
+    largest = dataset.largest(split)
+    if not 0 <= seed < 1 << 63:
+        raise ValueError(f"seed must be in 0..2^63-1, got {seed}")
+    if not 0 <= start <= largest:
+        raise ValueError(f"start must be in 0..{largest} for {dataset.name} {split}, got {start}")
+    if count is None:
+        return
+    if not 0 <= count <= largest - start:
+        raise ValueError(f"count must be in 0..{largest - start} for {dataset.name} {split}, got {count}")
+    if dataset.twins and split != "train" and count % 2:
+        raise ValueError(
+            f"count must be even for {dataset.name} {split} (examples come in twins), got {count}"
+        )
+
+
+def _stream(
+    dataset: Dataset, split: str, seed: int, surface: str, start: int, stop: int
+) -> Iterator[Example]:
+    """Sample batch after batch; a twin dataset has one key for a pair."""
+    size = 2 if dataset.twins else 1
+    prefix = f"{dataset.name}/{dataset.version}/{surface}/{split}/{seed}/"
+    group, last = start // size, -(-stop // size)
+    skip, left = start % size, stop - start
+    while left > 0:
+        groups = range(group, min(group + _BATCH, last))
+        keys = example_keys(dataset.name, dataset.version, split, seed, groups)
+        ids = [f"{prefix}{index}" for index in range(groups.start * size, groups.stop * size)]
+        for example in islice(dataset.sampler(keys, ids, split, surface), skip, skip + left):
+            yield example
+            left -= 1
+        group, skip = groups.stop, 0

@@ -1,0 +1,119 @@
+"""One question with its chain of thought, its answer and the graph behind it; and its JSON form.
+
+    {"answer": "1", "edges": [[0, 1], [1, 2]], "hops": 2, "id": "prosqa-tiny/1.0.0/symbolic/test/0/6",
+     "idx_to_symbol": ["4", "7", "1", ...], "neg_target": 7, "question": "4 7 . 7 1 . ... ? 4 1 9", "root": 0,
+     "steps": ["4 7 .", "7 1 ."], "target": 2, "twin": "prosqa-tiny/1.0.0/symbolic/test/0/7"}
+
+The JSON form holds every field of the published ProsQA and ProntoQA records under its published name, so the
+paper's code reads these files; ``from_json`` reads the published records, which lack the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+GRAPH_FIELDS = ("idx_to_symbol", "edges", "root", "target", "neg_target")
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The premises as a directed graph: edge (u, v) says that every ``symbols[u]`` is a ``symbols[v]``.
+
+    ``root`` is who the question asks about, ``target`` the candidate that can be reached from it and
+    ``neg_target`` the other one; all are indices into ``symbols``. In ProntoQA a property is a node too
+    ("not wooden"); its two candidates are one adjective and its negation.
+    """
+
+    symbols: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...]
+    root: int
+    target: int
+    neg_target: int
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question, the steps that lead to its answer, and where it comes from.
+
+    ``hops`` is the number of edges from root to target; ``twin`` the id of the question that differs only in
+    who is asked about, where the dataset has it; ``graph`` is None in files that do not carry one.
+    """
+
+    id: str
+    question: str
+    steps: tuple[str, ...]
+    answer: str
+    hops: int
+    twin: str | None = None
+    graph: Graph | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dict: the published fields, then ``id``, ``hops`` and ``twin``."""
+        record: dict[str, Any] = {"question": self.question, "answer": self.answer, "steps": list(self.steps)}
+        if self.graph is not None:
+            graph = self.graph
+            edges = [list(edge) for edge in graph.edges]
+            values = (list(graph.symbols), edges, graph.root, graph.target, graph.neg_target)
+            record.update(zip(GRAPH_FIELDS, values, strict=True))
+        record.update(id=self.id, hops=self.hops, twin=self.twin)
+        return record
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any], default_id: str = "") -> Example:
+        """Read a record of ours or a published one (question, answer, steps, perhaps the graph fields).
+
+        ``hops`` is the number of steps where the record does not say. Raises ValueError that names the
+        missing or ill-typed field.
+        """
+        steps = _field(record, "steps", list)
+        if not all(isinstance(step, str) for step in steps):
+            raise ValueError(f"steps must be a list of strings, got {steps!r}")
+        twin = record.get("twin")
+        if twin is not None and not isinstance(twin, str):
+            raise ValueError(f"twin must be an id or null, got {twin!r}")
+        return cls(
+            id=_field(record, "id", str) if "id" in record else default_id,
+            question=_field(record, "question", str),
+            steps=tuple(steps),
+            answer=_field(record, "answer", str),
+            hops=_field(record, "hops", int) if "hops" in record else len(steps),
+            twin=twin,
+            graph=_graph(record) if any(name in record for name in GRAPH_FIELDS) else None,
+        )
+
+
+def canonical_row(example: Example) -> bytes:
+    """Return the bytes that checksums are made of: sorted keys, no spaces, UTF-8, one line feed."""
+    text = json.dumps(example.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8") + b"\n"
+
+
+def _field(record: Mapping[str, Any], name: str, kind: type) -> Any:
+    """Return ``record[name]`` after checking that it is there and of the right type."""
+    if name not in record:
+        raise ValueError(f"the record has no field {name!r}")
+    value = record[name]
+    if type(value) is kind:
+        return value
+    raise ValueError(f"{name} must be a JSON {kind.__name__}, got {value!r}")
+
+
+def _graph(record: Mapping[str, Any]) -> Graph:
+    """Read the five graph fields and check that every index points at a symbol."""
+    symbols = tuple(_field(record, "idx_to_symbol", list))
+    edges = []
+    for edge in _field(record, "edges", list):
+        if not (isinstance(edge, list) and len(edge) == 2 and all(_points(node, symbols) for node in edge)):
+            raise ValueError(f"edges must be pairs of indices below {len(symbols)}, got {edge!r}")
+        edges.append((edge[0], edge[1]))
+    nodes = [_field(record, name, int) for name in ("root", "target", "neg_target")]
+    if not all(_points(node, symbols) for node in nodes):
+        raise ValueError(f"root, target and neg_target must be indices below {len(symbols)}, got {nodes}")
+    return Graph(symbols, tuple(edges), *nodes)
+
+
+def _points(node: object, symbols: tuple[str, ...]) -> bool:
+    return type(node) is int and 0 <= node < len(symbols)

@@ -1,0 +1,115 @@
+"""The random stream of one example: a counter-based generator under a hashed key.
+
+    >>> keys = example_keys("prosqa", "1.0.0", "test", seed=0, indices=range(3))
+    >>> below(draws(keys, purpose=0, count=4), 10).shape
+    (3, 4)
+
+Draw number ``j`` of an example is a pure function of (dataset, version, split, seed, index, attempt,
+purpose, j), so any order, batch or worker gives the same bytes. Only wrapping 64-bit integer arithmetic is
+used: library shuffles change between versions, and the last bit of ``exp`` or ``log`` between platforms.
+The mixer is the finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
+
+Axes: B examples, N draws.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+U64 = NDArray[np.uint64]
+Arrays = tuple[NDArray[np.generic], ...]
+
+GAMMA = np.uint64(0x9E3779B97F4A7C15)  # SplitMix64's increment: odd, so the counter visits all 2^64 states
+MAX_DRAWS = 1 << 16  # draws of one purpose; purposes sit 2^16 apart, attempts 2^32
+MAX_ATTEMPTS = 1 << 14
+_ROWS = 512  # candidates tried together once few examples are still without one
+
+
+def mix(x: U64) -> U64:
+    """Scramble each 64-bit word (SplitMix64's finaliser, a bijection). Any shape in, the same shape out."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def example_keys(dataset: str, version: str, split: str, seed: int, indices: Iterable[int]) -> U64:
+    """Return the 64-bit key of each example, shape [B]: a hash of everything that names it."""
+    prefix = hashlib.blake2b(f"{dataset}\0{version}\0{split}\0{seed}\0".encode(), digest_size=8)
+    digests = bytearray()
+    for index in indices:
+        one = prefix.copy()
+        one.update(b"%d" % index)
+        digests += one.digest()
+    return np.frombuffer(bytes(digests), dtype="<u8").astype(np.uint64)
+
+
+def draws(keys: U64, *, purpose: int, count: int, attempt: U64 | int = 0) -> U64:
+    """Return ``count`` uniform 64-bit words for each key, shape [B, N].
+
+    ``purpose`` keeps the draws for one thing (names, order) apart from those for another; ``attempt``, one
+    number or one for each key, numbers the candidates that rejection sampling goes through.
+    """
+    if count > MAX_DRAWS:
+        raise ValueError(f"count must be at most {MAX_DRAWS}, got {count}")
+    block = (np.atleast_1d(np.asarray(attempt, np.uint64)) << np.uint64(32)) + np.uint64(purpose << 16)
+    start = keys + block * GAMMA
+    return mix(start[:, None] + np.arange(1, count + 1, dtype=np.uint64) * GAMMA)
+
+
+def below(words: U64, bound: int | NDArray[np.generic]) -> NDArray[np.int64]:
+    """Map words to integers in [0, bound), bound < 2^31; the bias is at most bound / 2^32."""
+    return (((words >> np.uint64(32)) * np.asarray(bound, np.uint64)) >> np.uint64(32)).astype(np.int64)
+
+
+def shuffled(words: U64) -> NDArray[np.int64]:
+    """Return a uniform permutation of 0..N-1 for each row of words [B, N]: the order that sorts them."""
+    return np.argsort(words, axis=1, kind="stable")
+
+
+def first_accepted(keys: U64, propose: Callable[[U64, U64], tuple[Arrays, NDArray[np.bool_]]]) -> Arrays:
+    """Rejection sampling for a whole batch: for each key the first attempt that is accepted.
+
+    ``propose(keys, attempts)`` returns arrays with one row for each (key, attempt) and a mask [B] of the
+    rows to accept; a row may depend on its own key and attempt only. Several attempts of one example are
+    tried side by side when few examples are left, which cannot change which one is first.
+    Raises RuntimeError when an example is still without a candidate after MAX_ATTEMPTS.
+    """
+    pending = np.arange(len(keys))
+    done = 0
+    out: list[NDArray[np.generic]] = []
+    while pending.size:
+        if done >= MAX_ATTEMPTS:
+            raise RuntimeError(f"no candidate accepted in {done} attempts; the configuration leaves none")
+        width = min(max(1, _ROWS // pending.size), 64) if done else 1
+        attempts = np.tile(np.arange(done, done + width, dtype=np.uint64), pending.size)
+        rows, accepted = propose(np.repeat(keys[pending], width), attempts)
+        if not out:
+            out = [np.zeros((len(keys), *row.shape[1:]), row.dtype) for row in rows]
+        table = accepted.reshape(pending.size, width)
+        found = table.any(axis=1)
+        chosen = (np.arange(pending.size) * width + table.argmax(axis=1))[found]
+        for whole, row in zip(out, rows, strict=True):
+            whole[pending[found]] = row[chosen]
+        pending = pending[~found]
+        done += width
+    return tuple(out)
+
+
+SPLITS: Sequence[str] = ("train", "valid", "test")
+
+
+def split_mask(canonical: U64, split: str) -> NDArray[np.bool_]:
+    """Say which canonical graph hashes [B] belong to ``split``: 2 of 4 to train, 1 each to valid and test.
+
+    The hash alone decides, whatever the seed and the sizes asked for, so no graph is in two splits.
+    """
+    quarter = mix(canonical) >> np.uint64(62)
+    if split == "train":
+        return quarter >= np.uint64(2)
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
+    return quarter == np.uint64(SPLITS.index(split) - 1)
