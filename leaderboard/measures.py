@@ -1,0 +1,114 @@
+"""What is measured of one run: score, tokens, cost, stages; each checked against its neighbours.
+
+    {"n_correct": 492, "n": 500, "accuracy": 0.984, "interval": [0.969, 0.992]}
+    {"language": 2.0, "thoughts": 2.0, "generated": 4.0, "forward_passes": 4.0}
+
+What can be recomputed (an accuracy, its interval, a sum) is written down for readers of the file, and checked
+whenever the part is built or read.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    StringConstraints,
+    model_validator,
+)
+
+from .statistics import wilson
+
+ROUNDING = 1e-9
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Record(BaseModel):
+    """Base of every part: no unknown key, no conversion between types, no NaN or infinity, never changed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class Score(Record):
+    """``n_correct`` of ``n``, as a fraction with its 95 % Wilson interval. Build one with `Score.of`."""
+
+    n_correct: NonNegativeInt
+    n: PositiveInt
+    accuracy: Fraction
+    interval: tuple[Fraction, Fraction]
+
+    @classmethod
+    def of(cls, n_correct: int, n: int) -> Score:
+        """The score of ``n_correct`` right answers in ``n`` > 0; ValueError outside 0..n."""
+        low, high = wilson(n_correct, n)
+        return cls(n_correct=n_correct, n=n, accuracy=n_correct / n, interval=(low, high))
+
+    @property
+    def counts(self) -> str:
+        """The counts in words, ``492 of 500``."""
+        return f"{self.n_correct} of {self.n}"
+
+    @model_validator(mode="after")
+    def _agrees_with_its_counts(self) -> Score:
+        expected = (self.n_correct / self.n, *wilson(self.n_correct, self.n))
+        found = (self.accuracy, *self.interval)
+        if any(abs(a - b) > ROUNDING for a, b in zip(expected, found, strict=True)):
+            raise ValueError(
+                f"accuracy and interval of {self.counts} must be {_digits(expected)}, got {_digits(found)}"
+            )
+        return self
+
+
+class Tokens(Record):
+    """Means per question: language tokens written, continuous thoughts, their sum, and forward passes.
+
+    The sum is the paper's count of generated tokens; a pause token in the prompt counts 0. Build with
+    `Tokens.of`.
+    """
+
+    language: NonNegativeFloat
+    thoughts: NonNegativeFloat
+    generated: NonNegativeFloat
+    forward_passes: NonNegativeFloat
+
+    @classmethod
+    def of(cls, language: float, thoughts: float, forward_passes: float) -> Tokens:
+        """The counts with their sum."""
+        total = language + thoughts
+        return cls(language=language, thoughts=thoughts, generated=total, forward_passes=forward_passes)
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Tokens:
+        total = self.language + self.thoughts
+        if abs(self.generated - total) > ROUNDING:
+            raise ValueError(f"generated must be language + thoughts = {total}, got {self.generated}")
+        return self
+
+
+class Cost(Record):
+    """Wall-clock seconds and peak memory in bytes (None where it was not measured)."""
+
+    seconds: NonNegativeFloat
+    peak_memory: NonNegativeInt | None = None
+
+
+class Stage(Record):
+    """One stage of training: how long it was, its last loss, the validation accuracy at its end."""
+
+    stage: NonNegativeInt
+    steps: NonNegativeInt
+    epochs: NonNegativeFloat | None = None
+    loss: float | None = None
+    validation_accuracy: Fraction | None = None
+
+
+def _digits(numbers: tuple[float, ...]) -> str:
+    return " ".join(f"{number:.6f}" for number in numbers)

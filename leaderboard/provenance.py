@@ -1,0 +1,139 @@
+"""Where a result comes from: the machine, the versions, the command, the commit of this package.
+
+No heavy library is imported for its version: the installed distributions say it themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlparse
+
+from .result import Environment, Provenance
+
+PACKAGE = Path(__file__).resolve().parents[1]
+DISTRIBUTION = "coconut-bench"
+RECORDED = (DISTRIBUTION, "torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy", "scipy")
+SOURCES = ("generators", "coconut", "leaderboard", "benchmarks")
+
+
+class Commit(NamedTuple):
+    """The source's commit, and whether the code that runs differs from it; None where unknown."""
+
+    id: str | None
+    dirty: bool | None
+
+
+def provenance(*, device: str, hardware: str | None = None, threads: int | None = None) -> Provenance:
+    """What produces a result in this process, now.
+
+    ``device`` is what the model ran on (``cpu``, ``cuda``), ``hardware`` its name (the processor's by
+    default), ``threads`` those used for computing (the processors this process may use by default).
+    """
+    commit = source_commit()
+    return Provenance(
+        command=command(),
+        commit=commit.id,
+        dirty=commit.dirty,
+        date=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        environment=Environment(
+            python=platform.python_version(),
+            packages={name: found for name in RECORDED if (found := _version(name))},
+            platform=platform.platform(),
+            hardware=hardware or processor(),
+            device=device,
+            threads=threads or _processors(),
+        ),
+    )
+
+
+def command(arguments: list[str] | None = None) -> str:
+    """The command line as it can be typed again; the program without its folder, which differs by machine."""
+    program, *rest = arguments if arguments is not None else sys.argv
+    return shlex.join([Path(program).name.replace("__main__.py", DISTRIBUTION), *rest])
+
+
+def processor() -> str:
+    """The processor's name and how many of its cores this process may use."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0] if models else name}, {_processors()} cores"
+
+
+def source_commit(package: Path = PACKAGE) -> Commit:
+    """The commit of the checkout that ``package`` is, or was installed from.
+
+    ``dirty`` is told by content: whether any source file that is installed differs from the file of that
+    commit, so it is also right for a copy that was installed before the checkout moved on.
+    """
+    checkout = package if (package / ".git").exists() else _installed_from()
+    if checkout is None:
+        return Commit(None, None)
+    head = _git(checkout, "rev-parse", "HEAD")
+    listing = _git(checkout, "ls-tree", "-r", "-z", "HEAD")
+    if head is None or listing is None:
+        return Commit(None, None)
+    entries = (entry.partition("\t") for entry in listing.split("\0") if entry)
+    committed = {path: fields.split()[2] for fields, _, path in entries if _is_source(path)}
+    files = [path for path in package.rglob("*") if path.is_file()]
+    found = {path.relative_to(package).as_posix(): path for path in files}
+    running = {name: _blob_id(path) for name, path in found.items() if _is_source(name)}
+    return Commit(head.strip(), committed != running)
+
+
+def _is_source(name: str) -> bool:
+    """Whether the file decides what a run does: a module or a recipe of the package's own folders."""
+    folder, _, rest = name.partition("/")
+    if not rest:
+        return folder.endswith(".py")
+    return folder in SOURCES and name.endswith((".py", ".yaml"))
+
+
+def _blob_id(path: Path) -> str:
+    """The id that git gives to a file of this content."""
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _installed_from() -> Path | None:
+    """The folder that pip installed this package from (PEP 610), None for anything but a folder."""
+    try:
+        record = distribution(DISTRIBUTION).read_text("direct_url.json")
+    except PackageNotFoundError:
+        return None
+    url = urlparse(json.loads(record)["url"] if record else "")
+    return Path(unquote(url.path)) if url.scheme == "file" else None
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):  # no git, not a checkout, not ours
+        return None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

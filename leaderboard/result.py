@@ -1,0 +1,222 @@
+"""The record of a result: what was measured, on what, by what, and how to get it again.
+
+A leaderboard file is ``{"schema_version": 1, "rows": [...]}``. A row is ``measured`` (`Result`: one method
+on one dataset, an entry a seed) or ``quoted`` (`QuotedResult`: printed in a paper). Shortened, a measured
+row is
+
+    {"kind": "measured", "method": "coconut", "quick": false,
+     "dataset": {"name": "prosqa", "version": "1.0.0", "split": "test", "n": 500, "content_hash": "9f86…", …},
+     "recipe": {"name": "tiny", "hash": "2c26…"}, "base_model": {"name": "tiny-2x128", …},
+     "seeds": [{"seed": 0, "test": {"n_correct": 492, "n": 500, "accuracy": 0.984, …}, …}]}
+
+Fractions are in 0..1, times in seconds, memory in bytes; the parts of a seed's entry are in `measures`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import StringConstraints as Text
+
+from .measures import Cost, Fraction, Name, Record, Score, Sha256, Stage, Tokens
+
+SCHEMA_VERSION = 1
+Shortcut = Literal["right", "silent", "wrong"]
+
+
+class Dataset(Record):
+    """The questions answered: one split of one dataset.
+
+    ``content_hash`` is that of the split's canonical rows, ``seed`` the one they were generated from (None
+    for published files), ``revision`` the commit or tag they were fetched at (None where they were
+    generated).
+    """
+
+    name: Name
+    version: Name
+    surface: Name
+    split: Name
+    n: PositiveInt
+    content_hash: Sha256
+    seed: int | None = None
+    revision: Name | None = None
+
+
+class Recipe(Record):
+    """The recipe's name and the hash of its checked content."""
+
+    name: Name
+    hash: Sha256
+
+
+class Base(Record):
+    """The model that training started from.
+
+    ``revision`` names its origin and is part of a row's identity: the commit of a downloaded model, or the
+    hash of the recipe of one that was trained here. The weights themselves may differ by seed:
+    `SeedResult.base_weights`.
+    """
+
+    name: Name
+    parameters: PositiveInt
+    revision: Name | None = None
+
+
+class SideFile(Record):
+    """The per-question predictions, in the folder ``predictions`` beside the leaderboard file."""
+
+    file: Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,150}\.jsonl\.gz$")]
+    sha256: Sha256
+    n: PositiveInt
+
+
+class Environment(Record):
+    """What it ran on; ``packages`` maps a distribution's name to its version."""
+
+    python: Name
+    packages: dict[str, str]
+    platform: Name
+    hardware: Name
+    device: Name
+    threads: PositiveInt
+
+
+class Provenance(Record):
+    """How to get the result again; ``commit`` and ``dirty`` are None where the source is unknown."""
+
+    command: Annotated[str, Text(min_length=1)]
+    commit: Annotated[str, Text(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")] | None
+    dirty: bool | None
+    date: Annotated[str, Text(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    environment: Environment
+
+    @model_validator(mode="after")
+    def _dirty_is_said_of_a_commit(self) -> Provenance:
+        if (self.commit is None) != (self.dirty is None):
+            raise ValueError(f"dirty must be given just with a commit, got {self.dirty} with {self.commit}")
+        return self
+
+
+class SeedResult(Record):
+    """One training run, evaluated once.
+
+    ``twins`` counts pairs: ``n_correct`` of ``n`` with both questions right. The parts of ``by_hops`` and
+    ``by_shortcut`` add up to ``test``.
+    """
+
+    seed: NonNegativeInt
+    test: Score
+    by_hops: dict[NonNegativeInt, Score] | None = None
+    by_shortcut: dict[Shortcut, Score] | None = None
+    twins: Score | None = None
+    tokens: Tokens
+    training: Cost
+    inference: Cost
+    stages: list[Stage]
+    checkpoint_rule: Name
+    base_weights: Sha256 | None = None
+    predictions: SideFile | None = None
+    provenance: Provenance
+
+    @model_validator(mode="after")
+    def _parts_add_up(self) -> SeedResult:
+        for name, parts in (("by_hops", self.by_hops), ("by_shortcut", self.by_shortcut)):
+            if parts is not None:
+                right = sum(part.n_correct for part in parts.values())
+                n = sum(part.n for part in parts.values())
+                if (right, n) != (self.test.n_correct, self.test.n):
+                    raise ValueError(f"{name} must add up to {self.test.counts}, got {right} of {n}")
+        twins = self.twins
+        if twins and (2 * twins.n > self.test.n or 2 * twins.n_correct > self.test.n_correct):
+            raise ValueError(f"twins must be pairs among the {self.test.counts} right, got {twins.counts}")
+        if self.predictions and self.predictions.n != self.test.n:
+            raise ValueError(f"predictions must be of {self.test.n} questions, got {self.predictions.n}")
+        return self
+
+
+class Result(Record):
+    """A measured row: one method on one dataset, an entry a seed in ascending order."""
+
+    kind: Literal["measured"] = "measured"
+    dataset: Dataset
+    method: Name
+    recipe: Recipe
+    base_model: Base
+    quick: bool
+    seeds: Annotated[list[SeedResult], Field(min_length=1)]
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What makes two results the same row, to which seeds are added."""
+        data, base = self.dataset, self.base_model
+        start = (base.name, base.revision)
+        return (data.content_hash, data.split, self.method, self.recipe.hash, *start, self.quick)
+
+    @model_validator(mode="after")
+    def _seeds_fit(self) -> Result:
+        numbers = [entry.seed for entry in self.seeds]
+        if numbers != sorted(set(numbers)):
+            raise ValueError(f"seeds must be distinct and ascending, got {numbers}")
+        for entry in self.seeds:
+            if entry.test.n != self.dataset.n:
+                raise ValueError(f"seed {entry.seed}: test.n must be {self.dataset.n}, got {entry.test.n}")
+        return self
+
+
+class Source(Record):
+    """Where a quoted number is printed, and what the paper says about it."""
+
+    citation: Name
+    url: Name
+    table: Name
+    note: Name | None = None
+
+
+class QuotedResult(Record):
+    """A row quoted from a paper; ``plus_minus`` is what is printed after the ±, None where nothing is."""
+
+    kind: Literal["quoted"] = "quoted"
+    dataset: Name
+    split: Name
+    n: PositiveInt
+    method: Name
+    base_model: Name
+    accuracy: Fraction
+    plus_minus: Fraction | None
+    generated_tokens: NonNegativeFloat
+    source: Source
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What makes two quotations the same row."""
+        return (self.source.url, self.source.table, self.dataset, self.split, self.method)
+
+
+Row = Annotated[Result | QuotedResult, Field(discriminator="kind")]
+
+
+class Leaderboard(Record):
+    """The content of a leaderboard file."""
+
+    schema_version: Literal[1] = 1
+    rows: list[Row] = Field(default_factory=list)
+
+    @property
+    def measured(self) -> list[Result]:
+        """The measured rows."""
+        return [row for row in self.rows if isinstance(row, Result)]
+
+    @property
+    def quoted(self) -> list[QuotedResult]:
+        """The quoted rows."""
+        return [row for row in self.rows if isinstance(row, QuotedResult)]
+
+    @model_validator(mode="after")
+    def _no_row_twice(self) -> Leaderboard:
+        seen: dict[tuple[object, ...], int] = {}
+        for index, row in enumerate(self.rows):
+            first = seen.setdefault((row.kind, *row.identity), index)
+            if first != index:
+                raise ValueError(f"rows must be distinct, {first} and {index} are the same {row.method} run")
+        return self

@@ -1,0 +1,238 @@
+"""Leaderboard files: read and checked whole, written whole or not at all.
+
+An addition holds a lock beside the file (``.leaderboard.json.lock``), reads it, merges, writes a temporary
+file, flushes it to the disk and renames it over the old one. A kill at any moment leaves the old file or
+the new one, and writers that come at once take turns. The lock belongs to the process: the system frees it
+if the process dies.
+
+Per-question predictions stand in the folder ``predictions`` beside the leaderboard file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from .result import SCHEMA_VERSION, Leaderboard, QuotedResult, Result, SeedResult
+
+SHIPPED = Path(__file__).with_name("leaderboard.json")
+PREDICTIONS = "predictions"
+LOCK_SECONDS = 60
+
+# Schema version → the function that turns such a file's content into that of the next version.
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+
+def read(path: Path | str) -> Leaderboard:
+    """The leaderboard in the file ``path``; an older schema is migrated in memory, the file stays as it is.
+
+    Raises ValueError, naming the file and every place in it, for what is not a valid leaderboard or is of a
+    newer schema; OSError where it cannot be read.
+    """
+    path = Path(path)
+    return _parse(path.read_bytes(), path)
+
+
+def add(
+    path: Path | str,
+    result: Result | QuotedResult,
+    *,
+    predictions: Path | str | None = None,
+    replace: bool = False,
+) -> Leaderboard:
+    """Adds ``result`` to the file ``path`` and returns what the file now holds.
+
+    A file that does not exist is begun with the quoted rows of the one that is shipped. A row with the same
+    identity gains the seeds it lacks. A seed it has already is left alone if it is equal, and otherwise
+    refused with ValueError, or taken in the old one's place with ``replace``.
+
+    ``predictions`` is the folder that holds the side files named in ``result``; they are copied beside the
+    leaderboard. Without it they must be there already. Raises OSError for a file that is missing or cannot
+    be written.
+    """
+    return add_all(path, [result], predictions=predictions, replace=replace)
+
+
+def add_all(
+    path: Path | str,
+    results: list[Result | QuotedResult],
+    *,
+    predictions: Path | str | None = None,
+    replace: bool = False,
+) -> Leaderboard:
+    """As `add`, for several results: all of them, or none."""
+    # A symbolic link (an editable install has them) keeps pointing to the file; the rename must not replace
+    # it.
+    path = Path(path).resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path):
+        existed = path.exists()
+        content = path.read_bytes() if existed else b""
+        board = _parse(content, path) if existed else Leaderboard(rows=list(read(SHIPPED).quoted))
+        rows = list(board.rows)
+        for result in results:
+            rows = merge(rows, result, replace=replace)
+        # Side files first: a row must never name a file that is not there.
+        _copy_side_files(results, Path(predictions) if predictions else None, path.parent / PREDICTIONS)
+        merged = Leaderboard(rows=sorted(rows, key=_order))
+        if not existed or merged != board or _version(content) != SCHEMA_VERSION:
+            if existed and _version(content) != SCHEMA_VERSION:
+                _write(path.with_name(f"{path.name}.v{_version(content)}.bak"), content)
+            _write(path, dump(merged).encode())
+    return merged
+
+
+def merge(
+    rows: list[Result | QuotedResult], new: Result | QuotedResult, *, replace: bool = False
+) -> list[Result | QuotedResult]:
+    """``rows`` with ``new``, or with its seeds in the row of its identity; ValueError on conflict."""
+    for index, old in enumerate(rows):
+        if old.kind == new.kind and old.identity == new.identity:
+            return [*rows[:index], _merge_row(old, new, replace), *rows[index + 1 :]]
+    return [*rows, new]
+
+
+def dump(board: Leaderboard) -> str:
+    """The file's text: JSON, two blanks an indent, LF, the same bytes for the same content."""
+    return json.dumps(board.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _merge_row(
+    old: Result | QuotedResult, new: Result | QuotedResult, replace: bool
+) -> Result | QuotedResult:
+    if old == new:
+        return old
+    if isinstance(old, Result) and isinstance(new, Result):
+        row = f"{new.method} on {new.dataset.name} ({new.recipe.name})"
+        for field in ("dataset", "recipe", "base_model"):
+            if getattr(old, field) != getattr(new, field):
+                raise ValueError(
+                    f"{row}: {field} must be that of the row with the same hashes, {getattr(old, field)}, "
+                    f"got {getattr(new, field)}"
+                )
+        return new.model_copy(update={"seeds": _merge_seeds(row, old.seeds, new.seeds, replace)})
+    if not replace:
+        raise ValueError(f"quoted {new.method}: must equal the row that is there, or replace it explicitly")
+    return new
+
+
+def _merge_seeds(row: str, old: list[SeedResult], new: list[SeedResult], replace: bool) -> list[SeedResult]:
+    seeds = {entry.seed: entry for entry in old}
+    for entry in new:
+        known = seeds.setdefault(entry.seed, entry)
+        if known != entry:
+            if not replace:
+                raise ValueError(
+                    f"{row}: seed {entry.seed} is recorded already, {known.test.counts} right on "
+                    f"{known.provenance.date}; got {entry.test.counts} on {entry.provenance.date}; "
+                    "replace it explicitly or use another seed"
+                )
+            seeds[entry.seed] = entry
+    return [seeds[number] for number in sorted(seeds)]
+
+
+def _order(row: Result | QuotedResult) -> tuple[str, ...]:
+    """Measured before quoted, then by names: adding in another order gives the same file."""
+    identity = tuple(map(str, row.identity))
+    if isinstance(row, Result):
+        return (row.kind, row.dataset.name, row.dataset.version, row.recipe.name, row.method, *identity)
+    return (row.kind, row.dataset, row.method, *identity)
+
+
+def _parse(content: bytes, path: Path) -> Leaderboard:
+    try:
+        data = json.loads(content)
+    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
+        raise ValueError(f"{path}: must be JSON, got {error}") from None
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if type(version) is not int or version < 0:
+        raise ValueError(f"{path}: must be an object with a schema_version, a whole number, got {version!r}")
+    if version > SCHEMA_VERSION:
+        limit = f"at most {SCHEMA_VERSION} in this version of coconut-bench"
+        raise ValueError(f"{path}: schema_version must be {limit}, got {version}")
+    for step in range(version, SCHEMA_VERSION):
+        if step not in MIGRATIONS:
+            known = [*MIGRATIONS, SCHEMA_VERSION]
+            raise ValueError(f"{path}: schema_version must be one of {known}, got {version}")
+        data = MIGRATIONS[step](data)
+        content = json.dumps(data).encode()
+    try:
+        return Leaderboard.model_validate_json(content)
+    except ValidationError as error:
+        raise ValueError(f"{path}: {_explain(error)}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    """Every problem of a record in one line: where it is, what is wrong, and the value found."""
+    return "; ".join(_explain_one(problem) for problem in error.errors())
+
+
+def _explain_one(problem: Any) -> str:
+    where = ".".join(str(part) for part in problem["loc"] if part not in ("measured", "quoted")) or "the file"
+    message = problem["msg"].removeprefix("Value error, ")
+    value = problem["input"]
+    shown = f", got {value!r}" if isinstance(value, (str, int, float, bool, type(None))) else ""
+    return f"{where}: {message}{shown}"
+
+
+def _version(content: bytes) -> int:
+    return int(json.loads(content)["schema_version"])
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    try:
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
+            yield
+    except Timeout:
+        raise OSError(f"{path}: another process has held its lock for {LOCK_SECONDS} seconds") from None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """The whole file or the old one. Only the holder of the lock writes, so one temporary name is enough."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _copy_side_files(results: list[Result | QuotedResult], source: Path | None, target: Path) -> None:
+    for result in results:
+        for entry in result.seeds if isinstance(result, Result) else []:
+            if entry.predictions is None:
+                continue
+            wanted = target / entry.predictions.file
+            if not wanted.exists():
+                found = (source or target) / entry.predictions.file
+                if not found.is_file():
+                    owner = f"{result.method}, seed {entry.seed}"
+                    raise FileNotFoundError(f"{found}: missing, the predictions of {owner}")
+                content = found.read_bytes()
+                digest = hashlib.sha256(content).hexdigest()
+                if digest != entry.predictions.sha256:
+                    raise ValueError(f"{found}: sha256 must be {entry.predictions.sha256}, got {digest}")
+                target.mkdir(exist_ok=True)
+                _write(wanted, content)
