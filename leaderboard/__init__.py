@@ -1,6 +1,7 @@
 """What a result is: recorded, compared, drawn. Nothing here imports torch or a model."""
 
 from .measures import Cost, Score, Stage, Tokens
+from .predictions import Prediction, Summary, read_predictions, summarize, write_predictions
 from .provenance import provenance
 from .result import (
     Base,
@@ -23,6 +24,7 @@ __all__ = [
     "Dataset",
     "Environment",
     "Leaderboard",
+    "Prediction",
     "Provenance",
     "QuotedResult",
     "Recipe",
@@ -31,9 +33,13 @@ __all__ = [
     "SeedResult",
     "SideFile",
     "Stage",
+    "Summary",
     "Tokens",
     "add",
     "provenance",
     "read",
+    "read_predictions",
     "render",
+    "summarize",
+    "write_predictions",
 ]

@@ -19,8 +19,10 @@ from pydantic import (
     NonNegativeInt,
     PositiveInt,
     StringConstraints,
+    ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from .statistics import wilson
 
@@ -108,6 +110,19 @@ class Stage(Record):
     epochs: NonNegativeFloat | None = None
     loss: float | None = None
     validation_accuracy: Fraction | None = None
+
+
+def explain(error: ValidationError) -> str:
+    """Every problem of a record in one line: where it is, what is wrong, and the value found."""
+    return "; ".join(_explain_one(problem) for problem in error.errors())
+
+
+def _explain_one(problem: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in problem["loc"] if part not in ("measured", "quoted")) or "the file"
+    message = problem["msg"].removeprefix("Value error, ")
+    value = problem["input"]
+    shown = f", got {value!r}" if isinstance(value, (str, int, float, bool, type(None))) else ""
+    return f"{where}: {message}{shown}"
 
 
 def _digits(numbers: tuple[float, ...]) -> str:

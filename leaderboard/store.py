@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +20,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from .files import write_whole
+from .measures import explain
 from .result import SCHEMA_VERSION, Leaderboard, QuotedResult, Result, SeedResult
 
 SHIPPED = Path(__file__).with_name("leaderboard.json")
@@ -86,8 +86,8 @@ def add_all(
         merged = Leaderboard(rows=sorted(rows, key=_order))
         if not existed or merged != board or _version(content) != SCHEMA_VERSION:
             if existed and _version(content) != SCHEMA_VERSION:
-                _write(path.with_name(f"{path.name}.v{_version(content)}.bak"), content)
-            _write(path, dump(merged).encode())
+                write_whole(path.with_name(f"{path.name}.v{_version(content)}.bak"), content)
+            write_whole(path, dump(merged).encode())
     return merged
 
 
@@ -168,20 +168,7 @@ def _parse(content: bytes, path: Path) -> Leaderboard:
     try:
         return Leaderboard.model_validate_json(content)
     except ValidationError as error:
-        raise ValueError(f"{path}: {_explain(error)}") from None
-
-
-def _explain(error: ValidationError) -> str:
-    """Every problem of a record in one line: where it is, what is wrong, and the value found."""
-    return "; ".join(_explain_one(problem) for problem in error.errors())
-
-
-def _explain_one(problem: Any) -> str:
-    where = ".".join(str(part) for part in problem["loc"] if part not in ("measured", "quoted")) or "the file"
-    message = problem["msg"].removeprefix("Value error, ")
-    value = problem["input"]
-    shown = f", got {value!r}" if isinstance(value, (str, int, float, bool, type(None))) else ""
-    return f"{where}: {message}{shown}"
+        raise ValueError(f"{path}: {explain(error)}") from None
 
 
 def _version(content: bytes) -> int:
@@ -192,31 +179,11 @@ def _version(content: bytes) -> int:
 def _locked(path: Path) -> Iterator[None]:
     try:
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
+            for left in path.parent.glob(f".{path.name}.*.tmp"):  # by a writer that was killed
+                left.unlink()
             yield
     except Timeout:
         raise OSError(f"{path}: another process has held its lock for {LOCK_SECONDS} seconds") from None
-
-
-def _write(path: Path, content: bytes) -> None:
-    """The whole file or the old one. Only the holder of the lock writes, so one temporary name is enough."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":  # elsewhere a folder cannot be opened
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _copy_side_files(results: list[Result | QuotedResult], source: Path | None, target: Path) -> None:
@@ -235,4 +202,4 @@ def _copy_side_files(results: list[Result | QuotedResult], source: Path | None, 
                 if digest != entry.predictions.sha256:
                     raise ValueError(f"{found}: sha256 must be {entry.predictions.sha256}, got {digest}")
                 target.mkdir(exist_ok=True)
-                _write(wanted, content)
+                write_whole(wanted, content)
