@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 U64 = NDArray[np.uint64]
-Arrays = tuple[NDArray[np.generic], ...]
+Arrays = tuple[NDArray[Any], ...]
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)  # SplitMix64's increment: odd, so the counter visits all 2^64 states
 MAX_DRAWS = 1 << 16  # draws of one purpose; purposes sit 2^16 apart, attempts 2^32
@@ -60,7 +61,7 @@ def draws(keys: U64, *, purpose: int, count: int, attempt: U64 | int = 0) -> U64
     return mix(start[:, None] + np.arange(1, count + 1, dtype=np.uint64) * GAMMA)
 
 
-def below(words: U64, bound: int | NDArray[np.generic]) -> NDArray[np.int64]:
+def below(words: U64, bound: int | NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """Map words to integers in [0, bound), bound < 2^31; the bias is at most bound / 2^32."""
     return (((words >> np.uint64(32)) * np.asarray(bound, np.uint64)) >> np.uint64(32)).astype(np.int64)
 
@@ -80,7 +81,7 @@ def first_accepted(keys: U64, propose: Callable[[U64, U64], tuple[Arrays, NDArra
     """
     pending = np.arange(len(keys))
     done = 0
-    out: list[NDArray[np.generic]] = []
+    out: list[NDArray[Any]] = []
     while pending.size:
         if done >= MAX_ATTEMPTS:
             raise RuntimeError(f"no candidate accepted in {done} attempts; the configuration leaves none")

@@ -1,0 +1,139 @@
+"""Random ontologies of the published ProsQA kind, many at a time, and a name-free hash of a graph.
+
+Nodes 0 and 1 are two entities; every later node draws its parents among the earlier ones:
+
+    0 -> 2 -> 5 -> 8        reached from 0 only: one side
+    1 -> 3 -> 6             reached from 1 only: the other side
+    1 -> 7 <- 4             4 drew no parent, so it is an entity too
+
+Hao et al. 2024 (arXiv 2412.06769), Algorithm 1, with the constants that fit the published files better than
+those printed there: 28 nodes are tried, nodes that end up alone are dropped, and a new node draws its
+parents from the nodes under entity 0 alone (.35), under entity 1 alone (.445) or from all (.205).
+
+Axes: B graphs, N nodes, P parents (in the order drawn, -1 where there are fewer).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .seeding import U64, below, draws, mix
+
+I64 = NDArray[np.int64]
+
+NODES = 28
+FAR = 99  # the distance to what cannot be reached
+
+# Purposes of draws; the numbers are part of the dataset's version.
+_SIDE, _COUNT, _PICK = range(3)
+
+_SIDE_BOUND = 1000
+_ONLY_0, _ONLY_1 = 350, 795  # cumulative, in thousandths
+
+_POISSON = np.array(
+    [
+        0x391F0EE496B83AC8, 0x8ECDA53B78CC92F6, 0xCF1095FCA25BD518, 0xEF320E5D37237629, 0xFB3E9B816EEE528F,
+        0xFEDBF90C4C77FB14, 0xFFC3506F03DA6535, 0xFFF4E328BD6F7BF3, 0xFFFE2EAB903B7037, 0xFFFFBB415E0818ED,
+    ],
+    dtype=np.uint64,
+)  # fmt: skip
+"""2^64 times the distribution function of Poisson(1.5), rounded down: the count is how many a word reaches.
+
+More than ten parents (probability 6e-7) are cut to ten. The first is a literal and not computed because the
+last bit of ``exp`` differs between platforms.
+"""
+PARENTS = len(_POISSON)
+
+
+class Ontologies(NamedTuple):
+    """Grown graphs: ``parents_BNP``, and from node 0 and from node 1 the distance ``from_0_BN``, ``from_1_BN``."""
+
+    parents_BNP: NDArray[np.int8]
+    from_0_BN: NDArray[np.int16]
+    from_1_BN: NDArray[np.int16]
+
+
+def grow(keys: U64, attempt: U64) -> Ontologies:
+    """Grow one graph for each key and attempt [B].
+
+    A node with k ~ Poisson(1.5) parents draws them without replacement from its group, with weights
+    proportional to 1.5 * depth + 1, where depth is the shortest distance to any entity.
+    """
+    batch = len(keys)
+    side_NB = below(draws(keys, purpose=_SIDE, count=NODES, attempt=attempt), _SIDE_BOUND).T
+    count_NB = np.searchsorted(_POISSON, draws(keys, purpose=_COUNT, count=NODES, attempt=attempt).T, "right")
+    pick_NPB = draws(keys, purpose=_PICK, count=NODES * PARENTS, attempt=attempt).T.reshape(
+        NODES, PARENTS, batch
+    )
+    parents_NPB = np.full((NODES, PARENTS, batch), -1, np.int8)
+    # Rows: distance to the nearest entity, to node 0, to node 1. A node is its own entity until it has a parent.
+    distance_3NB = np.full((3, NODES, batch), FAR, np.int16)
+    distance_3NB[0] = 0
+    distance_3NB[1, 0] = distance_3NB[2, 1] = 0
+    for node in range(2, NODES):
+        depth, from_0, from_1 = distance_3NB[:, :node]
+        under_0, under_1 = from_0 < FAR, from_1 < FAR
+        side_B = side_NB[node]
+        member = (side_B >= _ONLY_1) | np.where(side_B < _ONLY_0, under_0 & ~under_1, under_1 & ~under_0)
+        weight = np.where(member, 3 * depth.astype(np.int32) + 2, 0)  # 1.5 * depth + 1, doubled
+        _draw_parents(node, count_NB[node], weight, pick_NPB[node], parents_NPB, distance_3NB)
+    return Ontologies(
+        np.ascontiguousarray(parents_NPB.transpose(2, 0, 1)), distance_3NB[1].T, distance_3NB[2].T
+    )
+
+
+def _draw_parents(
+    node: int,
+    count_B: I64,
+    weight_NB: NDArray[np.int32],
+    pick_PB: U64,
+    parents_NPB: NDArray[np.int8],
+    distance_3NB: NDArray[np.int16],
+) -> None:
+    """Give ``node`` its parents, one after the other, each with probability proportional to its weight."""
+    count_B = np.minimum(count_B, (weight_NB > 0).sum(axis=0))
+    rows = np.flatnonzero(count_B)
+    distance_3NB[0, node, rows] = FAR
+    for turn in range(PARENTS):
+        rows = rows[count_B[rows] > turn]
+        if not rows.size:
+            return
+        reach = weight_NB[:, rows].cumsum(axis=0)
+        drawn = below(pick_PB[turn, rows], reach[-1])
+        parent = (reach <= drawn).sum(axis=0)
+        parents_NPB[node, turn, rows] = parent
+        weight_NB[parent, rows] = 0
+        nearer = np.minimum(distance_3NB[:, node, rows], distance_3NB[:, parent, rows] + 1)
+        distance_3NB[:, node, rows] = np.minimum(nearer, FAR)
+
+
+def out_degrees(parents_BNP: NDArray[np.int8]) -> I64:
+    """Count the children of every node, shape [B, N]."""
+    batch, nodes, _ = parents_BNP.shape
+    graph, _, _ = at = np.nonzero(parents_BNP >= 0)
+    flat = graph * nodes + parents_BNP[at]
+    return np.bincount(flat, minlength=batch * nodes).reshape(batch, nodes)
+
+
+def shape_hash(parents_BNP: NDArray[np.int8]) -> U64:
+    """Hash every graph [B] so that two graphs equal up to names and order of nodes and edges hash alike.
+
+    Two rounds of Weisfeiler and Lehman's colour refinement, parents and children told apart. Different
+    shapes may hash alike; that only puts both in one split. Nodes without an edge do not count.
+    """
+    batch, nodes, _ = parents_BNP.shape
+    graph, child, slot = np.nonzero(parents_BNP >= 0)
+    start = graph * nodes + parents_BNP[graph, child, slot]
+    end = graph * nodes + child
+    colour: U64 = np.zeros(batch * nodes, np.uint64)
+    for _ in range(3):  # the first round is the degrees
+        above: U64 = np.zeros_like(colour)
+        under: U64 = np.zeros_like(colour)
+        np.add.at(above, end, mix(colour[start] + np.uint64(1)))
+        np.add.at(under, start, mix(colour[end] + np.uint64(2)))
+        colour = mix(colour + np.uint64(3) * above + np.uint64(5) * under)
+    colour[np.bincount(start, minlength=colour.size) + np.bincount(end, minlength=colour.size) == 0] = 0
+    return mix(colour.reshape(batch, nodes)).sum(axis=1, dtype=np.uint64)

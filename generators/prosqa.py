@@ -1,0 +1,171 @@
+"""ProsQA as published: which of two concepts follows from what is said of the one asked about.
+
+    "Every shumpus is a rempus. Every shumpus is a yimpus. Every terpus is a fompus. ... Tom is a terpus. ...
+     Every brimpus is a lempus. ... Is Tom a lempus or scrompus?"
+    steps  "Tom is a terpus." "Every terpus is a brimpus." "Every brimpus is a lempus."
+    answer "Tom is a lempus."
+
+Hao et al. 2024 (arXiv 2412.06769), section 5 and Algorithm 1; their generator is not published, and the
+selection below is read off their files, where it holds in every record of the validation and test splits.
+
+It leaks: the right candidate is a deepest leaf, the wrong one a leaf of any depth, so the depths alone tell
+them apart in 9 of 10 questions. The dataset is here to repeat what was published, not to measure reasoning.
+
+Axes: B graphs, N nodes, P parents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import compress
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .example import Example, Graph
+from .ontology import FAR, Ontologies, grow, out_degrees, shape_hash
+from .seeding import U64, Arrays, below, draws, first_accepted, shuffled, split_mask
+from .surfaces import SURFACES, Asked, Writer
+from .vocabulary import CONCEPTS, ENTITIES
+
+MIN_HOPS, MAX_HOPS = 3, 6
+POOL = tuple(str(label) for label in range(40))
+
+# Purposes of draws; 0 to 2 are the ontology's. The numbers are part of the dataset's version.
+_CHOICE, _ENTITY_LABELS, _LABELS, _ORDER, _COINS = range(3, 8)
+
+
+class Question(NamedTuple):
+    """What is asked of each graph [B], and ``distance_BN`` from the root; ``hops`` is 0 where nothing can be."""
+
+    root: NDArray[np.int64]
+    target: NDArray[np.int64]
+    negative: NDArray[np.int64]
+    hops: NDArray[np.int64]
+    distance_BN: NDArray[np.int16]
+
+
+def choose(graphs: Ontologies, words_B3: U64) -> Question:
+    """Choose who is asked about and the two candidates.
+
+    Root: the one of nodes 0 and 1 with the deepest leaf that the other does not reach, 3 to 6 hops away, a
+    coin on a tie. Target: one of its deepest such leaves. Negative: any such leaf of the other.
+    """
+    from_0, from_1 = graphs.from_0_BN, graphs.from_1_BN
+    leaf = (out_degrees(graphs.parents_BNP) == 0) & (graphs.parents_BNP[:, :, 0] >= 0)
+    under_0, under_1 = leaf & (from_0 < FAR) & (from_1 == FAR), leaf & (from_1 < FAR) & (from_0 == FAR)
+    depth_0 = np.where(under_0, from_0, 0).max(axis=1)
+    depth_1 = np.where(under_1, from_1, 0).max(axis=1)
+    root = np.where(depth_0 == depth_1, below(words_B3[:, 0], 2), depth_1 > depth_0)
+    hops = np.maximum(depth_0, depth_1).astype(np.int64)
+    asks_0 = root[:, None] == 0
+    distance = np.where(asks_0, from_0, from_1)
+    own, other = np.where(asks_0, under_0, under_1), np.where(asks_0, under_1, under_0)
+    valid = (hops >= MIN_HOPS) & (hops <= MAX_HOPS) & other.any(axis=1)
+    target = _one_of(own & (distance == hops[:, None]), words_B3[:, 1])
+    return Question(root, target, _one_of(other, words_B3[:, 2]), np.where(valid, hops, 0), distance)
+
+
+def _one_of(mask_BN: NDArray[np.bool_], words_B: U64) -> NDArray[np.int64]:
+    """Return a uniformly drawn column of each row that is True; 0 where none is."""
+    rank = mask_BN.cumsum(axis=1)
+    return (rank == below(words_B, rank[:, -1])[:, None] + 1).argmax(axis=1)
+
+
+def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Example]:
+    """Make one example for each key [B]; ``ids`` names them."""
+
+    def propose(keys: U64, attempt: U64) -> tuple[Arrays, NDArray[np.bool_]]:
+        graphs = grow(keys, attempt)
+        question = choose(graphs, draws(keys, purpose=_CHOICE, count=3, attempt=attempt))
+        accepted = question.hops > 0
+        accepted[accepted] = split_mask(shape_hash(graphs.parents_BNP[accepted]), split)
+        return (graphs.parents_BNP, *question), accepted
+
+    parents_BNP, root, target, negative, _, distance_BN = first_accepted(keys, propose)
+    is_entity_BN = parents_BNP[:, :, 0] < 0
+    used_BN = ~is_entity_BN | (out_degrees(parents_BNP) > 0)
+    index_BN = used_BN.cumsum(axis=1) - 1  # published indices leave out the nodes that ended up alone
+    asked_B3 = np.take_along_axis(index_BN, np.stack((root, target, negative), axis=1), axis=1)
+    drawn = zip(
+        _edges(parents_BNP, index_BN),
+        map(list, map(compress, is_entity_BN.tolist(), used_BN.tolist())),
+        map(list, map(compress, distance_BN.tolist(), used_BN.tolist())),
+        asked_B3.tolist(),
+        draws(keys, purpose=_COINS, count=2).tolist(),
+        strict=True,
+    )
+    graphs = [_Drawn(*row) for row in drawn]
+    orders, names = _orders(keys, graphs), _names(keys, surface)
+    writer = SURFACES[surface]
+    return [_write(*row, writer) for row in zip(ids, graphs, orders, names, strict=True)]
+
+
+class _Drawn(NamedTuple):
+    """One accepted graph: all but its names and the order of its premises."""
+
+    edges: list[tuple[int, int]]
+    is_entity: list[bool]
+    distance: list[int]
+    asked: list[int]  # root, target, negative
+    coins: list[int]  # two words: which shortest path is told, which candidate is named first
+
+
+Labels = tuple[Iterator[str], Iterator[str]]
+
+
+def _write(id: str, graph: _Drawn, order: list[int], names: Labels, writer: Writer) -> Example:
+    """Name the nodes and write the text."""
+    entities, concepts = names
+    symbols = tuple([next(entities) if entity else next(concepts) for entity in graph.is_entity])
+    root, target, negative = graph.asked
+    path = _shortest_path(graph, graph.coins[0])
+    first, second = (target, negative) if graph.coins[1] >> 63 else (negative, target)
+    premises = [graph.edges[at] for at in order]
+    wording = writer(symbols, graph.is_entity, premises, Asked(root, first, second, path))
+    known = Graph(symbols, tuple(graph.edges), root, target, negative)
+    return Example(id, *wording, hops=len(path) - 1, graph=known)
+
+
+def _shortest_path(graph: _Drawn, word: int) -> tuple[int, ...]:
+    """Return one of the shortest paths from root to target, each with the same probability."""
+    parents: list[list[int]] = [[] for _ in graph.is_entity]
+    for start, end in graph.edges:
+        parents[end].append(start)
+    distance, target = graph.distance, graph.asked[1]
+    paths: list[tuple[int, ...]] = [(target,)]
+    for step in range(distance[target] - 1, -1, -1):
+        paths = [(node, *path) for path in paths for node in parents[path[0]] if distance[node] == step]
+    return paths[((word >> 32) * len(paths)) >> 32]
+
+
+def _edges(parents_BNP: NDArray[np.int8], index_BN: NDArray[np.int64]) -> list[list[tuple[int, int]]]:
+    """List the edges of each graph by child, with the published indices of the nodes."""
+    graph, child, slot = np.nonzero(parents_BNP >= 0)
+    start, end = index_BN[graph, parents_BNP[graph, child, slot]], index_BN[graph, child]
+    pairs = list(zip(start.tolist(), end.tolist(), strict=True))
+    stops = np.bincount(graph, minlength=len(parents_BNP)).cumsum().tolist()
+    return [pairs[first:stop] for first, stop in zip([0, *stops], stops, strict=False)]
+
+
+def _orders(keys: U64, graphs: Sequence[_Drawn]) -> list[list[int]]:
+    """Shuffle the edges of each graph; the graphs have different numbers of them."""
+    counts_B = np.array([len(graph.edges) for graph in graphs])
+    words_BE = draws(keys, purpose=_ORDER, count=int(counts_B.max()))
+    words_BE[np.arange(words_BE.shape[1]) >= counts_B[:, None]] = np.iinfo(np.uint64).max  # sorted to the end
+    return [row[:count] for row, count in zip(shuffled(words_BE).tolist(), counts_B.tolist(), strict=True)]
+
+
+def _names(keys: U64, surface: str) -> list[Labels]:
+    """Draw the names of each graph: those of its entities and those of its concepts, in order of use."""
+    if surface == "symbolic":
+        labels = shuffled(draws(keys, purpose=_LABELS, count=len(POOL))).tolist()
+        streams = [map(POOL.__getitem__, row) for row in labels]
+        return [(stream, stream) for stream in streams]
+    entities = shuffled(draws(keys, purpose=_ENTITY_LABELS, count=len(ENTITIES))).tolist()
+    concepts = shuffled(draws(keys, purpose=_LABELS, count=len(CONCEPTS))).tolist()
+    return [
+        (map(ENTITIES.__getitem__, some), map(CONCEPTS.__getitem__, others))
+        for some, others in zip(entities, concepts, strict=True)
+    ]
