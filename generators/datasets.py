@@ -34,8 +34,9 @@ class Dataset:
 
     ``sizes`` are the default sizes of the splits. ``split_by`` says which form of a graph is never in two
     splits: "shape" (names and premise order forgotten), "properties" (the same, but ProntoQA's one shape is
-    told apart by the properties of its nodes) or "labels" (only the premise order forgotten). ``capacity`` is the number of graphs of that form, or None where it is beyond counting. ``leak`` says what
-    solves the dataset without reasoning, and is empty where nothing is known to.
+    told apart by the properties of its nodes) or "labels" (only the premise order forgotten). ``capacity``
+    is the number of graphs of that form, or None where it is beyond counting. ``leak`` says what solves the
+    dataset without reasoning, and is empty where nothing is known to.
     """
 
     name: str
@@ -65,7 +66,7 @@ def _tiny(name: str, config: fair.FairConfig) -> Dataset:
     return Dataset(
         name=name,
         version="1.0.0",
-        description=f"two alike components, {config.hops} hops, dead ends as long; every question has its twin",
+        description=f"two alike components, {config.hops} hops, dead ends as long; with twins",
         surfaces=("symbolic", "natural"),
         sizes={"train": 20_000, "valid": 500, "test": 500},
         sampler=partial(fair.sample, config),

@@ -39,8 +39,8 @@ class Example:
     """A question, the steps that lead to its answer, and where it comes from.
 
     ``hops`` counts as the dataset's paper does: the edges from root to target in ProsQA, the rules used in
-    ProntoQA (where the edge from the entity is given and not counted). ``twin`` is the id of the question that
-    differs only in who is asked about, where the dataset has it; ``graph`` is None in files that carry none.
+    ProntoQA (where the edge from the entity is given and not counted). ``twin`` is the id of the question
+    that differs only in who is asked about, where the dataset has it; ``graph`` is None in files without one.
     """
 
     id: str

@@ -43,7 +43,8 @@ class FairConfig:
     stop at the depth of the candidate. ``ways_in`` chains enter each of the last ``joins`` nodes of the path;
     all but one are false and start as far from the candidate as the root is. ``bridges`` nodes without
     parents have an edge to the end of the path of every component. ``distractors`` components have the
-    same shape but no candidate. Symbolic ids are drawn from 0..pool-1. Raises ValueError for impossible values.
+    same shape but no candidate. Symbolic ids are drawn from 0..pool-1. Raises ValueError for impossible
+    values.
     """
 
     hops: int = 2

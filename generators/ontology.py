@@ -49,7 +49,7 @@ PARENTS = len(_POISSON)
 
 
 class Ontologies(NamedTuple):
-    """Grown graphs: ``parents_BNP``, and from node 0 and from node 1 the distance ``from_0_BN``, ``from_1_BN``."""
+    """Grown graphs, and how far every node is from node 0 and from node 1 (FAR where not reached)."""
 
     parents_BNP: NDArray[np.int8]
     from_0_BN: NDArray[np.int16]
@@ -69,7 +69,7 @@ def grow(keys: U64, attempt: U64) -> Ontologies:
         NODES, PARENTS, batch
     )
     parents_NPB = np.full((NODES, PARENTS, batch), -1, np.int8)
-    # Rows: distance to the nearest entity, to node 0, to node 1. A node is its own entity until it has a parent.
+    # Rows: distance from the nearest entity, from node 0, from node 1. Without parents a node is an entity.
     distance_3NB = np.full((3, NODES, batch), FAR, np.int16)
     distance_3NB[0] = 0
     distance_3NB[1, 0] = distance_3NB[2, 1] = 0

@@ -107,7 +107,7 @@ def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Exam
 def properties_hash(
     families_BP: NDArray[np.int64], adjectives_BP: NDArray[np.int64], negated_BP: NDArray[np.bool_]
 ) -> U64:
-    """Hash which property each node of the fixed shape has, [B]: all that is left when names are forgotten."""
+    """Hash which property each node of the one shape has, [B]: what is left when names are forgotten."""
     properties = (families_BP * 16 + adjectives_BP * 2 + negated_BP).astype(np.uint64)
     place = np.arange(1, properties.shape[1] + 1, dtype=np.uint64) << np.uint64(32)
     return mix(properties + place).sum(axis=1, dtype=np.uint64)
@@ -121,7 +121,7 @@ def _write(id: str, drawn: _Drawn) -> Example:
     literals = _literals(drawn)
     rules = [
         f"{_FORMS_TABLE[form][0][names[u]]} {_FORMS_TABLE[form][1][names[v]]}."
-        for form, (u, v) in zip(forms, _IS_A)
+        for form, (u, v) in zip(forms[: len(_IS_A)], _IS_A, strict=True)
     ]
     rules += [
         f"{_FORMS_TABLE[form][0][names[u]]} {literal}."
@@ -162,9 +162,10 @@ def _literals(drawn: _Drawn) -> list[str]:
 
 _FIRST_CONCEPT, _FIRST_LITERAL = 1, 15
 _EDGES = (
-    ((0, _FIRST_CONCEPT + _CHAIN[0]), (0, _FIRST_CONCEPT + _E))
-    + tuple((_FIRST_CONCEPT + u, _FIRST_CONCEPT + v) for u, v in _IS_A)
-    + tuple((_FIRST_CONCEPT + u, _FIRST_LITERAL + at) for at, u in enumerate((*_BEARERS, _Q)))
+    (0, _FIRST_CONCEPT + _CHAIN[0]),
+    (0, _FIRST_CONCEPT + _E),
+    *((_FIRST_CONCEPT + u, _FIRST_CONCEPT + v) for u, v in _IS_A),
+    *((_FIRST_CONCEPT + u, _FIRST_LITERAL + at) for at, u in enumerate((*_BEARERS, _Q))),
 )
 
 
