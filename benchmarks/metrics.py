@@ -1,0 +1,39 @@
+"""From what a model wrote to what is scored.
+
+The answer is what stands after the last answer marker, commas removed, white space aside, as in the published code.
+"""
+
+from __future__ import annotations
+
+from ..coconut.decoding import Generation
+from ..coconut.encoding import ANSWER_MARKER
+from ..generators.example import Example
+from ..leaderboard.predictions import Prediction, is_match
+
+
+def answer_of(text: str) -> str:
+    """The answer in what a model wrote: after the last ``###``, commas removed; all of it without the marker.
+
+    >>> answer_of("4 7 . 7 1 . ### 1,000 ")
+    '1000'
+    """
+    return " ".join(text.split(ANSWER_MARKER)[-1].replace(",", "").split())
+
+
+def score(example: Example, text: str, answer_text: str, generation: Generation) -> Prediction:
+    """The prediction's record. ``answer_text`` is the true answer as the tokenizer gives it back.
+
+    A word-level tokenizer does not keep the space before a full stop, so both sides are compared as it writes them.
+    """
+    written, expected = answer_of(text), answer_of(answer_text)
+    return Prediction(
+        id=example.id,
+        prediction=written,
+        answer=expected,
+        correct=is_match(written, expected),
+        language_tokens=len(generation.tokens),
+        thoughts=generation.thoughts,
+        forward_passes=generation.forward_passes,
+        hops=example.hops,
+        twin=None if example.twin is None else min(example.id, example.twin),
+    )

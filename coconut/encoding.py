@@ -1,0 +1,131 @@
+"""Example + method + stage → token ids, labels, and where the thoughts stand.
+
+The text is the published code's: the question and each step end a line, the answer follows ``### ``, and each part
+is tokenized by itself. With two thoughts and the markers a row is
+
+    question ⏎ <bot> <latent> <latent> <eot> step 3 ⏎ … ### answer <eos>
+    labels:      -    -        -        -    step 3 ⏎ … ### answer <eos>
+
+Rows of a batch are padded on the left until their thoughts stand in one column, then on the right:
+
+    · · q q q q L L s s a a .        · padding, q question, L thought, s step, a answer
+    q q q q q q L L a a . · ·
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..generators.example import Example
+from .methods import Method
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from .tokens import SpecialIds
+
+ANSWER_MARKER = "###"
+IGNORE = -100
+
+
+class Segments(NamedTuple):
+    """One example as token ids, before any method: the question, each step, and marker + answer + end."""
+
+    question: list[int]
+    steps: list[list[int]]
+    answer: list[int]
+
+
+class Row(NamedTuple):
+    """One row of a batch: what is given (question, thoughts) and what is to be written."""
+
+    prompt: list[int]
+    target: list[int]
+    first_filler: int
+
+
+class Batch(NamedTuple):
+    """Tensors [B, T]: token ids, 1 where a token stands, labels (-100 where there is no loss)."""
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    labels: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on ``device``."""
+        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
+
+
+class Encoder:
+    """Turns examples into rows with one tokenizer. ``markers``: whether <bot> and <eot> stand around thoughts."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, ids: SpecialIds, markers: bool) -> None:
+        self.tokenizer, self.ids, self.markers = tokenizer, ids, markers
+
+    def segments(self, examples: Sequence[Example]) -> list[Segments]:
+        """The parts of each example, each tokenized by itself.
+
+        Raises ValueError where a word is not in the tokenizer's vocabulary.
+        """
+        texts: list[str] = []
+        for example in examples:
+            texts += [example.question + "\n", *(step + "\n" for step in example.steps)]
+            texts.append(f"{ANSWER_MARKER} {example.answer}")
+        tokens = iter(self._tokens(texts))
+        return [
+            Segments(next(tokens), [next(tokens) for _ in example.steps], [*next(tokens), self.ids.end])
+            for example in examples
+        ]
+
+    def row(self, parts: Segments, method: Method, stage: int, thoughts_per_step: int) -> Row:
+        """What ``method`` is given and must write at ``stage``."""
+        filler = self.ids.latent if method.filler == "latent" else self.ids.pause
+        return self.filled(
+            parts,
+            [filler] * method.fillers(stage, thoughts_per_step),
+            method.steps_removed(stage, len(parts.steps)),
+        )
+
+    def filled(self, parts: Segments, fillers: list[int], steps_removed: int) -> Row:
+        """The question, ``fillers`` (with the markers around them, if there are any), the rest of the chain."""
+        begin, end = ([self.ids.begin_thought], [self.ids.end_thought]) if self.markers and fillers else ([], [])
+        target = [token for step in parts.steps[steps_removed:] for token in step] + parts.answer
+        return Row([*parts.question, *begin, *fillers, *end], target, len(parts.question) + len(begin))
+
+    def _tokens(self, texts: list[str]) -> list[list[int]]:
+        rows: list[list[int]] = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        unknown = self.tokenizer.unk_token_id
+        if unknown is not None and unknown != self.ids.end:
+            for text, tokens in zip(texts, rows, strict=True):
+                if unknown in tokens:
+                    word = text.strip()[:80]
+                    raise ValueError(f"every word must be in the tokenizer's vocabulary, got {word!r}")
+        return rows
+
+
+def collate(rows: Sequence[Row], pad: int) -> Batch:
+    """Rows of one step as a batch, thoughts aligned (see the drawing at the top of this file)."""
+    start = max(row.first_filler for row in rows)
+    width = max(start - row.first_filler + len(row.prompt) + len(row.target) for row in rows)
+    ids = torch.full((len(rows), width), pad)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    labels = torch.full((len(rows), width), IGNORE)
+    for b, row in enumerate(rows):
+        left = start - row.first_filler
+        stop = left + len(row.prompt) + len(row.target)
+        ids[b, left:stop] = torch.tensor(row.prompt + row.target)
+        mask[b, left:stop] = 1
+        labels[b, left + len(row.prompt) : stop] = torch.tensor(row.target)
+    return Batch(ids, mask, labels)
+
+
+def collate_prompts(prompts: Sequence[list[int]], pad: int) -> tuple[Tensor, Tensor]:
+    """Prompts padded on the left to one length: ids and mask, [B, T]; the next token's column is common."""
+    width = max(len(prompt) for prompt in prompts)
+    ids = torch.tensor([[pad] * (width - len(prompt)) + prompt for prompt in prompts])
+    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+    return ids, mask

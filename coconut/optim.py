@@ -1,0 +1,74 @@
+"""Optimizers: AdamW as published, or Muon on the hidden matrices with AdamW on the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+OptimizerName = Literal["adamw", "muon"]
+
+
+class OptimizerSettings(NamedTuple):
+    """``lr`` is AdamW's, ``muon_lr`` Muon's (of the hidden matrices; the update's spectral norm)."""
+
+    name: OptimizerName
+    lr: float
+    muon_lr: float
+    weight_decay: float
+    betas: tuple[float, float]
+
+
+class Optimizers:
+    """One or two torch optimizers that step together, their learning rates scaled by one factor."""
+
+    def __init__(self, model: nn.Module, settings: OptimizerSettings) -> None:
+        hidden, rest = _split(model, settings.name)
+        adamw = torch.optim.AdamW(
+            rest, lr=settings.lr, betas=settings.betas,
+            weight_decay=settings.weight_decay if settings.name == "adamw" else 0.0,
+        )  # fmt: skip
+        self.parts: list[torch.optim.Optimizer] = [adamw]
+        if hidden:
+            self.parts.append(
+                torch.optim.Muon(hidden, lr=settings.muon_lr, weight_decay=settings.weight_decay)
+            )
+        self._full = [[group["lr"] for group in part.param_groups] for part in self.parts]
+
+    def step(self, factor: float) -> None:
+        """One step at ``factor`` times the full learning rates; the gradients are dropped afterwards."""
+        for part, rates in zip(self.parts, self._full, strict=True):
+            for group, rate in zip(part.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
+            part.step()
+            part.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        return [part.state_dict() for part in self.parts]
+
+    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
+        for part, state in zip(self.parts, states, strict=True):
+            part.load_state_dict(state)
+
+
+def _split(model: nn.Module, name: OptimizerName) -> tuple[list[Tensor], list[Tensor]]:
+    """Muon's parameters (matrices between embedding and head) and AdamW's (all others), each once."""
+    tables = {id(parameter) for parameter in _tables(model)}
+    hidden: list[Tensor] = []
+    rest: list[Tensor] = []
+    for parameter in model.parameters():
+        is_hidden = name == "muon" and parameter.ndim == 2 and id(parameter) not in tables
+        (hidden if is_hidden else rest).append(parameter)
+    return hidden, rest
+
+
+def _tables(model: nn.Module) -> Iterator[Tensor]:
+    """Embedding tables (of tokens, of positions) and the output head, which Muon is not made for."""
+    for module in model.modules():
+        if isinstance(module, nn.Embedding):
+            yield module.weight
+    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    if head is not None:
+        yield head.weight

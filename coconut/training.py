@@ -1,0 +1,183 @@
+"""The training loop: stages in order, validated, interruptible, and resumed at the very step.
+
+Data order is a function of the step, so a run that was stopped and goes on ends with the weights of one that never
+stopped. The checkpoint that is kept is the one of the last stage with the best validation accuracy.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from tqdm import tqdm
+
+from .batches import TrainBatches
+from .checkpoint import load_checkpoint, save_checkpoint
+from .curriculum import StagePlan, lr_factor
+from .modeling import CoconutForCausalLM
+from .optim import Optimizers, OptimizerSettings
+
+
+class TrainSettings(NamedTuple):
+    """How to optimize. ``checks``: validations in the last stage; ``save_every``: seconds between checkpoints."""
+
+    optimizer: OptimizerSettings
+    warmup: int
+    final_lr: float
+    max_grad_norm: float
+    checks: int
+    save_every: float = 30.0
+
+
+@dataclass
+class StageLog:
+    """What a finished stage came to: mean training loss of its last tenth, validation accuracy, seconds."""
+
+    stage: int
+    steps: int
+    loss: float
+    valid_accuracy: float
+    seconds: float
+
+
+@dataclass
+class Progress:
+    """Where a run is: the plan's index, the step in it and over all stages, and what has been logged."""
+
+    plan: int = 0
+    step: int = 0
+    global_step: int = 0
+    seconds: float = 0.0
+    recent_losses: list[float] = field(default_factory=list)
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    best_accuracy: float = -1.0
+
+
+class Trainer:
+    """One run's training; ``validate(stage)`` is the accuracy on the validation split with the model as it is."""
+
+    def __init__(
+        self,
+        model: CoconutForCausalLM,
+        batches: TrainBatches,
+        plans: tuple[StagePlan, ...],
+        settings: TrainSettings,
+        validate: Callable[[int], float],
+        checkpoint: Path,
+        identity: dict[str, Any],
+        log: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.accelerator = Accelerator()
+        self.model: CoconutForCausalLM = self.accelerator.prepare(model)
+        self.batches, self.plans, self.settings = batches, plans, settings
+        self.validate, self.checkpoint, self.identity, self.log = validate, checkpoint, identity, log
+        self.progress = Progress()
+        self.best: dict[str, Tensor] | None = None
+        self.optimizers = Optimizers(self.model, settings.optimizer)
+        self._resume()
+
+    def run(self) -> Progress:
+        """Train what is left, then load the best weights of the last stage into the model."""
+        while self.progress.plan < len(self.plans):
+            try:
+                self._stage(self.plans[self.progress.plan])
+            except KeyboardInterrupt:
+                self._save()
+                raise
+        if self.best is not None:
+            self.model.load_state_dict(self.best)
+        return self.progress
+
+    def _stage(self, plan: StagePlan) -> None:
+        at, started = self.progress, time.monotonic()
+        before, saved = at.seconds, started
+        checks = self._check_steps(plan)
+        bar = tqdm(
+            total=plan.steps, initial=at.step, desc=f"stage {plan.stage}", unit="step", disable=None, leave=False
+        )
+        self.model.train()
+        with bar:
+            while at.step < plan.steps:
+                at.recent_losses.append(self._step(plan))
+                del at.recent_losses[: -max(1, plan.steps // 10)]
+                at.step += 1
+                at.global_step += 1
+                at.seconds = before + time.monotonic() - started
+                bar.update()
+                if at.step in checks:
+                    self._check(plan)
+                if time.monotonic() - saved > self.settings.save_every:
+                    self._save()
+                    saved = time.monotonic()
+        self._finish(plan, before + time.monotonic() - started)
+
+    def _step(self, plan: StagePlan) -> float:
+        """One optimizer step; returns the batch's mean loss."""
+        batch = self.batches.at(self.progress.global_step, plan, self.plans[0].stage)
+        batch = batch.to(self.accelerator.device)
+        with self.accelerator.autocast():
+            loss: Tensor = self.model(batch.input_ids, batch.attention_mask, batch.labels).loss
+        self.accelerator.backward(loss)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.max_grad_norm)
+        factor = lr_factor(self.progress.step, plan.steps, self.settings.warmup, self.settings.final_lr)
+        self.optimizers.step(factor * plan.lr_scale)
+        return float(loss.detach())
+
+    def _check_steps(self, plan: StagePlan) -> set[int]:
+        """After which steps a stage is validated: the last one, and in the last stage ``checks`` in all."""
+        checks = self.settings.checks if plan is self.plans[-1] else 1
+        return {plan.steps * (i + 1) // checks for i in range(checks)} - {0}
+
+    def _check(self, plan: StagePlan) -> None:
+        """Validate, and in the last stage keep the weights if they are the best so far (the first of equals)."""
+        accuracy = self.validate(plan.stage)
+        self.model.train()
+        at = self.progress
+        self.log({"stage": plan.stage, "step": at.step, "loss": _mean(at.recent_losses), "valid": accuracy})
+        if plan is self.plans[-1] and accuracy > at.best_accuracy:
+            at.best_accuracy = accuracy
+            self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self._last_accuracy = accuracy
+
+    def _finish(self, plan: StagePlan, seconds: float) -> None:
+        """Log the stage and stand at the start of the next one, with a new optimizer."""
+        at = self.progress
+        spent = seconds - sum(stage["seconds"] for stage in at.stages)
+        loss = _mean(at.recent_losses)
+        at.stages.append(asdict(StageLog(plan.stage, plan.steps, loss, self._last_accuracy, spent)))
+        at.plan, at.step, at.seconds, at.recent_losses = at.plan + 1, 0, seconds, []
+        self.optimizers = Optimizers(self.model, self.settings.optimizer)
+        self._save()
+
+    def _save(self) -> None:
+        save_checkpoint(
+            self.checkpoint,
+            {
+                "identity": self.identity,
+                "progress": asdict(self.progress),
+                "model": self.model.state_dict(),
+                "best": self.best,
+                "optimizers": self.optimizers.state_dict(),
+                "torch_rng": torch.get_rng_state(),
+            },
+        )
+
+    def _resume(self) -> None:
+        state = load_checkpoint(self.checkpoint, self.identity)
+        if state is None:
+            return
+        self.progress = Progress(**state["progress"])
+        self.model.load_state_dict(state["model"])
+        self.best = state["best"]
+        self.optimizers.load_state_dict(state["optimizers"])
+        torch.set_rng_state(state["torch_rng"])
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else float("nan")
