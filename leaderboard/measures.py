@@ -22,7 +22,6 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from .statistics import wilson
 
@@ -114,15 +113,15 @@ class Stage(Record):
 
 def explain(error: ValidationError) -> str:
     """Every problem of a record in one line: where it is, what is wrong, and the value found."""
-    return "; ".join(_explain_one(problem) for problem in error.errors())
-
-
-def _explain_one(problem: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in problem["loc"] if part not in ("measured", "quoted")) or "the file"
-    message = problem["msg"].removeprefix("Value error, ")
-    value = problem["input"]
-    shown = f", got {value!r}" if isinstance(value, (str, int, float, bool, type(None))) else ""
-    return f"{where}: {message}{shown}"
+    problems = []
+    for problem in error.errors():
+        # The names of the two kinds of row are not keys of the file.
+        where = ".".join(str(part) for part in problem["loc"] if part not in ("measured", "quoted"))
+        value = problem["input"]
+        shown = f", got {value!r}" if isinstance(value, (str, int, float, type(None))) else ""
+        message = problem["msg"].removeprefix("Value error, ")
+        problems.append(f"{where or 'the whole'}: {message}{shown}")
+    return "; ".join(problems)
 
 
 def _digits(numbers: tuple[float, ...]) -> str:

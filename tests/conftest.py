@@ -1,0 +1,26 @@
+"""Refuses to test another checkout than the one these tests belong to."""
+
+from pathlib import Path
+
+import pytest
+
+import coconut_bench
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Ends the run if ``coconut_bench`` is that of another checkout, or a copy that does not follow edits."""
+    imported = Path(coconut_bench.__file__)
+    # A strict editable install links each file, so the file is the same though its path is another.
+    if not imported.samefile(ROOT / "__init__.py"):
+        raise pytest.UsageError(
+            f"coconut_bench must be that of {ROOT}, got {imported.parent}: "
+            "run `pip install -c constraints.txt -e '.[dev]'` in this checkout"
+        )
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout's root, which is the package."""
+    return ROOT

@@ -1,0 +1,72 @@
+"""The command's face: help without heavy libraries, bad input in one line."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from coconut_bench import __version__
+from coconut_bench.cli import OneLineErrors, main
+
+
+def commands(group: click.Group, names: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The path of every command and group below ``group``, and of ``group`` itself."""
+    found = [names]
+    for name, command in group.commands.items():
+        found += commands(command, (*names, name)) if isinstance(command, click.Group) else [(*names, name)]
+    return found
+
+
+@pytest.mark.parametrize("names", commands(main), ids=" ".join)
+def test_every_command_has_help(names: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(main, [*names, "--help"])
+    assert done.exit_code == 0
+    assert done.output.startswith("Usage: ")
+    description = done.output.split("\n\n")[1].strip()
+    assert description and not description.startswith("Options")
+
+
+def test_help_loads_nothing_that_is_slow() -> None:
+    """`--help` must answer at once; the time differs by machine, the modules that are loaded do not."""
+    code = (
+        "import sys; from coconut_bench.cli import main; sys.argv = ['coconut-bench', '--help']\n"
+        "try: main()\nexcept SystemExit: print('LOADED', *sorted({m.split('.')[0] for m in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    text, _, loaded = done.stdout.partition("LOADED")
+    assert text.startswith("Usage: ")
+    third_party = set(loaded.split()) - set(sys.stdlib_module_names)
+    slow = {"torch", "transformers", "datasets", "numpy", "scipy", "pydantic", "networkx", "pyarrow", "yaml"}
+    assert "click" in third_party
+    assert not third_party & slow
+
+
+def test_version() -> None:
+    done = CliRunner().invoke(main, ["--version"])
+    assert __version__ in done.output
+
+
+def test_an_unknown_command_is_one_usage_error() -> None:
+    done = CliRunner().invoke(main, ["genrate"])
+    assert done.exit_code == 2
+    assert "genrate" in done.output
+
+
+def test_bad_values_become_one_line_and_exit_code_2() -> None:
+    @click.group(cls=OneLineErrors)
+    def group() -> None:
+        """A group."""
+
+    @group.command()
+    @click.argument("kind")
+    def fail(kind: str) -> None:
+        errors = {"value": ValueError("hops must be in 1..12,\n got 0"), "file": FileNotFoundError("x.json")}
+        raise errors[kind]
+
+    for kind, line in (("value", "Error: hops must be in 1..12, got 0\n"), ("file", "Error: x.json\n")):
+        done = CliRunner().invoke(group, ["fail", kind])
+        assert (done.exit_code, done.stderr) == (2, line)
+    defect = CliRunner().invoke(group, ["fail", "other"])
+    assert isinstance(defect.exception, KeyError)

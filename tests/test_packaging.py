@@ -1,0 +1,132 @@
+"""The package is what the folders are, and its imports point down the floors."""
+
+import ast
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+FLOORS = ("generators", "coconut", "leaderboard", "benchmarks")
+ROOT_MODULES = {"__init__.py", "__main__.py", "cli.py"}
+# What each floor may import of the package; a floor may always import itself.
+ALLOWED = {
+    "generators": set(),
+    "coconut": {"generators"},
+    "leaderboard": {"generators"},
+    "benchmarks": {"generators", "coconut", "leaderboard"},
+    "cli.py": {"generators", "coconut", "leaderboard", "benchmarks"},
+}
+HEAVY = {"torch", "transformers", "datasets", "accelerate", "pandas", "matplotlib", "sklearn"}
+LONGEST_FILE, LONGEST_FUNCTION = 300, 60
+ROOT = Path(__file__).resolve().parents[1]
+
+# The import name of a distribution, where it is not the distribution's own.
+IMPORT_NAMES = {"pyyaml": "yaml", "scikit-learn": "sklearn"}
+
+
+def modules(*folders: str) -> list[Path]:
+    """The package's Python files: those of the folders, or of all floors and the root."""
+    found = [path for folder in folders or FLOORS for path in sorted((ROOT / folder).rglob("*.py"))]
+    return found if folders else [*found, *(ROOT / name for name in sorted(ROOT_MODULES))]
+
+
+def setup_cfg() -> ConfigParser:
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    return config
+
+
+def test_every_folder_with_modules_is_a_listed_package() -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/*.py") if not path.parent.name.startswith(".")}
+    folders -= {"tests", "build", "dist"}
+    listed = set(setup_cfg()["options"]["packages"].split())
+    assert listed == {"coconut_bench", *(f"coconut_bench.{folder}" for folder in folders)}
+    assert folders == set(FLOORS)
+
+
+def test_folders_stay_one_level_deep() -> None:
+    nested = [path for folder in FLOORS for path in (ROOT / folder).glob("*/**/*.py")]
+    assert nested == []
+
+
+def test_the_root_has_no_other_module() -> None:
+    assert {path.name for path in ROOT.glob("*.py")} == ROOT_MODULES
+    assert (ROOT / "py.typed").exists()
+
+
+def internal_imports(path: Path) -> set[str]:
+    """The floors that the module imports from, whether at its top or inside a function."""
+    floors = set()
+    here = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            target = [*here[: len(here) - node.level + 1], *(node.module or "").split(".")]
+            floors |= {part for part in target[:1] if part} or {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+            absolute = [name for name in names if name.split(".")[0] in {"coconut_bench", *FLOORS}]
+            assert not absolute, f"{path}: must import relatively, got {absolute}"
+    return floors & set(FLOORS)
+
+
+@pytest.mark.parametrize("floor", [*FLOORS, "cli.py"])
+def test_an_import_points_down_the_floors(floor: str) -> None:
+    paths = modules(floor) if floor in FLOORS else [ROOT / floor]
+    assert paths
+    for path in paths:
+        upward = internal_imports(path) - ALLOWED[floor] - {floor}
+        assert not upward, f"{path.relative_to(ROOT)} must not import from {sorted(upward)}"
+
+
+def test_the_check_of_imports_sees_every_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    module = tmp_path / "generators" / "x.py"
+    module.parent.mkdir()
+    forms = ("from ..coconut import y", "from ..coconut.y import z", "from .. import coconut")
+    for form in (*forms, "def f():\n    from ..coconut.y import z"):
+        module.write_text(form, encoding="utf-8")
+        assert internal_imports(module) == {"coconut"}
+    module.write_text("import coconut_bench.coconut", encoding="utf-8")
+    with pytest.raises(AssertionError, match="relatively"):
+        internal_imports(module)
+
+
+@pytest.mark.parametrize("name", ["cli", "generators", "leaderboard"])
+def test_no_heavy_library_is_imported_at_the_top(name: str) -> None:
+    code = f"import sys, coconut_bench.{name}; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "coconut_bench" in loaded
+    assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_stay_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= LONGEST_FILE
+    long = [
+        f"{node.name} ({length} lines)"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION
+    ]
+    assert not long
+
+
+def test_every_import_is_a_declared_requirement() -> None:
+    config = setup_cfg()
+    lines = config["options"]["install_requires"].splitlines()
+    for extra in set(config["options.extras_require"]) - {"dev"}:
+        lines += config["options.extras_require"][extra].splitlines()
+    names = {line.split(">")[0].split("=")[0].strip().lower() for line in lines if line.strip()}
+    declared = {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in names}
+    imported = set()
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add((node.module or "").split(".")[0])
+    assert imported - set(sys.stdlib_module_names) <= declared
