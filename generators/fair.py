@@ -5,7 +5,7 @@ With two hops, one fork and one bridge (the dataset ``prosqa-tiny``); A and B ar
     a0 -> a1 -> A <- u -> B <- b1 <- b0
     a0 -> a2 -> a3         b3 <- b2 <- b0
 
-    "4 7 . 7 1 . 12 3 . ... ? 4 1 9"   asks about a0; its twin "... ? 12 1 9" about b0
+    "4 7 . 7 1 . 12 3 . ... > 4 < 1 < 9"   asks about a0; its twin "... > 12 < 1 < 9" about b0
 
 Everything is drawn before a fair coin decides who is asked about, so a rule that does not look at the one
 asked about is right half of the time by construction. Dead ends are as long as the right path, false ways

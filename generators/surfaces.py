@@ -2,8 +2,8 @@
 
 natural    "Tom is a terpus. Every terpus is a brimpus. ... Is Tom a lempus or scrompus?"
            steps "Tom is a terpus.", ...; answer "Tom is a lempus."
-symbolic   "4 7 . 7 1 . 12 3 . ? 4 1 9": three whitespace-separated tokens a premise, then who is asked
-           about and the two candidates; steps "4 7 .", ...; answer "1"
+symbolic   "4 7 . 7 1 . 12 3 . > 4 < 1 < 9": three whitespace-separated tokens a premise, then who is asked
+           about (``>``: where does it lead?) and the two candidates (``<``: what leads there?); steps "4 7 .", ...; answer "1"
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def natural(symbols: Sequence[str], is_entity: Sequence[bool], premises: Edges, 
 def symbolic(symbols: Sequence[str], is_entity: Sequence[bool], premises: Edges, asked: Asked) -> Wording:
     """Write ids, three tokens a premise; an entity looks like any other node."""
     told = " ".join([f"{symbols[u]} {symbols[v]} ." for u, v in premises])
-    question = f"{told} ? {symbols[asked.root]} {symbols[asked.first]} {symbols[asked.second]}"
+    question = f"{told} > {symbols[asked.root]} < {symbols[asked.first]} < {symbols[asked.second]}"
     steps = tuple([f"{symbols[u]} {symbols[v]} ." for u, v in pairwise(asked.path)])
     return Wording(question, steps, symbols[asked.path[-1]])
 
