@@ -3,7 +3,8 @@
 natural    "Tom is a terpus. Every terpus is a brimpus. ... Is Tom a lempus or scrompus?"
            steps "Tom is a terpus.", ...; answer "Tom is a lempus."
 symbolic   "4 7 . 7 1 . 12 3 . > 4 < 1 < 9": three whitespace-separated tokens a premise, then who is asked
-           about (``>``: where does it lead?) and the two candidates (``<``: what leads there?); steps "4 7 .", ...; answer "1"
+           about (``>``: where does it lead?) and the two candidates (``<``: what leads there?);
+           steps "4 7 .", ...; answer "1"
 """
 
 from __future__ import annotations
