@@ -54,6 +54,12 @@ class Dataset:
     def leaks(self) -> bool:
         return bool(self.leak)
 
+    def summary(self) -> str:
+        """Return one paragraph for a list of datasets: what it is, how large, and what is wrong with it."""
+        sizes = "/".join(str(self.sizes[split]) for split in SPLITS)
+        known = f" LEAKS: {self.leak}." if self.leaks else ""
+        return f"{self.description}. {'/'.join(SPLITS)} {sizes}; {', '.join(self.surfaces)}.{known}"
+
     def largest(self, split: str) -> int:
         """Return the largest size of a split: its share (train 1/2, others 1/4) of what can be told apart."""
         if self.capacity is None:

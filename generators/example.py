@@ -1,8 +1,8 @@
 """One question with its chain of thought, its answer and the graph behind it; and its JSON form.
 
-    {"answer": "1", "edges": [[0, 1], [1, 2]], "hops": 2, "id": "prosqa-tiny/1.0.0/symbolic/test/0/6",
-     "idx_to_symbol": ["4", "7", "1", ...], "neg_target": 7, "question": "4 7 . 7 1 . ... > 4 < 1 < 9", "root": 0,
-     "steps": ["4 7 .", "7 1 ."], "target": 2, "twin": "prosqa-tiny/1.0.0/symbolic/test/0/7"}
+    {"answer": "1", "edges": [[0, 1], [1, 2], ...], "hops": 2, "id": "prosqa-tiny/1.0.0/symbolic/test/0/6",
+     "idx_to_symbol": ["4", "7", "1", ...], "neg_target": 7, "question": "4 7 . 7 1 . ... > 4 < 1 < 9",
+     "root": 0, "steps": ["4 7 .", "7 1 ."], "target": 2, "twin": "prosqa-tiny/1.0.0/symbolic/test/0/7"}
 
 The JSON form holds every field of the published ProsQA and ProntoQA records under its published name, so the
 paper's code reads these files; ``from_json`` reads the published records, which lack the rest.

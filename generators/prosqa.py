@@ -37,7 +37,7 @@ _CHOICE, _ENTITY_LABELS, _LABELS, _ORDER, _COINS = range(3, 8)
 
 
 class Question(NamedTuple):
-    """What is asked of each graph [B], and the distances from the root; ``hops`` is 0 where nothing can be."""
+    """What is asked of each graph [B], and the distances from the root; 0 hops: nothing can be asked."""
 
     root: NDArray[np.int64]
     target: NDArray[np.int64]
