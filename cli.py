@@ -7,6 +7,7 @@ seconds each, and ``--help`` must not wait for them.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -34,6 +35,103 @@ class OneLineErrors(click.Group):
 @click.version_option(__version__, prog_name="coconut-bench")
 def main() -> None:
     """Latent reasoning on data that cannot be solved without reasoning."""
+
+
+@main.command("run")
+@click.option("--method", required=True, help="What is trained: coconut, cot, no-cot, … (an unknown name lists all).")
+@click.option("--recipe", default="tiny", show_default=True, help="A shipped recipe's name, or a YAML file.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Training data and their order.")
+@click.option("--quick", is_flag=True, help="The same at about a hundredth of the work; the row says so.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/RECIPE-METHOD-SEED]")
+@click.option(
+    "--leaderboard", type=click.Path(path_type=Path), default=Path("leaderboard.json"), show_default=True,
+    help="The file that gets the row.",
+)  # fmt: skip
+@click.option("--replace", is_flag=True, help="Take the place of the row's entry of this seed, if it has one.")
+def run_command(
+    method: str, recipe: str, seed: int, quick: bool, out: Path | None, leaderboard: Path, replace: bool
+) -> None:
+    """Generate, train, evaluate, record: one method on one recipe.
+
+    Interrupted and started again with the same arguments, it goes on where it was.
+    """
+    from .benchmarks.recipe import load_recipe
+    from .benchmarks.run import RunSpec, run
+    from .coconut.methods import get_method
+    from .leaderboard.store import add, read
+    from .leaderboard.table import render
+
+    chosen = load_recipe(recipe)
+    spec = RunSpec(chosen.quick() if quick else chosen, get_method(method).name, seed, quick)
+    if leaderboard.exists():
+        read(leaderboard)  # a damaged file is found before the training, not after it
+    folder = out or Path("runs") / f"{chosen.name}-{method}-{seed}{'-quick' if quick else ''}"
+    result = run(spec, folder, click.echo)
+    board = add(leaderboard, result, predictions=folder / "predictions", replace=replace)
+    click.echo(render([row for row in board.measured if row.identity == result.identity]))
+    click.echo(f"{leaderboard} has the row; {folder} has the model, its answers and the log.")
+
+
+class DatasetCommand(click.Command):
+    """A command whose help ends with the table of datasets, read only when the help is asked for."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from .generators.datasets import DATASETS
+
+        with formatter.section("Datasets"):
+            formatter.write_dl([(row.name, row.summary()) for row in DATASETS.values()])
+
+
+@main.command("generate", cls=DatasetCommand)
+@click.argument("dataset")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder, new or empty.")
+@click.option("--seed", default=0, show_default=True, type=int, help="Another seed, other examples.")
+@click.option("--train", type=int, help="Examples of this split; 0 leaves it out.  [default: the dataset's]")
+@click.option("--valid", type=int, help="The same for this split.")
+@click.option("--test", type=int, help="The same for this split.")
+@click.option("--surface", help="The wording: natural or symbolic.  [default: the dataset's first]")
+@click.option("--workers", default=1, show_default=True, type=int, help="Processes; the bytes stay the same.")
+@click.option(
+    "--format", default="jsonl", show_default=True,
+    help="jsonl, parquet, or published: the JSON list that the paper's code reads.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace a folder that is not empty.")
+def generate_command(
+    dataset: str, out: Path, seed: int, train: int | None, valid: int | None, test: int | None,
+    surface: str | None, workers: int, format: str, force: bool,
+) -> None:  # fmt: skip
+    """Write a dataset: one file a split and a manifest.
+
+    The same arguments give the same bytes on any machine. No graph is in two splits, whatever the seed
+    and the sizes.
+    """
+    from .generators.write import generate, plan
+
+    sizes = {"train": train, "valid": valid, "test": test}
+    planned = plan(dataset, seed=seed, sizes=sizes, surface=surface, format=format)
+    manifest = generate(planned, out, workers=workers, force=force)
+    if planned.dataset.leaks:
+        click.echo(f"Note: {dataset} leaks: {planned.dataset.leak}.", err=True)
+    for split, entry in manifest["splits"].items():
+        click.echo(f"{split}: {entry['examples']} examples, rows sha256 {entry['rows_sha256']}")
+    click.echo(f"{out} has {planned.dataset.name} {planned.dataset.version}, {planned.surface}")
+
+
+@main.command("verify")
+@click.argument("path", type=click.Path(path_type=Path))
+def verify_command(path: Path) -> None:
+    """Prove a generated folder from its text, or the records of one data file.
+
+    Every question is parsed and searched by code of its own; answer, steps, what the dataset promises,
+    twins, disjoint splits and checksums are checked. The first thing that is wrong is reported with its
+    place.
+    """
+    from .generators.verify import verify_dir, verify_file
+
+    if path.is_dir():
+        click.echo(str(verify_dir(path)))
+    else:
+        click.echo(f"{path.name}: {verify_file(path)} examples proved")
 
 
 if __name__ == "__main__":
