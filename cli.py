@@ -7,6 +7,7 @@ seconds each, and ``--help`` must not wait for them.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,85 @@ def verify_command(path: Path) -> None:
         click.echo(str(verify_dir(path)))
     else:
         click.echo(f"{path.name}: {verify_file(path)} examples proved")
+
+
+@main.group()
+def leaderboard() -> None:
+    """Show, check, merge, compare and publish recorded results."""
+
+
+def leaderboard_file(command: Callable[..., None]) -> Callable[..., None]:
+    """The option that names the leaderboard file of the group's commands."""
+    return click.option(
+        "--leaderboard", "path", type=click.Path(path_type=Path),
+        help="The file.  [default: leaderboard.json here, else the one that comes with the package]",
+    )(command)  # fmt: skip
+
+
+@leaderboard.command()
+@leaderboard_file
+@click.option("--dataset", help="Only rows of this dataset.")
+@click.option("--method", help="Only rows of this method.")
+@click.option("--recipe", help="Only rows of this recipe.")
+@click.option("--kind", type=click.Choice(["measured", "quoted", "all"]), default="all", show_default=True)
+@click.option("--quick/--no-quick", default=True, help="With the rows of quick runs.  [default: with]")
+@click.option("--sort", default="accuracy", show_default=True, help="accuracy, generated, passes or seconds.")
+@click.option("--ascending", is_flag=True, help="The smallest first.")
+@click.option("--format", type=click.Choice(["text", "markdown", "csv", "json"]), default="text")
+def show(path: Path | None, sort: str, ascending: bool, format: Any, **chosen: Any) -> None:
+    """Print the rows; rows of one rank cannot be told apart."""
+    from .leaderboard.compare import ranks
+    from .leaderboard.query import arrange, select
+    from .leaderboard.store import default_file, read, side_files
+    from .leaderboard.table import render
+
+    path = path or default_file()
+    board = read(path)
+    rows = arrange(select(board.rows, **chosen), sort, ascending=ascending)
+    click.echo(render(rows, format, ranks(board.measured, side_files(path))))
+
+
+@leaderboard.command()
+@leaderboard_file
+def check(path: Path | None) -> None:
+    """Recompute every number from the predictions; exit code 1 if one is not as recorded."""
+    from .leaderboard.check import check
+    from .leaderboard.store import default_file, read
+
+    path = path or default_file()
+    problems = check(path)
+    for problem in problems:
+        click.echo(problem)
+    board = read(path)
+    found = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
+    click.echo(f"{path}: {len(board.measured)} measured and {len(board.quoted)} quoted rows, {found}")
+    sys.exit(1 if problems else 0)
+
+
+@leaderboard.command()
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--to", "path", type=click.Path(path_type=Path), default="leaderboard.json", show_default=True)
+@click.option("--replace", is_flag=True, help="Where a seed has another result already, take the new one.")
+def add(sources: tuple[Path, ...], path: Path, replace: bool) -> None:
+    """Merge the rows of other leaderboard files, with the predictions beside them: all of them, or none."""
+    from .leaderboard.store import merge_files
+
+    added = merge_files(path, sources, replace=replace)
+    click.echo(f"{path}: {added} new or changed rows")
+
+
+@leaderboard.command()
+@leaderboard_file
+@click.argument("rows", nargs=-1, required=True)
+def compare(path: Path | None, rows: tuple[str, ...]) -> None:
+    """Compare ROWS of one dataset, question by question; a row is named by its method or its key."""
+    from .leaderboard.compare import compare, report
+    from .leaderboard.query import find
+    from .leaderboard.store import default_file, read, side_files
+
+    path = path or default_file()
+    measured = read(path).measured
+    click.echo(report(compare([find(measured, row) for row in rows], side_files(path))))
 
 
 if __name__ == "__main__":

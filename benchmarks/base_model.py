@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
+from transformers.utils import logging as transformers_logging
 
 from ..coconut.curriculum import lr_factor
 from ..coconut.modeling import CoconutForCausalLM
@@ -74,6 +75,7 @@ def optimizer_settings(part: OptimizerPart) -> OptimizerSettings:
 
 def base_model(recipe: Recipe) -> BaseModel:
     """The recipe's base model: from the cache, or trained now and put there."""
+    transformers_logging.disable_progress_bar()  # loading a small model takes no time worth showing
     words = dataset_words(recipe)
     tokenizer = word_tokenizer(words.all)
     fields = {

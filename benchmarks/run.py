@@ -103,13 +103,18 @@ class Evaluator:
         return text
 
 
-def run(spec: RunSpec, out: Path) -> Result:
-    """Train (or go on training), test the best checkpoint, and save model, predictions and result in ``out``."""
+def run(spec: RunSpec, out: Path, say: Callable[[str], None] = lambda line: None) -> Result:
+    """Train (or go on training), test the best checkpoint, and save model, predictions and result in ``out``.
+
+    ``say`` is given a line for each thing that is done.
+    """
     finished = out / "result.json"
     if finished.exists():
+        say(f"{out} holds this run already")
         return _read_finished(finished, spec)
     recipe, method = spec.recipe, get_method(spec.method)
     base = base_model(recipe)
+    say(f"base model: looks up {base.recall:.1%} of the premises ({base.seconds:.0f} s when it was trained)")
     model = coconut_over(base)
     encoder = Encoder(base.tokenizer, special_ids(base.tokenizer), recipe.markers)
     evaluator = Evaluator(model, encoder, method, recipe)
@@ -120,7 +125,11 @@ def run(spec: RunSpec, out: Path) -> Result:
     def validate(stage: int) -> float:
         return summarize(evaluator(valid, stage, "validation").predictions).test.accuracy
 
-    progress = _train(spec, model, encoder, plans, validate, out)
+    def log(entry: dict[str, Any]) -> None:
+        _append(out / "log.jsonl", entry)
+        say("stage {stage}, step {step}: loss {loss:.4f}, validation accuracy {valid:.1%}".format(**entry))
+
+    progress = _train(spec, model, encoder, plans, validate, log, out)
     train_memory = peak_memory()
     evaluation = evaluator(test, plans[-1].stage, "test")
     model.save_pretrained(out / "model")
@@ -138,6 +147,7 @@ def _train(
     encoder: Encoder,
     plans: tuple[StagePlan, ...],
     validate: Callable[[int], float],
+    log: Callable[[dict[str, Any]], None],
     out: Path,
 ) -> Progress:
     """Train ``model`` in place through the stages of ``plans``."""
@@ -161,12 +171,8 @@ def _train(
         max_grad_norm=part.max_grad_norm,
         checks=recipe.checks_in_last_stage,
     )
-    log = out / "log.jsonl"
-    trainer = Trainer(
-        model, batches, plans, settings, validate,
-        checkpoint=out / "checkpoint.pt", identity=spec.identity, log=lambda entry: _append(log, entry),
-    )  # fmt: skip
-    return trainer.run()
+    checkpoint = out / "checkpoint.pt"
+    return Trainer(model, batches, plans, settings, validate, checkpoint, spec.identity, log).run()
 
 
 def _result(

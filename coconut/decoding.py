@@ -47,7 +47,7 @@ def greedy(
     rows = torch.arange(len(prompts), device=ids_BT.device)
     h_BD, running_B = first_pass.h_BTD[:, -1], torch.ones_like(rows, dtype=torch.bool)
     for step in range(max_new_tokens):
-        next_B = model.get_output_embeddings()(h_BD).argmax(-1)
+        next_B = _most_probable(model, h_BD)
         for row, token, running in zip(rows.tolist(), next_B.tolist(), running_B.tolist(), strict=True):
             if running:
                 written[row].append(token)
@@ -64,6 +64,13 @@ def greedy(
         Generation(tokens, thoughts, 1 + thoughts + len(tokens) - 1)
         for tokens, thoughts in zip(written, thoughts_B, strict=True)
     ]
+
+
+def _most_probable(model: CoconutForCausalLM, h_BD: Tensor) -> Tensor:
+    """The next token [B] of each row; never ``<latent>``, which is no word and would be read as a thought."""
+    logits_BV = model.get_output_embeddings()(h_BD)
+    logits_BV[:, model.config.latent_token_id] = -torch.inf
+    return logits_BV.argmax(-1)
 
 
 def _step(model: CoconutForCausalLM, next_B: Tensor, mask_BT: Tensor, cache: DynamicCache) -> Tensor:

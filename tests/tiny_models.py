@@ -1,0 +1,57 @@
+"""Small models, random batches and a word-level tokenizer, made on the spot."""
+
+from __future__ import annotations
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from coconut_bench.coconut.encoding import Batch, Encoder, Row, collate
+from coconut_bench.coconut.modeling import CoconutForCausalLM
+from coconut_bench.coconut.tokens import special_ids, word_tokenizer
+
+PAD, END, LATENT, VOCABULARY = 0, 1, 3, 29
+
+CONFIGS = {
+    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "attn_pdrop": 0, "resid_pdrop": 0,
+             "embd_pdrop": 0},
+    "llama": {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "num_key_value_heads": 2, "tie_word_embeddings": True},
+    "qwen3": {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "num_key_value_heads": 2, "head_dim": 8},
+}  # fmt: skip
+
+
+def coconut(architecture: str, seed: int = 0) -> CoconutForCausalLM:
+    """A random Coconut of the architecture, with weights large enough that every part matters."""
+    torch.manual_seed(seed)
+    config = AutoConfig.for_model(
+        architecture, vocab_size=VOCABULARY, bos_token_id=None, eos_token_id=END, pad_token_id=PAD,
+        initializer_range=0.1, **CONFIGS[architecture],
+    )  # fmt: skip
+    return CoconutForCausalLM.wrap(AutoModelForCausalLM.from_config(config, dtype=torch.float32), LATENT).eval()
+
+
+def rows(thoughts: list[int], seed: int = 0) -> list[Row]:
+    """Rows of different lengths with the given numbers of thoughts."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def words(low: int, high: int) -> list[int]:
+        length = int(torch.randint(low, high, (1,), generator=generator))
+        return torch.randint(7, VOCABULARY, (length,), generator=generator).tolist()
+
+    made = []
+    for count in thoughts:
+        question = words(3, 12)
+        made.append(Row(question + [LATENT] * count, [*words(2, 7), END], len(question)))
+    return made
+
+
+def batch(thoughts: list[int], seed: int = 0) -> Batch:
+    """The rows of `rows` as a batch."""
+    return collate(rows(thoughts, seed), PAD)
+
+
+def encoder(markers: bool) -> Encoder:
+    """An encoder over digits and the punctuation of the symbolic wording."""
+    tokenizer = word_tokenizer([*map(str, range(20)), ".", ">", "<"])
+    return Encoder(tokenizer, special_ids(tokenizer), markers)
