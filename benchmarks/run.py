@@ -35,6 +35,9 @@ from ..coconut.tokens import special_ids
 from ..coconut.training import Progress, Trainer, TrainSettings
 from ..generators.datasets import content_hash, examples, get_dataset
 from ..generators.example import Example
+from ..generators.files import MANIFEST
+from ..generators.write import Plan, generate
+from ..generators.write import plan as generation_plan
 from ..leaderboard.files import write_whole
 from ..leaderboard.measures import Cost, Stage
 from ..leaderboard.predictions import Prediction, summarize, write_predictions
@@ -113,6 +116,9 @@ def run(spec: RunSpec, out: Path, say: Callable[[str], None] = lambda line: None
         say(f"{out} holds this run already")
         return _read_finished(finished, spec)
     recipe, method = spec.recipe, get_method(spec.method)
+    if not (out / "data" / MANIFEST).exists():
+        generate(_held_out_plan(recipe), out / "data")
+        say(f"{out / 'data'} has {recipe.data.valid} validation and {recipe.data.test} test questions")
     base = base_model(recipe)
     say(f"base model: looks up {base.recall:.1%} of the premises ({base.seconds:.0f} s when it was trained)")
     model = coconut_over(base)
@@ -216,6 +222,13 @@ def _result(
         quick=spec.quick,
         seeds=[entry],
     )  # fmt: skip
+
+
+def _held_out_plan(recipe: Recipe) -> Plan:
+    """What is written of the dataset: the held-out splits. Training examples are a stream, made as they are used."""
+    data = recipe.data
+    sizes = {"train": 0, "valid": data.valid, "test": data.test}
+    return generation_plan(data.name, seed=data.seed, sizes=sizes, surface=data.surface)
 
 
 def held_out(recipe: Recipe, split: str) -> list[Example]:

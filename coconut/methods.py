@@ -1,13 +1,12 @@
 """The table of methods: what stands where the thoughts stand, and what is left of the chain at each stage.
 
-The rows are those of Table 1 of arXiv 2412.06769. Between question and answer, at stage s of S with c thoughts a
+The rows are those of Table 1 of arXiv 2412.06769, but for iCoT. Between question and answer, at stage s of S with c thoughts a
 step, a chain of steps 1…n becomes (``L`` a continuous thought, ``P`` a pause token):
 
     method                  stages   at stage s
     cot                     one      1 2 3 … n                          nothing is replaced
     no-cot                  one                                         the answer only
     pause                   one      P × c·S                            pauses, then the answer
-    icot                    tokens   the chain less its first tokens    removed one by one
     coconut                 0…S      L × c·s, steps s+1 … n
     coconut-no-curriculum   one      L × c·S                            the last stage from the start
     coconut-no-thought      0…S      steps s+1 … n
@@ -22,15 +21,15 @@ from typing import Literal
 from ..generators.lookup import pick
 
 Filler = Literal["none", "latent", "pause"]
-Curriculum = Literal["none", "steps", "tokens"]
+Curriculum = Literal["none", "steps"]
 
 
 @dataclass(frozen=True)
 class Method:
     """One row: the name in the paper's table, what fills the thoughts' places, and how the chain goes.
 
-    ``curriculum`` is ``steps`` (one step fewer at each stage), ``tokens`` (iCoT: token by token) or ``none`` (one
-    stage, with the whole chain if ``writes_chain``, else without it).
+    ``curriculum`` is ``steps`` (one step fewer at each stage) or ``none`` (one stage, with the whole chain if
+    ``writes_chain``, else without it).
     """
 
     name: str
@@ -43,13 +42,13 @@ class Method:
         """The stages that are trained, in order, where the recipe's last one is ``last``."""
         if self.curriculum == "steps":
             return range(last + 1)
-        return range(0, 1) if self.writes_chain or self.curriculum == "tokens" else range(last, last + 1)
+        return range(1) if self.writes_chain else range(last, last + 1)
 
     def steps_removed(self, stage: int, steps: int) -> int:
         """How many of a chain's ``steps`` are not written at ``stage``; a shorter chain loses all."""
-        if self.curriculum == "none":
-            return 0 if self.writes_chain else steps
-        return min(stage, steps) if self.curriculum == "steps" else 0
+        if self.curriculum == "steps":
+            return min(stage, steps)
+        return 0 if self.writes_chain else steps
 
     def fillers(self, stage: int, thoughts_per_step: int) -> int:
         """How many thoughts or pauses stand before what is written at ``stage``."""
@@ -61,7 +60,6 @@ METHODS = {
     for method in (
         Method("cot", "CoT", "none", "none", writes_chain=True),
         Method("no-cot", "No-CoT", "none", "none"),
-        Method("icot", "iCoT", "none", "tokens"),
         Method("pause", "Pause token", "pause", "none"),
         Method("coconut", "Coconut", "latent", "steps"),
         Method("coconut-no-curriculum", "– w/o curriculum", "latent", "none"),

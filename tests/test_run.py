@@ -1,0 +1,193 @@
+"""A whole run: rows, files, going on after an interruption, and bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from micro import MICRO, write_recipe
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from coconut_bench.benchmarks.recipe import load_recipe, recipe_names
+from coconut_bench.benchmarks.run import RunSpec, run
+from coconut_bench.cli import main
+from coconut_bench.coconut.methods import METHODS
+from coconut_bench.coconut.training import Trainer
+from coconut_bench.generators.verify import verify_dir
+from coconut_bench.leaderboard import read, read_predictions
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(cache))
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["run", *arguments])
+
+
+def spec(method: str = "coconut", seed: int = 0, **changes: Any) -> RunSpec:
+    return RunSpec(load_recipe(str(write_recipe(Path.cwd(), **changes))), method, seed, False)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return AutoModelForCausalLM.from_pretrained(folder / "model").state_dict()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_runs_and_files_a_row_that_can_be_recomputed(method: str) -> None:
+    write_recipe(Path.cwd())
+    done = invoke("--method", method, "--recipe", "micro.yaml", "--leaderboard", "board/leaderboard.json")
+    assert done.exit_code == 0, done.output
+    [row] = read("board/leaderboard.json").measured
+    [entry] = row.seeds
+    assert (row.method, row.dataset.n, row.recipe.name, row.quick) == (method, 12, "micro", False)
+    assert entry.tokens.thoughts == (2 if METHODS[method].filler == "latent" else 0)
+    assert entry.tokens.forward_passes == pytest.approx(entry.tokens.thoughts + entry.tokens.language)
+    assert [stage.stage for stage in entry.stages] == list(METHODS[method].stages(2))
+    assert sum(stage.steps for stage in entry.stages) == 14
+    assert entry.predictions is not None
+    predictions = read_predictions(entry.predictions, "board/predictions")
+    assert sum(p.correct for p in predictions) == entry.test.n_correct
+    out = Path("runs") / f"micro-{method}-0"
+    assert verify_dir(out / "data").examples == {"valid": 8, "test": 12}
+    assert entry.test.n_correct == 0 or predictions
+    assert AutoTokenizer.from_pretrained(out / "model").eos_token == "<eos>"
+    assert not (out / "checkpoint.pt").exists()
+
+
+def test_two_methods_answer_the_same_questions_from_the_same_start() -> None:
+    rows = [run(spec(method), Path(method)) for method in ("coconut", "no-cot")]
+    assert rows[0].dataset == rows[1].dataset
+    assert rows[0].base_model == rows[1].base_model
+    ids = [[p.id for p in read_predictions(row.seeds[0].predictions, Path(row.method) / "predictions")] for row in rows]
+    assert ids[0] == ids[1]
+
+
+def test_a_second_seed_joins_the_row_and_a_second_run_only_reads() -> None:
+    write_recipe(Path.cwd())
+    for seed in ("0", "1", "1"):
+        done = invoke("--method", "cot", "--recipe", "micro.yaml", "--seed", seed)
+        assert done.exit_code == 0, done.output
+    assert "holds this run already" in done.output
+    [row] = read("leaderboard.json").measured
+    assert [entry.seed for entry in row.seeds] == [0, 1]
+
+
+@pytest.mark.parametrize("stop_at", [3, 4, 9, 13])
+def test_interrupted_and_started_again_it_ends_with_the_same_weights(
+    stop_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(spec(), Path("whole"))
+    step, count = Trainer._step, 0
+
+    def interrupted(self: Trainer, plan: Any) -> float:
+        nonlocal count
+        count += 1
+        if count == stop_at:
+            raise KeyboardInterrupt
+        return step(self, plan)
+
+    monkeypatch.setattr(Trainer, "_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(spec(), Path("parts"))
+    assert not Path("parts/result.json").exists()
+    resumed = run(spec(), Path("parts"))
+    assert count == 14 + 1  # no step is done twice but the one that was cut off
+    for name, value in weights(Path("whole")).items():
+        torch.testing.assert_close(weights(Path("parts"))[name], value, rtol=0, atol=0)
+    assert resumed.seeds[0].test == whole.seeds[0].test
+    assert [s.loss for s in resumed.seeds[0].stages] == [s.loss for s in whole.seeds[0].stages]
+
+
+def test_another_seed_is_another_run() -> None:
+    run(spec(seed=0), Path("zero"))
+    run(spec(seed=1), Path("one"))
+    different = [not torch.equal(v, weights(Path("one"))[k]) for k, v in weights(Path("zero")).items()]
+    assert any(different)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(self: Trainer, plan: Any) -> float:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Trainer, "_step", stop)
+        run(spec(), Path("out"))
+    before = Path("out/checkpoint.pt").read_bytes()
+    write_recipe(Path.cwd(), batch_size=5)
+    refused = invoke("--method", "coconut", "--recipe", "micro.yaml", "--out", "out")
+    assert refused.exit_code == 2
+    assert "checkpoint of another run: its recipe_hash is" in refused.output
+    assert Path("out/checkpoint.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "cocnut"], "unknown method 'cocnut' (did you mean 'coconut'?)"),
+        (["--method", "cot", "--recipe", "tinny"], "unknown recipe 'tinny' (did you mean 'tiny'?)"),
+        (["--method", "cot", "--recipe", "nowhere.yaml"], "nowhere.yaml"),
+        (["--method", "cot", "--seed", "-1"], "-1"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_leave_nothing(arguments: list[str], message: str) -> None:
+    refused = invoke(*arguments)
+    assert refused.exit_code == 2
+    assert message in refused.output
+    assert "Traceback" not in refused.output
+    assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "messages"),
+    [
+        ({"batch_sise": 3, "markers": "perhaps"}, ["unknown key batch_sise", "markers: Input should be a valid boolean"]),
+        ({"batch_size": 0}, ["batch_size: Input should be greater than or equal to 1, got 0"]),
+        ({"curriculum": {"stage_steps": [1, 2], "lr_scales": [1.0]}}, ["of one length, got 2 and 1"]),
+        ({"data": {**MICRO["data"], "name": "prosqa-tny"}}, ["unknown dataset 'prosqa-tny' (did you mean 'prosqa-tiny'?)"]),
+        ({"data": {**MICRO["data"], "test": 7}}, ["7"]),
+        ({"model": {"architecture": "lama", "config": {}}}, ["model of recipe micro", "lama"]),
+        ({"base": {**MICRO["base"], "premises": 17}}, ["premises must be in 1..16"]),
+    ],
+)  # fmt: skip
+def test_a_bad_recipe_is_one_line_that_names_every_problem(changes: dict[str, Any], messages: list[str]) -> None:
+    write_recipe(Path.cwd(), **changes)
+    refused = invoke("--method", "cot", "--recipe", "micro.yaml")
+    assert refused.exit_code == 2, refused.output
+    [line] = refused.stderr.strip().splitlines()
+    for message in messages:
+        assert message in line
+
+
+def test_a_damaged_leaderboard_is_found_before_the_training() -> None:
+    write_recipe(Path.cwd())
+    Path("leaderboard.json").write_text('{"schema_version": 1, "rows": [')
+    refused = invoke("--method", "cot", "--recipe", "micro.yaml")
+    assert refused.exit_code == 2
+    assert not Path("runs").exists()
+    assert Path("leaderboard.json").read_text() == '{"schema_version": 1, "rows": ['
+
+
+def test_the_run_s_log_has_every_validation() -> None:
+    run(spec(), Path("out"))
+    entries = [json.loads(line) for line in Path("out/log.jsonl").read_text().splitlines()]
+    assert [(e["stage"], e["step"]) for e in entries] == [(0, 4), (1, 4), (2, 2), (2, 4), (2, 6)]
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_shipped_recipe_is_valid_and_its_hash_moves_with_its_numbers(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.quick().hash != recipe.hash
+    assert recipe.model_copy(update={"description": "other words"}).hash == recipe.hash
+    assert sum(recipe.quick().curriculum.stage_steps) <= sum(recipe.curriculum.stage_steps) / 90
