@@ -32,23 +32,33 @@ class OneLineErrors(click.Group):
             sys.exit(2)
 
 
-@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="coconut-bench")
 def main() -> None:
     """Latent reasoning on data that cannot be solved without reasoning."""
 
 
 @main.command("run")
-@click.option("--method", required=True, help="What is trained: coconut, cot, no-cot, … (an unknown name lists all).")
+@click.option(
+    "--method", required=True, help="What is trained: coconut, cot, no-cot, … (an unknown name lists all)."
+)
 @click.option("--recipe", default="tiny", show_default=True, help="A shipped recipe's name, or a YAML file.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Training data and their order.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Training data and their order."
+)
 @click.option("--quick", is_flag=True, help="The same at about a hundredth of the work; the row says so.")
-@click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/RECIPE-METHOD-SEED]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/RECIPE-METHOD-SEED]"
+)
 @click.option(
     "--leaderboard", type=click.Path(path_type=Path), default=Path("leaderboard.json"), show_default=True,
     help="The file that gets the row.",
 )  # fmt: skip
-@click.option("--replace", is_flag=True, help="Take the place of the row's entry of this seed, if it has one.")
+@click.option(
+    "--replace", is_flag=True, help="Take the place of the row's entry of this seed, if it has one."
+)
 def run_command(
     method: str, recipe: str, seed: int, quick: bool, out: Path | None, leaderboard: Path, replace: bool
 ) -> None:

@@ -14,6 +14,8 @@ Fractions are in 0..1, times in seconds, memory in bytes; the parts of a seed's 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
@@ -153,6 +155,11 @@ class Result(Record):
         start = (base.name, base.revision)
         return (data.content_hash, data.split, self.method, self.recipe.hash, *start, self.quick)
 
+    @property
+    def key(self) -> str:
+        """Eight digits that stand for the identity, by which a row is named."""
+        return _key(self.kind, self.identity)
+
     @model_validator(mode="after")
     def _seeds_fit(self) -> Result:
         numbers = [entry.seed for entry in self.seeds]
@@ -192,6 +199,11 @@ class QuotedResult(Record):
         """What makes two quotations the same row."""
         return (self.source.url, self.source.table, self.dataset, self.split, self.method)
 
+    @property
+    def key(self) -> str:
+        """Eight digits that stand for the identity, by which a row is named."""
+        return _key(self.kind, self.identity)
+
 
 Row = Annotated[Result | QuotedResult, Field(discriminator="kind")]
 
@@ -220,3 +232,7 @@ class Leaderboard(Record):
             if first != index:
                 raise ValueError(f"rows must be distinct, {first} and {index} are the same {row.method} run")
         return self
+
+
+def _key(kind: str, identity: tuple[object, ...]) -> str:
+    return hashlib.sha256(json.dumps([kind, *identity]).encode()).hexdigest()[:8]

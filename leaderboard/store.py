@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -24,6 +24,7 @@ from .files import write_whole
 from .measures import explain
 from .result import SCHEMA_VERSION, Leaderboard, QuotedResult, Result, SeedResult
 
+DEFAULT = Path("leaderboard.json")
 SHIPPED = Path(__file__).with_name("leaderboard.json")
 PREDICTIONS = "predictions"
 LOCK_SECONDS = 60
@@ -40,6 +41,16 @@ def read(path: Path | str) -> Leaderboard:
     """
     path = Path(path)
     return _parse(path.read_bytes(), path)
+
+
+def default_file() -> Path:
+    """``leaderboard.json`` in the current folder, or the file that comes with the package."""
+    return DEFAULT if DEFAULT.exists() else SHIPPED
+
+
+def side_files(path: Path | str) -> Path:
+    """The folder of the per-question predictions of the leaderboard file ``path``."""
+    return Path(path).resolve().parent / PREDICTIONS
 
 
 def add(
@@ -59,17 +70,34 @@ def add(
     leaderboard. Without it they must be there already. Raises OSError for a file that is missing or cannot
     be written.
     """
-    return add_all(path, [result], predictions=predictions, replace=replace)
+    return _add(path, [Addition(result, Path(predictions) if predictions else None)], replace).after
 
 
-def add_all(
-    path: Path | str,
-    results: list[Result | QuotedResult],
-    *,
-    predictions: Path | str | None = None,
-    replace: bool = False,
-) -> Leaderboard:
-    """As `add`, for several results: all of them, or none."""
+def merge_files(path: Path | str, sources: Sequence[Path | str], *, replace: bool = False) -> int:
+    """Adds the rows of the leaderboard files ``sources``, with their side files, to ``path``: all, or none.
+
+    Returns how many rows are new or changed. Raises as `add` and `read` do.
+    """
+    additions = [Addition(row, side_files(source)) for source in sources for row in read(source).rows]
+    change = _add(path, additions, replace)
+    return sum(row not in change.before.rows for row in change.after.rows)
+
+
+class Addition(NamedTuple):
+    """A row to add, and the folder of its side files; None where they are in place already."""
+
+    row: Result | QuotedResult
+    folder: Path | None
+
+
+class Change(NamedTuple):
+    """What a file held before an addition, and what it holds after."""
+
+    before: Leaderboard
+    after: Leaderboard
+
+
+def _add(path: Path | str, additions: Sequence[Addition], replace: bool) -> Change:
     # A symbolic link (an editable install has them) keeps pointing to the file; the rename must not replace
     # it.
     path = Path(path).resolve()
@@ -79,16 +107,17 @@ def add_all(
         content = path.read_bytes() if existed else b""
         board = _parse(content, path) if existed else Leaderboard(rows=list(read(SHIPPED).quoted))
         rows = list(board.rows)
-        for result in results:
-            rows = merge(rows, result, replace=replace)
+        for addition in additions:
+            rows = merge(rows, addition.row, replace=replace)
         # Side files first: a row must never name a file that is not there.
-        _copy_side_files(results, Path(predictions) if predictions else None, path.parent / PREDICTIONS)
+        for addition in additions:
+            _copy_side_files(addition, side_files(path))
         merged = Leaderboard(rows=sorted(rows, key=_order))
         if not existed or merged != board or _version(content) != SCHEMA_VERSION:
             if existed and _version(content) != SCHEMA_VERSION:
                 write_whole(path.with_name(f"{path.name}.v{_version(content)}.bak"), content)
             write_whole(path, dump(merged).encode())
-    return merged
+    return Change(board, merged)
 
 
 def merge(
@@ -186,20 +215,20 @@ def _locked(path: Path) -> Iterator[None]:
         raise OSError(f"{path}: another process has held its lock for {LOCK_SECONDS} seconds") from None
 
 
-def _copy_side_files(results: list[Result | QuotedResult], source: Path | None, target: Path) -> None:
-    for result in results:
-        for entry in result.seeds if isinstance(result, Result) else []:
-            if entry.predictions is None:
-                continue
-            wanted = target / entry.predictions.file
-            if not wanted.exists():
-                found = (source or target) / entry.predictions.file
-                if not found.is_file():
-                    owner = f"{result.method}, seed {entry.seed}"
-                    raise FileNotFoundError(f"{found}: missing, the predictions of {owner}")
-                content = found.read_bytes()
-                digest = hashlib.sha256(content).hexdigest()
-                if digest != entry.predictions.sha256:
-                    raise ValueError(f"{found}: sha256 must be {entry.predictions.sha256}, got {digest}")
-                target.mkdir(exist_ok=True)
-                write_whole(wanted, content)
+def _copy_side_files(addition: Addition, target: Path) -> None:
+    row = addition.row
+    for entry in row.seeds if isinstance(row, Result) else []:
+        if entry.predictions is None:
+            continue
+        found = (addition.folder or target) / entry.predictions.file
+        if not found.is_file():
+            raise FileNotFoundError(f"{found}: missing, the predictions of {row.method}, seed {entry.seed}")
+        content = found.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != entry.predictions.sha256:
+            raise ValueError(f"{found}: sha256 must be {entry.predictions.sha256}, got {digest}")
+        wanted = target / entry.predictions.file
+        # The name begins with the checksum: what stands there is the same, unless it was damaged.
+        if not wanted.exists() or wanted.read_bytes() != content:
+            target.mkdir(exist_ok=True)
+            write_whole(wanted, content)

@@ -1,0 +1,82 @@
+"""Is a leaderboard file true to itself? Every number that can be recomputed is.
+
+`read` has already checked the schema, each score against its counts and the parts against the whole. What
+is left: each side file against its checksum, each seed's numbers against its predictions, the predictions
+of one dataset against one another, and the dataset's hash against the rows that its generator makes today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from .predictions import Prediction, read_predictions, summarize
+from .result import Dataset, Leaderboard, SeedResult
+from .store import PREDICTIONS, read
+
+
+def check(path: Path | str) -> list[str]:
+    """The problems found in the file ``path``, a line each; empty if there are none.
+
+    Raises ValueError or OSError where the file cannot be read at all.
+    """
+    path = Path(path)
+    board = read(path)
+    return [*_check_rows(board, path.resolve().parent / PREDICTIONS), *_check_datasets(board)]
+
+
+def _check_rows(board: Leaderboard, folder: Path) -> Iterator[str]:
+    answers: dict[str, dict[str, str]] = {}
+    for row in board.measured:
+        for entry in row.seeds:
+            name = f"{row.key} {row.method} on {row.dataset.name}, seed {entry.seed}"
+            if entry.predictions is None:
+                yield f"{name}: has no predictions, its accuracy cannot be recomputed"
+                continue
+            try:
+                predictions = read_predictions(entry.predictions, folder)
+                problems = list(_compare_with(predictions, entry))
+            except FileNotFoundError as error:
+                yield f"{name}: {error.filename}: missing"
+                continue
+            except (ValueError, OSError) as error:
+                yield f"{name}: {error}"
+                continue
+            yield from (f"{name}: {problem}" for problem in problems)
+            found = {prediction.id: prediction.answer for prediction in predictions}
+            if answers.setdefault(row.dataset.content_hash, found) != found:
+                yield f"{name}: questions and answers must be those of the other rows of the same dataset"
+
+
+def _compare_with(predictions: list[Prediction], entry: SeedResult) -> Iterator[str]:
+    """What of a seed's entry is not what its predictions say."""
+    for field, recomputed in summarize(predictions)._asdict().items():
+        recorded = getattr(entry, field)
+        if recorded != recomputed:
+            yield f"{field} must be {_shown(recomputed)} by its predictions, got {_shown(recorded)}"
+
+
+def _check_datasets(board: Leaderboard) -> Iterator[str]:
+    """Generated datasets whose content is not what this version of the package generates."""
+    from ..generators.datasets import DATASETS, content_hash
+
+    seen: set[Dataset] = set()
+    for row in board.measured:
+        data = row.dataset
+        known = DATASETS.get(data.name)
+        # Rows of another version of the dataset, or of none that is generated, cannot be made again here.
+        if data in seen or known is None or data.seed is None or known.version != data.version:
+            continue
+        seen.add(data)
+        name = f"{row.key} {row.method} on {data.name}"
+        try:
+            found = content_hash(data.name, data.split, seed=data.seed, count=data.n, surface=data.surface)
+        except ValueError as error:
+            yield f"{name}: the dataset cannot be generated: {error}"
+            continue
+        if found != data.content_hash:
+            yield f"{name}: content_hash must be {found} as generated, got {data.content_hash}"
+
+
+def _shown(value: object) -> str:
+    return " ".join(str(value).split())

@@ -1,0 +1,91 @@
+"""Which rows, in which order: filters, sorting, and a row by its name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from ..generators.lookup import pick
+from .aggregate import aggregate
+from .result import QuotedResult, Result
+
+Kind = Literal["measured", "quoted", "all"]
+Row = Result | QuotedResult
+
+
+def _accuracy(row: Row) -> float:
+    return aggregate(row).accuracy if isinstance(row, Result) else row.accuracy
+
+
+def _generated(row: Row) -> float:
+    return aggregate(row).generated if isinstance(row, Result) else row.generated_tokens
+
+
+# Column → its value in a row. What a quoted row does not have is last in ascending order.
+SORT_KEYS: dict[str, Callable[[Row], float]] = {
+    "accuracy": _accuracy,
+    "generated": _generated,
+    "passes": lambda row: aggregate(row).passes if isinstance(row, Result) else math.inf,
+    "seconds": lambda row: aggregate(row).training_seconds if isinstance(row, Result) else math.inf,
+}
+
+
+def select(
+    rows: Sequence[Row],
+    *,
+    kind: Kind = "all",
+    dataset: str | None = None,
+    method: str | None = None,
+    recipe: str | None = None,
+    quick: bool = True,
+) -> list[Row]:
+    """The rows of that kind, dataset, method and recipe, in their order; without ``quick`` no quick ones.
+
+    ValueError, with the nearest known one, for a name that no row has.
+    """
+    for name, noun, values in (
+        (dataset, "dataset", map(_dataset, rows)),
+        (method, "method", (row.method for row in rows)),
+        (recipe, "recipe", map(_recipe, rows)),
+    ):
+        if name is not None:
+            pick({value: value for value in values if value is not None}, name, noun)
+    return [
+        row
+        for row in rows
+        if kind in ("all", row.kind)
+        and dataset in (None, _dataset(row))
+        and method in (None, row.method)
+        and recipe in (None, _recipe(row))
+        and (quick or not (isinstance(row, Result) and row.quick))
+    ]
+
+
+def arrange(rows: Sequence[Row], by: str = "accuracy", *, ascending: bool = False) -> list[Row]:
+    """The rows by dataset, measured before quoted, and within that by a column of `SORT_KEYS`."""
+    value = pick(SORT_KEYS, by, "column")
+    sign = 1 if ascending else -1
+    return sorted(rows, key=lambda row: (_dataset(row), row.kind, sign * value(row), row.method))
+
+
+def find(rows: Sequence[Result], name: str) -> Result:
+    """The row whose key begins with ``name``, or the only one whose method it is.
+
+    ValueError for none, with the nearest known name, and for several, with their keys.
+    """
+    found = [row for row in rows if row.method == name] or [row for row in rows if row.key.startswith(name)]
+    if not found:
+        pick({known: row for row in rows for known in (row.method, row.key)}, name, "row")
+    if len(found) > 1:
+        keys = ", ".join(f"{row.key} ({row.dataset.name}, {row.recipe.name})" for row in found)
+        raise ValueError(f"{name}: must name one row, got {keys}")
+    return found[0]
+
+
+def _dataset(row: Row) -> str:
+    return row.dataset.name if isinstance(row, Result) else row.dataset
+
+
+def _recipe(row: Row) -> str | None:
+    return row.recipe.name if isinstance(row, Result) else None
