@@ -1,7 +1,8 @@
 """Tokenizer and base model of a recipe: built from a configuration, trained on premise recall once, and kept.
 
-Every method of a recipe starts from the same base model, as every method of the paper starts from GPT-2. It is kept
-in the user's cache folder under the hash of all that it depends on; ``COCONUT_BENCH_CACHE`` names another folder.
+Every method of a recipe starts from the same base model, as every method of the paper starts from GPT-2. It
+is kept in the user's cache folder under the hash of all that it depends on; ``COCONUT_BENCH_CACHE`` names
+another folder.
 """
 
 from __future__ import annotations
@@ -48,8 +49,9 @@ class Words(NamedTuple):
 class BaseModel:
     """A base model with its tokenizer.
 
-    ``hash`` is that of everything it was made from, ``weights`` the SHA-256 of its weights' file, ``recall`` the share
-    of premises that it looked up right over the last tenth of its training, ``seconds`` how long that took.
+    ``hash`` is that of everything it was made from, ``weights`` the SHA-256 of its weights' file, ``recall``
+    the share of premises that it looked up right over the last tenth of its training, ``seconds`` how long
+    that took.
     """
 
     model: PreTrainedModel
@@ -94,7 +96,9 @@ def base_model(recipe: Recipe) -> BaseModel:
         weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
         return BaseModel(model, tokenizer, digest, weights, record["recall"], record["seconds"])
     except (ValueError, OSError, KeyError) as error:
-        raise ValueError(f"the base model kept in {folder} cannot be read ({error}); remove that folder") from error
+        raise ValueError(
+            f"the base model kept in {folder} cannot be read ({error}); remove that folder"
+        ) from error
 
 
 def dataset_words(recipe: Recipe) -> Words:
@@ -171,6 +175,6 @@ def _pretrain(
 
 def recall_tokens(tokenizer: PreTrainedTokenizerFast, concepts: list[str]) -> RecallTokens:
     """The ids of the concepts, and of the separator and the markers."""
-    separator, forward, backward = tokenizer.convert_tokens_to_ids([".", FORWARD, BACKWARD])
-    ids = np.array(tokenizer.convert_tokens_to_ids(concepts), dtype=np.int64)
-    return RecallTokens(ids, separator, forward, backward)
+    ids = tokenizer.get_vocab()
+    concept_ids = np.array([ids[concept] for concept in concepts], dtype=np.int64)
+    return RecallTokens(concept_ids, ids["."], ids[FORWARD], ids[BACKWARD])

@@ -1,6 +1,7 @@
 """From what a model wrote to what is scored.
 
-The answer is what stands after the last answer marker, commas removed, white space aside, as in the published code.
+The answer is what stands after the last answer marker, commas removed, white space aside, as in the published
+code.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def answer_of(text: str) -> str:
 def score(example: Example, text: str, answer_text: str, generation: Generation) -> Prediction:
     """The prediction's record. ``answer_text`` is the true answer as the tokenizer gives it back.
 
-    A word-level tokenizer does not keep the space before a full stop, so both sides are compared as it writes them.
+    A word-level tokenizer does not keep the space before a full stop, so both sides are compared as it writes
+    them.
     """
     written, expected = answer_of(text), answer_of(answer_text)
     return Prediction(

@@ -1,7 +1,8 @@
-"""A recipe: everything that decides a run but the method and the seed. One YAML file a recipe, its name the file's.
+"""A recipe: everything that decides a run but the method and the seed. One YAML file a recipe, its name the
+file's.
 
-The files in ``benchmarks/recipes`` are what is shipped; a path to another YAML file works as well. Unknown keys and
-bad values are refused, all at once.
+The files in ``benchmarks/recipes`` are what is shipped; a path to another YAML file works as well. Unknown
+keys and bad values are refused, all at once.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ class _Part(BaseModel):
 
 
 class DataPart(_Part):
-    """Which dataset, in which wording, and how many held-out examples; training examples are a fresh stream."""
+    """Which dataset, in which wording, and how many held-out examples; training examples are a fresh
+    stream.
+    """
 
     name: str
     surface: str
@@ -37,14 +40,18 @@ class DataPart(_Part):
 
 
 class ModelPart(_Part):
-    """A model from scratch: the transformers model type and its configuration's fields (without vocabulary)."""
+    """A model from scratch: the transformers model type and its configuration's fields (without
+    vocabulary).
+    """
 
     architecture: str
     config: dict[str, Any]
 
 
 class OptimizerPart(_Part):
-    """Learning rates at full scale; they rise over ``warmup`` steps and fall to ``final_lr`` within each stage."""
+    """Learning rates at full scale; they rise over ``warmup`` steps and fall to ``final_lr`` within each
+    stage.
+    """
 
     name: Literal["adamw", "muon"]
     lr: Annotated[float, Field(gt=0)]
@@ -57,7 +64,9 @@ class OptimizerPart(_Part):
 
 
 class BasePart(_Part):
-    """The base model that every method starts from: trained on premise recall, growing from ``first_premises``."""
+    """The base model that every method starts from: trained on premise recall, growing from
+    ``first_premises``.
+    """
 
     steps: Positive
     growth_steps: Positive
@@ -140,7 +149,8 @@ def recipe_names() -> dict[str, Path]:
 def load_recipe(name: str) -> Recipe:
     """The recipe called ``name``, or the one in the YAML file of that path.
 
-    Raises ValueError for an unknown name (with the nearest one) and for every unknown key and bad value at once.
+    Raises ValueError for an unknown name (with the nearest one) and for every unknown key and bad value at
+    once.
     """
     is_path = name.endswith((".yaml", ".yml"))
     path = Path(name) if is_path else pick(recipe_names(), name, "recipe")

@@ -8,7 +8,8 @@
       predictions/       what was answered to each question of the test split
       result.json        what goes into the leaderboard
 
-Started again in the same folder, a run that was interrupted goes on where it was; one that is done is only read.
+Started again in the same folder, a run that was interrupted goes on where it was; one that is done is only
+read.
 """
 
 from __future__ import annotations
@@ -63,7 +64,12 @@ class RunSpec:
     @property
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must agree with to be this run's."""
-        return {"recipe": self.recipe.name, "recipe_hash": self.recipe.hash, "method": self.method, "seed": self.seed}
+        return {
+            "recipe": self.recipe.name,
+            "recipe_hash": self.recipe.hash,
+            "method": self.method,
+            "seed": self.seed,
+        }
 
 
 class Evaluation(NamedTuple):
@@ -102,8 +108,7 @@ class Evaluator:
         ]
 
     def _text(self, tokens: list[int]) -> str:
-        text: str = self.encoder.tokenizer.decode(tokens, skip_special_tokens=True)
-        return text
+        return str(self.encoder.tokenizer.decode(tokens, skip_special_tokens=True))
 
 
 def run(spec: RunSpec, out: Path, say: Callable[[str], None] = lambda line: None) -> Result:
@@ -225,7 +230,9 @@ def _result(
 
 
 def _held_out_plan(recipe: Recipe) -> Plan:
-    """What is written of the dataset: the held-out splits. Training examples are a stream, made as they are used."""
+    """What is written of the dataset: the held-out splits. Training examples are a stream, made as they
+    are used.
+    """
     data = recipe.data
     sizes = {"train": 0, "valid": data.valid, "test": data.test}
     return generation_plan(data.name, seed=data.seed, sizes=sizes, surface=data.surface)
@@ -247,8 +254,8 @@ def _read_finished(path: Path, spec: RunSpec) -> Result:
     found = (result.recipe.hash, result.method, result.seeds[0].seed)
     if found != (spec.recipe.hash, spec.method, spec.seed):
         raise ValueError(
-            f"{path} is the result of another run (recipe {result.recipe.name}, method {found[1]}, seed {found[2]}); "
-            f"choose another --out"
+            f"{path} is the result of another run (recipe {result.recipe.name}, method {found[1]}, "
+            f"seed {found[2]}); choose another --out"
         )
     return result
 
@@ -261,7 +268,9 @@ def _append(path: Path, entry: dict[str, Any]) -> None:
 
 
 def peak_memory() -> int:
-    """The peak memory of this process so far in bytes: resident memory, or the GPU's allocation where there is one."""
+    """The peak memory of this process so far in bytes: resident memory, or the GPU's allocation where
+    there is one.
+    """
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
     unit = 1 if sys.platform == "darwin" else 1024

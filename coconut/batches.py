@@ -1,7 +1,7 @@
 """Which examples a training step sees, and at which stage: a pure function of (seed, step).
 
-Training examples are a fresh stream: step g of a run takes the next ``batch_size`` examples, so a run that was
-interrupted goes on with exactly the batch it would have had.
+Training examples are a fresh stream: step g of a run takes the next ``batch_size`` examples, so a run that
+was interrupted goes on with exactly the batch it would have had.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class TrainBatches(NamedTuple):
     def at(self, global_step: int, plan: StagePlan, first_stage: int) -> Batch:
         """The batch of step ``global_step`` (counted over all stages), which lies in the stage ``plan``.
 
-        With probability ``earlier_stages`` it is one of an earlier stage, uniformly; ``first_stage`` is the first
-        stage that the method trains.
+        With probability ``earlier_stages`` it is one of an earlier stage, uniformly; ``first_stage`` is the
+        first stage that the method trains.
         """
         stage = self._stage(global_step, plan.stage, first_stage)
         examples = list(self.source(global_step * self.batch_size, self.batch_size))

@@ -1,7 +1,8 @@
 """Checkpoints: everything that a run needs to go on, in one file that is whole or not there.
 
-Weights, optimizer, stage, step within the stage and over all, the thoughts of the stage, the best checkpoint so far
-and the log; nothing is inferred from an epoch number. Data order needs no state, being a function of the step.
+Weights, optimizer, stage, step within the stage and over all, the thoughts of the stage, the best checkpoint
+so far and the log; nothing is inferred from an epoch number. Data order needs no state, being a function of
+the step.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import torch
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write ``state`` to ``path``: first beside it, then moved into place, so a crash leaves the old or the new."""
+    """Write ``state`` to ``path``: first beside it, then moved into place, so a crash leaves the old or
+    the new.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     try:
@@ -30,8 +33,8 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
     """The state at ``path``, or None where there is none.
 
-    ``identity`` says which run goes on; ValueError where the checkpoint is another run's, naming the first field
-    that differs, or where the file is no checkpoint.
+    ``identity`` says which run goes on; ValueError where the checkpoint is another run's, naming the first
+    field that differs, or where the file is no checkpoint.
     """
     if not path.exists():
         return None

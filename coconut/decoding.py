@@ -1,8 +1,8 @@
 """Greedy decoding of a batch with one cache, for every method, counting what was generated.
 
-Generated tokens of a question = language tokens written (the answer marker and the end token included) + continuous
-thoughts. Pause tokens stand in the prompt and count nothing; both kinds cost forward passes as they are computed:
-one for the prompt, one for each thought, one for each further token.
+Generated tokens of a question = language tokens written (the answer marker and the end token included) +
+continuous thoughts. Pause tokens stand in the prompt and count nothing; both kinds cost forward passes as
+they are computed: one for the prompt, one for each thought, one for each further token.
 
 Axes: B rows still being written, T tokens, D width.
 """
@@ -34,8 +34,9 @@ def greedy(
 ) -> list[Generation]:
     """The most probable token again and again, after the thoughts in ``prompts`` have been computed.
 
-    Each row stops at ``end`` or after ``max_new_tokens`` tokens; a row that has stopped leaves the batch as soon as
-    half of it has, so a batch costs little more than its rows. The result of a row does not depend on the others.
+    Each row stops at ``end`` or after ``max_new_tokens`` tokens; a row that has stopped leaves the batch as
+    soon as half of it has, so a batch costs little more than its rows. The result of a row does not depend on
+    the others.
     """
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")

@@ -1,7 +1,7 @@
 """Example + method + stage → token ids, labels, and where the thoughts stand.
 
-The text is the published code's: the question and each step end a line, the answer follows ``### ``, and each part
-is tokenized by itself. With two thoughts and the markers a row is
+The text is the published code's: the question and each step end a line, the answer follows ``### ``, and each
+part is tokenized by itself. With two thoughts and the markers a row is
 
     question ⏎ <bot> <latent> <latent> <eot> step 3 ⏎ … ### answer <eos>
     labels:      -    -        -        -    step 3 ⏎ … ### answer <eos>
@@ -61,7 +61,9 @@ class Batch(NamedTuple):
 
 
 class Encoder:
-    """Turns examples into rows with one tokenizer. ``markers``: whether <bot> and <eot> stand around thoughts."""
+    """Turns examples into rows with one tokenizer. ``markers``: whether <bot> and <eot> stand around
+    thoughts.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, ids: SpecialIds, markers: bool) -> None:
         self.tokenizer, self.ids, self.markers = tokenizer, ids, markers
@@ -91,8 +93,12 @@ class Encoder:
         )
 
     def filled(self, parts: Segments, fillers: list[int], steps_removed: int) -> Row:
-        """The question, ``fillers`` (with the markers around them, if there are any), the rest of the chain."""
-        begin, end = ([self.ids.begin_thought], [self.ids.end_thought]) if self.markers and fillers else ([], [])
+        """The question, ``fillers`` (with the markers around them, if there are any), the rest of the
+        chain.
+        """
+        begin, end = (
+            ([self.ids.begin_thought], [self.ids.end_thought]) if self.markers and fillers else ([], [])
+        )
         target = [token for step in parts.steps[steps_removed:] for token in step] + parts.answer
         return Row([*parts.question, *begin, *fillers, *end], target, len(parts.question) + len(begin))
 

@@ -1,7 +1,7 @@
 """The table of methods: what stands where the thoughts stand, and what is left of the chain at each stage.
 
-The rows are those of Table 1 of arXiv 2412.06769, but for iCoT. Between question and answer, at stage s of S with c thoughts a
-step, a chain of steps 1…n becomes (``L`` a continuous thought, ``P`` a pause token):
+The rows are those of Table 1 of arXiv 2412.06769, but for iCoT. Between question and answer, at stage s of S
+with c thoughts a step, a chain of steps 1…n becomes (``L`` a continuous thought, ``P`` a pause token):
 
     method                  stages   at stage s
     cot                     one      1 2 3 … n                          nothing is replaced

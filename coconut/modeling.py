@@ -1,16 +1,16 @@
 """Coconut on any causal language model of transformers: prefix, thoughts, suffix over one KV cache.
 
-A continuous thought stands in ``input_ids`` as the token ``<latent>``. Where it stands, the model's input is not
-that token's embedding but its own last hidden state (after the final norm) at the position before. So the thoughts
-must be computed in order, and every position once:
+A continuous thought stands in ``input_ids`` as the token ``<latent>``. Where it stands, the model's input is
+not that token's embedding but its own last hidden state (after the final norm) at the position before. So the
+thoughts must be computed in order, and every position once:
 
     pass 0     t t t t t            the prefix: everything before the first thought
     pass 1               L          thought 1, whose input is the hidden state at the prefix's end
     pass 2                 L        thought 2, whose input is the hidden state at thought 1
     pass K                   L t t  the last thought together with the suffix
 
-K thoughts cost K + 1 passes (arXiv 2412.06769, section 3). The published code computes the whole input again in
-every pass; here every pass appends to one cache, which gives the same loss and the same gradients.
+K thoughts cost K + 1 passes (arXiv 2412.06769, section 3). The published code computes the whole input again
+in every pass; here every pass appends to one cache, which gives the same loss and the same gradients.
 
 Axes: B batch, T tokens, K thoughts, D width, V vocabulary, N labelled positions.
 """
@@ -104,10 +104,11 @@ class CoconutForCausalLM(PreTrainedModel):
     ) -> CausalLMOutputWithPast:
         """Loss where ``labels`` are given, logits at every position where they are not.
 
-        ``input_ids``, ``attention_mask`` (1 token, 0 padding on either side) and ``labels`` (``-100``: no loss) are
-        [B, T]; a label belongs to the token at its own position and is predicted from the position before. The loss
-        is the mean over the batch's labels, or their sum divided by ``num_items_in_batch`` (gradient accumulation).
-        With labels the head is applied at the N labelled positions only and ``logits`` are [N, V], else [B, T, V].
+        ``input_ids``, ``attention_mask`` (1 token, 0 padding on either side) and ``labels`` (``-100``: no
+        loss) are [B, T]; a label belongs to the token at its own position and is predicted from the position
+        before. The loss is the mean over the batch's labels, or their sum divided by ``num_items_in_batch``
+        (gradient accumulation). With labels the head is applied at the N labelled positions only and
+        ``logits`` are [N, V], else [B, T, V].
         """
         h_BTD = self.hidden_states(input_ids, attention_mask).h_BTD
         head = self.get_output_embeddings()

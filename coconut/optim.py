@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 OptimizerName = Literal["adamw", "muon"]
 
@@ -69,6 +70,5 @@ def _tables(model: nn.Module) -> Iterator[Tensor]:
     for module in model.modules():
         if isinstance(module, nn.Embedding):
             yield module.weight
-    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
-    if head is not None:
-        yield head.weight
+    if isinstance(model, PreTrainedModel) and model.get_output_embeddings() is not None:
+        yield model.get_output_embeddings().weight

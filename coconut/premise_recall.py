@@ -1,13 +1,14 @@
-"""The base model of the small recipes: trained on looking premises up, in both directions, and on nothing else.
+"""The base model of the small recipes: trained on looking premises up, in both directions, and on nothing
+else.
 
     premises                   recall, in another order
     4 7 . 9 2 . 2 5 .          > 9 2 < 5 2 > 4 7
                                      2     2     7      the loss is on what must be looked up
 
-``> a`` asks for the b of the premise ``a b .``, ``< b`` for its a. A transformer from scratch does not find this
-look-up (an induction head) from the questions themselves: without it every method stays at chance. A pre-trained
-language model, which the paper starts from, arrives with it. The number of premises grows from a few to all, for
-with all of them from the start it is not learned either.
+``> a`` asks for the b of the premise ``a b .``, ``< b`` for its a. A transformer from scratch does not find
+this look-up (an induction head) from the questions themselves: without it every method stays at chance. A
+pre-trained language model, which the paper starts from, arrives with it. The number of premises grows from a
+few to all, for with all of them from the start it is not learned either.
 
 Axes: B rows, P premises, T tokens.
 """

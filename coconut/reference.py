@@ -1,8 +1,8 @@
 """The published procedure, literally and slowly: what the fast forward is held against.
 
-The inputs are a Python list of vectors, rebuilt for every thought; every pass computes the whole input again, without
-a cache; the head is applied at every position. Written from the description in arXiv 2412.06769, for tests and
-for measuring what the fast forward saves.
+The inputs are a Python list of vectors, rebuilt for every thought; every pass computes the whole input again,
+without a cache; the head is applied at every position. Written from the description in arXiv 2412.06769, for
+tests and for measuring what the fast forward saves.
 
 Axes: B batch, T tokens, D width, V vocabulary.
 """
@@ -21,14 +21,16 @@ def reference_logits(model: CoconutForCausalLM, input_ids: Tensor, attention_mas
     """Logits [B, T, V] of a batch, one whole pass for each thought and one more."""
     vectors = [list(row) for row in model.get_input_embeddings()(input_ids)]
     thoughts = [
-        (input_ids[b] == model.config.latent_token_id).nonzero().flatten().tolist() for b in range(len(input_ids))
+        (input_ids[b] == model.config.latent_token_id).nonzero().flatten().tolist()
+        for b in range(len(input_ids))
     ]
     for k in range(max(len(columns) for columns in thoughts)):
         h_BTD = _whole_pass(model, vectors, attention_mask)
         for b, columns in enumerate(thoughts):
             if k < len(columns):
                 vectors[b] = [
-                    h_BTD[b, columns[k] - 1] if t == columns[k] else vector for t, vector in enumerate(vectors[b])
+                    h_BTD[b, columns[k] - 1] if t == columns[k] else vector
+                    for t, vector in enumerate(vectors[b])
                 ]
     logits_BTV: Tensor = model.get_output_embeddings()(_whole_pass(model, vectors, attention_mask))
     return logits_BTV
@@ -39,7 +41,9 @@ def reference_loss(
 ) -> Tensor:
     """The mean negative log-likelihood of the labelled tokens of [B, T]."""
     logits_BTV = reference_logits(model, input_ids, attention_mask)
-    return F.cross_entropy(logits_BTV[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=IGNORE)
+    return F.cross_entropy(
+        logits_BTV[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=IGNORE
+    )
 
 
 def _whole_pass(model: CoconutForCausalLM, vectors: list[list[Tensor]], mask_BT: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Tokenizers: a word-level one made from a dataset's vocabulary, or any other with Coconut's tokens added.
 
-The word-level tokenizer splits at white space and before punctuation, so a symbolic premise ``4 7 .`` is three
-tokens and a line break is none.
+The word-level tokenizer splits at white space and before punctuation, so a symbolic premise ``4 7 .`` is
+three tokens and a line break is none.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ WORD = rf"{ANSWER_MARKER}|\w+|[^\w\s]"
 
 @dataclass(frozen=True)
 class SpecialIds:
-    """The ids of the tokens that no text holds. ``begin`` and ``end_thought`` stand around thoughts if wanted."""
+    """The ids of the tokens that no text holds. ``begin`` and ``end_thought`` stand around thoughts if
+    wanted.
+    """
 
     pad: int
     end: int
@@ -46,9 +48,13 @@ def word_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
     core.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
     core.decoder = decoders.WordPiece(prefix="\0", cleanup=False)  # joins words with one space
     return PreTrainedTokenizerFast(
-        tokenizer_object=core, pad_token=PAD, eos_token=END, unk_token="<unk>",
-        additional_special_tokens=[LATENT, PAUSE, BEGIN_THOUGHT, END_THOUGHT], clean_up_tokenization_spaces=False,
-    )  # fmt: skip
+        tokenizer_object=core,
+        pad_token=PAD,
+        eos_token=END,
+        unk_token="<unk>",
+        additional_special_tokens=[LATENT, PAUSE, BEGIN_THOUGHT, END_THOUGHT],
+        clean_up_tokenization_spaces=False,
+    )
 
 
 def split_words(text: str) -> list[str]:
@@ -72,6 +78,4 @@ def special_ids(tokenizer: PreTrainedTokenizerBase) -> SpecialIds:
     if tokenizer.eos_token_id is None:
         raise ValueError("the tokenizer must have an end token (eos_token), got none")
     pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-    return SpecialIds(
-        pad, tokenizer.eos_token_id, of(LATENT), of(PAUSE), of(BEGIN_THOUGHT), of(END_THOUGHT)
-    )
+    return SpecialIds(pad, tokenizer.eos_token_id, of(LATENT), of(PAUSE), of(BEGIN_THOUGHT), of(END_THOUGHT))

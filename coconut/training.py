@@ -1,7 +1,7 @@
 """The training loop: stages in order, validated, interruptible, and resumed at the very step.
 
-Data order is a function of the step, so a run that was stopped and goes on ends with the weights of one that never
-stopped. The checkpoint that is kept is the one of the last stage with the best validation accuracy.
+Data order is a function of the step, so a run that was stopped and goes on ends with the weights of one that
+never stopped. The checkpoint that is kept is the one of the last stage with the best validation accuracy.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from .optim import Optimizers, OptimizerSettings
 
 
 class TrainSettings(NamedTuple):
-    """How to optimize. ``checks``: validations in the last stage; ``save_every``: seconds between checkpoints."""
+    """How to optimize. ``checks``: validations in the last stage; ``save_every``: seconds between
+    checkpoints.
+    """
 
     optimizer: OptimizerSettings
     warmup: int
@@ -60,7 +62,9 @@ class Progress:
 
 
 class Trainer:
-    """One run's training; ``validate(stage)`` is the accuracy on the validation split with the model as it is."""
+    """One run's training; ``validate(stage)`` is the accuracy on the validation split with the model as it
+    is.
+    """
 
     def __init__(
         self,
@@ -99,7 +103,12 @@ class Trainer:
         before, saved = at.seconds, started
         checks = self._check_steps(plan)
         bar = tqdm(
-            total=plan.steps, initial=at.step, desc=f"stage {plan.stage}", unit="step", disable=None, leave=False
+            total=plan.steps,
+            initial=at.step,
+            desc=f"stage {plan.stage}",
+            unit="step",
+            disable=None,
+            leave=False,
         )
         self.model.train()
         with bar:
@@ -135,7 +144,9 @@ class Trainer:
         return {plan.steps * (i + 1) // checks for i in range(checks)} - {0}
 
     def _check(self, plan: StagePlan) -> None:
-        """Validate, and in the last stage keep the weights if they are the best so far (the first of equals)."""
+        """Validate, and in the last stage keep the weights if they are the best so far (the first of
+        equals).
+        """
         accuracy = self.validate(plan.stage)
         self.model.train()
         at = self.progress

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from tiny_models import CONFIGS, END, LATENT, PAD, VOCABULARY, coconut, rows
@@ -61,11 +63,16 @@ def test_counts_are_tokens_written_thoughts_and_passes() -> None:
 
 
 def test_the_forward_passes_counted_are_those_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, passes = coconut("llama"), []
+    model, passes = coconut("llama"), [0]
     inner = model.decode
-    monkeypatch.setattr(model, "decode", lambda *arguments: passes.append(1) or inner(*arguments))
+
+    def counted(*arguments: Any) -> torch.Tensor:
+        passes[0] += 1
+        return inner(*arguments)
+
+    monkeypatch.setattr(model, "decode", counted)
     [generation] = greedy(model, [[8, 9, LATENT, LATENT, LATENT]], pad=PAD, end=VOID, max_new_tokens=4)
-    assert len(passes) == generation.forward_passes
+    assert passes[0] == generation.forward_passes
 
 
 def test_a_limit_below_one_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""Every method's token layout, drawn: q question, s2 a token of step 2, L thought, P pause, a answer, e end."""
+"""Every method's token layout, drawn, and the schedule it is trained with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from coconut_bench.coconut.methods import METHODS, get_method
 from coconut_bench.generators import Example
 
 EXAMPLE = Example(
-    id="x", question="4 7 . 7 1 . > 4 < 1 < 9", steps=("4 7 .", "7 1 ."), answer="1", hops=2, twin=None, graph=None
+    id="x",
+    question="4 7 . 7 1 . > 4 < 1 < 9",
+    steps=("4 7 .", "7 1 ."),
+    answer="1",
+    hops=2,
+    twin=None,
+    graph=None,
 )
 Q, STEP1, STEP2, ANSWER = "4 7 . 7 1 . > 4 < 1 < 9", "4 7 .", "7 1 .", "### 1 <eos>"
 L, P = "<latent>", "<pause>"
@@ -71,7 +77,9 @@ def test_markers_stand_around_thoughts_and_only_there() -> None:
 def test_a_chain_shorter_than_the_stage_loses_all_its_steps_and_keeps_the_thoughts() -> None:
     made = encoder(markers=False)
     [parts] = made.segments([EXAMPLE])
-    assert draw(made.row(parts, get_method("coconut"), 4, 1), markers=False) == f"{Q} {L} {L} {L} {L} | {ANSWER}"
+    assert (
+        draw(made.row(parts, get_method("coconut"), 4, 1), markers=False) == f"{Q} {L} {L} {L} {L} | {ANSWER}"
+    )
 
 
 def test_thoughts_of_a_batch_stand_in_one_column_and_labels_are_what_is_written() -> None:
@@ -89,7 +97,11 @@ def test_an_unknown_word_is_refused() -> None:
 
 
 def test_a_method_of_one_stage_gets_all_the_steps() -> None:
-    assert [(p.stage, p.steps) for p in plan(METHODS["coconut"], (5, 7, 9), (1, 1, 0.5))] == [(0, 5), (1, 7), (2, 9)]
+    assert [(p.stage, p.steps) for p in plan(METHODS["coconut"], (5, 7, 9), (1, 1, 0.5))] == [
+        (0, 5),
+        (1, 7),
+        (2, 9),
+    ]
     assert [(p.stage, p.steps) for p in plan(METHODS["no-cot"], (5, 7, 9), (1, 1, 0.5))] == [(2, 21)]
     assert [(p.stage, p.steps) for p in plan(METHODS["cot"], (5, 7, 9), (1, 1, 0.5))] == [(0, 21)]
 

@@ -58,7 +58,9 @@ def test_a_thought_depends_on_the_thought_before_it() -> None:
     plain = model.hidden_states(made.input_ids, made.attention_mask)
     assert plain.passes == 4
     token = torch.where(made.input_ids == LATENT, 9, made.input_ids)
-    assert not torch.allclose(plain.h_BTD[:, -1], model.hidden_states(token, made.attention_mask).h_BTD[:, -1])
+    assert not torch.allclose(
+        plain.h_BTD[:, -1], model.hidden_states(token, made.attention_mask).h_BTD[:, -1]
+    )
 
 
 def test_thoughts_are_not_the_latent_token_s_embedding() -> None:
@@ -87,7 +89,8 @@ def test_loss_of_two_halves_adds_up_to_that_of_the_whole() -> None:
     total = int((whole.labels[:, 1:] != IGNORE).sum())
     halves = [collate(made[:2], PAD), collate(made[2:], PAD)]
     summed = sum(
-        model(half.input_ids, half.attention_mask, half.labels, num_items_in_batch=total).loss for half in halves
+        model(half.input_ids, half.attention_mask, half.labels, num_items_in_batch=total).loss
+        for half in halves
     )
     torch.testing.assert_close(summed, model(whole.input_ids, whole.attention_mask, whole.labels).loss)
 
@@ -101,7 +104,10 @@ def test_a_thought_at_the_first_position_is_refused() -> None:
 def test_saved_and_loaded_it_is_the_same_model(architecture: str, tmp_path: Path) -> None:
     model, made = coconut(architecture), batch([2, 2])
     model.save_pretrained(tmp_path)
-    for loaded in (CoconutForCausalLM.from_pretrained(tmp_path), AutoModelForCausalLM.from_pretrained(tmp_path)):
+    for loaded in (
+        CoconutForCausalLM.from_pretrained(tmp_path),
+        AutoModelForCausalLM.from_pretrained(tmp_path),
+    ):
         assert isinstance(loaded, CoconutForCausalLM)
         torch.testing.assert_close(
             loaded.eval()(made.input_ids, made.attention_mask).logits,

@@ -61,7 +61,6 @@ def test_every_method_runs_and_files_a_row_that_can_be_recomputed(method: str) -
     assert sum(p.correct for p in predictions) == entry.test.n_correct
     out = Path("runs") / f"micro-{method}-0"
     assert verify_dir(out / "data").examples == {"valid": 8, "test": 12}
-    assert entry.test.n_correct == 0 or predictions
     assert AutoTokenizer.from_pretrained(out / "model").eos_token == "<eos>"
     assert not (out / "checkpoint.pt").exists()
 
@@ -70,7 +69,10 @@ def test_two_methods_answer_the_same_questions_from_the_same_start() -> None:
     rows = [run(spec(method), Path(method)) for method in ("coconut", "no-cot")]
     assert rows[0].dataset == rows[1].dataset
     assert rows[0].base_model == rows[1].base_model
-    ids = [[p.id for p in read_predictions(row.seeds[0].predictions, Path(row.method) / "predictions")] for row in rows]
+    ids = [
+        [p.id for p in read_predictions(row.seeds[0].predictions, Path(row.method) / "predictions")]
+        for row in rows
+    ]
     assert ids[0] == ids[1]
 
 
@@ -152,16 +154,18 @@ def test_bad_arguments_are_one_line_and_leave_nothing(arguments: list[str], mess
 @pytest.mark.parametrize(
     ("changes", "messages"),
     [
-        ({"batch_sise": 3, "markers": "perhaps"}, ["unknown key batch_sise", "markers: Input should be a valid boolean"]),
+        ({"batch_sise": 3, "markers": "?"}, ["unknown key batch_sise", "markers: Input should be"]),
         ({"batch_size": 0}, ["batch_size: Input should be greater than or equal to 1, got 0"]),
         ({"curriculum": {"stage_steps": [1, 2], "lr_scales": [1.0]}}, ["of one length, got 2 and 1"]),
-        ({"data": {**MICRO["data"], "name": "prosqa-tny"}}, ["unknown dataset 'prosqa-tny' (did you mean 'prosqa-tiny'?)"]),
+        ({"data": {**MICRO["data"], "name": "prosqa-tny"}}, ["unknown dataset 'prosqa-tny' (did you mean"]),
         ({"data": {**MICRO["data"], "test": 7}}, ["7"]),
         ({"model": {"architecture": "lama", "config": {}}}, ["model of recipe micro", "lama"]),
         ({"base": {**MICRO["base"], "premises": 17}}, ["premises must be in 1..16"]),
     ],
 )  # fmt: skip
-def test_a_bad_recipe_is_one_line_that_names_every_problem(changes: dict[str, Any], messages: list[str]) -> None:
+def test_a_bad_recipe_is_one_line_that_names_every_problem(
+    changes: dict[str, Any], messages: list[str]
+) -> None:
     write_recipe(Path.cwd(), **changes)
     refused = invoke("--method", "cot", "--recipe", "micro.yaml")
     assert refused.exit_code == 2, refused.output

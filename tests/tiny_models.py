@@ -28,7 +28,9 @@ def coconut(architecture: str, seed: int = 0) -> CoconutForCausalLM:
         architecture, vocab_size=VOCABULARY, bos_token_id=None, eos_token_id=END, pad_token_id=PAD,
         initializer_range=0.1, **CONFIGS[architecture],
     )  # fmt: skip
-    return CoconutForCausalLM.wrap(AutoModelForCausalLM.from_config(config, dtype=torch.float32), LATENT).eval()
+    return CoconutForCausalLM.wrap(
+        AutoModelForCausalLM.from_config(config, dtype=torch.float32), LATENT
+    ).eval()
 
 
 def rows(thoughts: list[int], seed: int = 0) -> list[Row]:
