@@ -40,9 +40,38 @@ def main() -> None:
     """Latent reasoning on data that cannot be solved without reasoning."""
 
 
-@main.command("run")
+class ListingCommand(click.Command):
+    """A command whose help ends with tables of names, read only when the help is asked for."""
+
+    def __init__(self, *args: Any, tables: Callable[[], dict[str, list[tuple[str, str]]]], **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.tables = tables
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, rows in self.tables().items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+def dataset_table() -> dict[str, list[tuple[str, str]]]:
+    """The datasets, for the help of ``generate``."""
+    from .generators.datasets import DATASETS
+
+    return {"Datasets": [(row.name, row.summary()) for row in DATASETS.values()]}
+
+
+def run_tables() -> dict[str, list[tuple[str, str]]]:
+    """The methods and the recipes, for the help of ``run``."""
+    from .benchmarks.recipe import load_recipe, recipe_names
+    from .coconut.methods import METHODS
+
+    methods = [(method.name, method.description) for method in METHODS.values()]
+    return {"Methods": methods, "Recipes": [(name, load_recipe(name).description) for name in recipe_names()]}
+
+
+@main.command("run", cls=ListingCommand, tables=run_tables)
 @click.option(
-    "--method", required=True, help="What is trained: coconut, cot, no-cot, … (an unknown name lists all)."
+    "--method", required=True, help="What is trained; see below."
 )
 @click.option("--recipe", default="tiny", show_default=True, help="A shipped recipe's name, or a YAML file.")
 @click.option(
@@ -83,17 +112,7 @@ def run_command(
     click.echo(f"{leaderboard} has the row; {folder} has the model, its answers and the log.")
 
 
-class DatasetCommand(click.Command):
-    """A command whose help ends with the table of datasets, read only when the help is asked for."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from .generators.datasets import DATASETS
-
-        with formatter.section("Datasets"):
-            formatter.write_dl([(row.name, row.summary()) for row in DATASETS.values()])
-
-
-@main.command("generate", cls=DatasetCommand)
+@main.command("generate", cls=ListingCommand, tables=dataset_table)
 @click.argument("dataset")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder, new or empty.")
 @click.option("--seed", default=0, show_default=True, type=int, help="Another seed, other examples.")

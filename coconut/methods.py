@@ -26,7 +26,7 @@ Curriculum = Literal["none", "steps"]
 
 @dataclass(frozen=True)
 class Method:
-    """One row: the name in the paper's table, what fills the thoughts' places, and how the chain goes.
+    """One row: its names here and in the paper's table, what fills the thoughts' places, how the chain goes.
 
     ``curriculum`` is ``steps`` (one step fewer at each stage) or ``none`` (one stage, with the whole chain if
     ``writes_chain``, else without it).
@@ -34,6 +34,7 @@ class Method:
 
     name: str
     title: str
+    description: str
     filler: Filler
     curriculum: Curriculum
     writes_chain: bool = False
@@ -58,13 +59,13 @@ class Method:
 METHODS = {
     method.name: method
     for method in (
-        Method("cot", "CoT", "none", "none", writes_chain=True),
-        Method("no-cot", "No-CoT", "none", "none"),
-        Method("pause", "Pause token", "pause", "none"),
-        Method("coconut", "Coconut", "latent", "steps"),
-        Method("coconut-no-curriculum", "– w/o curriculum", "latent", "none"),
-        Method("coconut-no-thought", "– w/o thought", "none", "steps"),
-        Method("pause-as-thought", "– pause as thought", "pause", "steps"),
+        Method("cot", "CoT", "writes the whole chain, then the answer", "none", "none", writes_chain=True),
+        Method("no-cot", "No-CoT", "writes the answer only", "none", "none"),
+        Method("pause", "Pause token", "reads pause tokens, then writes the answer", "pause", "none"),
+        Method("coconut", "Coconut", "thoughts replace one step more a stage", "latent", "steps"),
+        Method("coconut-no-curriculum", "– w/o curriculum", "its last stage from the start", "latent", "none"),
+        Method("coconut-no-thought", "– w/o thought", "its stages, with nothing for the steps", "none", "steps"),
+        Method("pause-as-thought", "– pause as thought", "its stages, with pause tokens", "pause", "steps"),
     )
 }
 
