@@ -100,7 +100,6 @@ class CoconutForCausalLM(PreTrainedModel):
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
         num_items_in_batch: int | Tensor | None = None,
-        **unused: Any,
     ) -> CausalLMOutputWithPast:
         """Loss where ``labels`` are given, logits at every position where they are not.
 
