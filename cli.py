@@ -243,5 +243,16 @@ def compare(path: Path | None, rows: tuple[str, ...]) -> None:
     click.echo(report(compare([find(measured, row) for row in rows], side_files(path))))
 
 
+@leaderboard.command()
+@leaderboard_file
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to make the site in.")
+def page(path: Path | None, out: Path) -> None:
+    """Make a static page: tables, charts, and what every row needs to be run again."""
+    from .leaderboard.page import write_page
+    from .leaderboard.store import default_file
+
+    click.echo(f"{write_page(path or default_file(), out)} is ready to open or to serve")
+
+
 if __name__ == "__main__":
     main()

@@ -46,6 +46,23 @@ def test_every_folder_with_modules_is_a_listed_package() -> None:
     assert folders == set(FLOORS)
 
 
+def test_every_file_of_a_floor_is_installed() -> None:
+    """What is not a module must be named in package_data, or an installed copy lacks it."""
+    listing = subprocess.run(["git", "-C", ROOT, "ls-files", "-z", *FLOORS], capture_output=True, check=True)
+    names = [Path(name) for name in listing.stdout.decode().split("\0") if name and not name.endswith(".py")]
+    patterns = setup_cfg()["options.package_data"]
+    missing = [
+        name
+        for name in names
+        if not any(
+            name.relative_to(name.parts[0]).match(pattern)
+            for pattern in patterns[f"coconut_bench.{name.parts[0]}"].split()
+        )
+    ]
+    assert names
+    assert missing == []
+
+
 def test_folders_stay_one_level_deep() -> None:
     nested = [path for folder in FLOORS for path in (ROOT / folder).glob("*/**/*.py")]
     assert nested == []

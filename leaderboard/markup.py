@@ -1,0 +1,46 @@
+"""HTML and SVG out of nested calls; whatever is not markup already is escaped.
+
+>>> tag("p", "1 < 2, ", tag("b", "always"), class_="note")
+'<p class="note">1 &lt; 2, <b>always</b></p>'
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+VOID = frozenset({"br", "hr", "input", "link", "meta"})
+
+
+class Markup(str):
+    """Text that is markup and must not be escaped again."""
+
+    __slots__ = ()
+
+
+def tag(name: str, /, *content: str, **attributes: str | float | bool | None) -> Markup:
+    """The element ``name`` around its content.
+
+    An attribute's name loses a trailing underscore, the others become hyphens; None and False leave it out,
+    True gives it without a value. A number is written with at most two decimals.
+    """
+    written = "".join(_attribute(key, value) for key, value in attributes.items())
+    if name in VOID:
+        return Markup(f"<{name}{written}>")
+    return Markup(f"<{name}{written}>{join(*content)}</{name}>")
+
+
+def join(*content: str) -> Markup:
+    """Parts one after another, those that are not markup escaped."""
+    return Markup(
+        "".join(part if isinstance(part, Markup) else escape(part, quote=False) for part in content)
+    )
+
+
+def _attribute(key: str, value: str | float | bool | None) -> str:
+    name = key.rstrip("_").replace("_", "-")
+    if value is None or value is False:
+        return ""
+    if value is True:
+        return f" {name}"
+    text = value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
+    return f' {name}="{escape(text)}"'
