@@ -63,8 +63,8 @@ METHODS = {
         Method("no-cot", "No-CoT", "writes the answer only", "none", "none"),
         Method("pause", "Pause token", "reads pause tokens, then writes the answer", "pause", "none"),
         Method("coconut", "Coconut", "thoughts replace one step more a stage", "latent", "steps"),
-        Method("coconut-no-curriculum", "– w/o curriculum", "its last stage from the start", "latent", "none"),
-        Method("coconut-no-thought", "– w/o thought", "its stages, with nothing for the steps", "none", "steps"),
+        Method("coconut-no-curriculum", "– w/o curriculum", "its last stage at once", "latent", "none"),
+        Method("coconut-no-thought", "– w/o thought", "its stages, nothing for the steps", "none", "steps"),
         Method("pause-as-thought", "– pause as thought", "its stages, with pause tokens", "pause", "steps"),
     )
 }

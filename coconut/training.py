@@ -20,6 +20,7 @@ from tqdm import tqdm
 from .batches import TrainBatches
 from .checkpoint import load_checkpoint, save_checkpoint
 from .curriculum import StagePlan, lr_factor
+from .interrupt import StopRequest, stop_between_steps
 from .modeling import CoconutForCausalLM
 from .optim import Optimizers, OptimizerSettings
 
@@ -50,15 +51,20 @@ class StageLog:
 
 @dataclass
 class Progress:
-    """Where a run is: the plan's index, the step in it and over all stages, and what has been logged."""
+    """Where a run is: the plan's index, the steps done in it and over all stages, and what has been logged.
+
+    ``checked`` is the step of this stage that was validated last, and ``accuracy`` what was found.
+    """
 
     plan: int = 0
     step: int = 0
     global_step: int = 0
+    checked: int = 0
+    accuracy: float = 0.0
+    best_accuracy: float = -1.0
     seconds: float = 0.0
     recent_losses: list[float] = field(default_factory=list)
     stages: list[dict[str, Any]] = field(default_factory=list)
-    best_accuracy: float = -1.0
 
 
 class Trainer:
@@ -87,44 +93,41 @@ class Trainer:
         self._resume()
 
     def run(self) -> Progress:
-        """Train what is left, then load the best weights of the last stage into the model."""
-        while self.progress.plan < len(self.plans):
-            try:
-                self._stage(self.plans[self.progress.plan])
-            except KeyboardInterrupt:
-                self._save()
-                raise
+        """Train what is left, then load the best weights of the last stage into the model.
+
+        On Ctrl-C or SIGTERM the checkpoint is written and KeyboardInterrupt raised, after the step under way.
+        """
+        with stop_between_steps() as stop:
+            while self.progress.plan < len(self.plans):
+                self._stage(self.plans[self.progress.plan], stop)
         if self.best is not None:
             self.model.load_state_dict(self.best)
         return self.progress
 
-    def _stage(self, plan: StagePlan) -> None:
+    def _stage(self, plan: StagePlan, stop: StopRequest) -> None:
         at, started = self.progress, time.monotonic()
         before, saved = at.seconds, started
         checks = self._check_steps(plan)
-        bar = tqdm(
-            total=plan.steps,
-            initial=at.step,
-            desc=f"stage {plan.stage}",
-            unit="step",
-            disable=None,
-            leave=False,
-        )
+        title = f"stage {plan.stage}"
+        bar = tqdm(total=plan.steps, initial=at.step, desc=title, unit="step", disable=None, leave=False)
         self.model.train()
         with bar:
-            while at.step < plan.steps:
+            while True:
+                if at.step in checks and at.checked < at.step:
+                    self._check(plan)
+                at.seconds = before + time.monotonic() - started
+                if at.step == plan.steps:
+                    break
+                if stop.requested or time.monotonic() - saved > self.settings.save_every:
+                    self._save()
+                    saved = time.monotonic()
+                    stop.raise_if_requested()
                 at.recent_losses.append(self._step(plan))
                 del at.recent_losses[: -max(1, plan.steps // 10)]
                 at.step += 1
                 at.global_step += 1
-                at.seconds = before + time.monotonic() - started
                 bar.update()
-                if at.step in checks:
-                    self._check(plan)
-                if time.monotonic() - saved > self.settings.save_every:
-                    self._save()
-                    saved = time.monotonic()
-        self._finish(plan, before + time.monotonic() - started)
+        self._finish(plan)
 
     def _step(self, plan: StagePlan) -> float:
         """One optimizer step; returns the batch's mean loss."""
@@ -144,25 +147,23 @@ class Trainer:
         return {plan.steps * (i + 1) // checks for i in range(checks)} - {0}
 
     def _check(self, plan: StagePlan) -> None:
-        """Validate, and in the last stage keep the weights if they are the best so far (the first of
-        equals).
-        """
+        """Validate; in the last stage keep the weights if they are the best so far (the first of equals)."""
+        at = self.progress
         accuracy = self.validate(plan.stage)
         self.model.train()
-        at = self.progress
         self.log({"stage": plan.stage, "step": at.step, "loss": _mean(at.recent_losses), "valid": accuracy})
         if plan is self.plans[-1] and accuracy > at.best_accuracy:
             at.best_accuracy = accuracy
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        self._last_accuracy = accuracy
+        at.checked, at.accuracy = at.step, accuracy
 
-    def _finish(self, plan: StagePlan, seconds: float) -> None:
+    def _finish(self, plan: StagePlan) -> None:
         """Log the stage and stand at the start of the next one, with a new optimizer."""
         at = self.progress
-        spent = seconds - sum(stage["seconds"] for stage in at.stages)
-        loss = _mean(at.recent_losses)
-        at.stages.append(asdict(StageLog(plan.stage, plan.steps, loss, self._last_accuracy, spent)))
-        at.plan, at.step, at.seconds, at.recent_losses = at.plan + 1, 0, seconds, []
+        spent = at.seconds - sum(stage["seconds"] for stage in at.stages)
+        entry = StageLog(plan.stage, plan.steps, _mean(at.recent_losses), at.accuracy, spent)
+        at.stages.append(asdict(entry))
+        at.plan, at.step, at.checked, at.recent_losses = at.plan + 1, 0, 0, []
         self.optimizers = Optimizers(self.model, self.settings.optimizer)
         self._save()
 
