@@ -89,14 +89,14 @@ def _deepest_leaf(graph: nx.DiGraph[str], root: str, rival: str, hops: int, targ
     return target not in theirs and all(own.get(node, theirs.get(node, 0)) <= hops for node in exclusive)
 
 
-def shape(proved: Proved) -> object:
-    """Names and order forgotten: the colours after four rounds of colour refinement, sorted.
+def refined(graph: nx.DiGraph[str], marks: Mapping[str, int], rounds: int) -> tuple[int, ...]:
+    """Return the sorted colours of the nodes after some rounds of colour refinement.
 
-    Colours are nested hashes of a node's own colour and those of its parents and children.
+    A node's colour starts as its mark (0 without one) and takes up those of its parents and children each
+    round (Weisfeiler and Leman 1968). Equal graphs have equal colours; on trees, unequal ones never do.
     """
-    graph = proved.reading.graph
-    colour: dict[str, int] = dict.fromkeys(graph, 0)
-    for _ in range(4):
+    colour = {node: marks.get(node, 0) for node in graph}
+    for _ in range(rounds):
         colour = {
             node: hash(
                 (
@@ -107,7 +107,12 @@ def shape(proved: Proved) -> object:
             )
             for node in graph
         }
-    return hash(tuple(sorted(colour.values())))
+    return tuple(sorted(colour.values()))
+
+
+def shape(proved: Proved) -> object:
+    """Names and order forgotten: the colours after four rounds of refinement."""
+    return hash(refined(proved.reading.graph, {}, rounds=4))
 
 
 def labels(proved: Proved) -> object:
@@ -185,9 +190,9 @@ def two_alike_components(proved: Proved, hops: int) -> None:
     """The component asked about and its rival cannot be told apart; only a search connects root and target.
 
     Bridges (nodes without parents above both candidates) taken away, the two candidates are in components
-    that an isomorphism maps onto each other, roots and candidates included; undirected, everything hangs
-    together; another leaf is as far from the root as the target; as many entities are above either
-    candidate.
+    that colour refinement cannot tell apart, roots and candidates marked: no count of nodes, edges, degrees,
+    depths or walks differs. Undirected, everything hangs together; another leaf is as far from the root as
+    the target; as many entities are above either candidate.
     """
     graph, root = proved.reading.graph, proved.reading.root
     _known_names(proved, ENTITIES, CONCEPTS)
@@ -203,25 +208,17 @@ def two_alike_components(proved: Proved, hops: int) -> None:
     ends = [node for node, steps in distance.items() if steps == hops and graph.out_degree(node) == 0]
     require(len(ends) >= 2, f"a dead end as long as the path must leave {root!r}")
     apart = graph.subgraph(set(graph) - (above[0] & above[1]))
+    undirected = apart.to_undirected()
     own, rival = (
-        nx.DiGraph(apart.subgraph(nx.node_connected_component(apart.to_undirected(as_view=True), node)))
+        apart.subgraph(nx.node_connected_component(undirected, node)).copy()
         for node in (proved.target, proved.other)
     )
     require(root in own and proved.other not in own, "the candidates must be in different components")
+    colours = refined(own, {root: 1, proved.target: 2}, rounds=len(own))
     require(
-        any(_same(own, (root, proved.target), rival, (other, proved.other)) for other in sources(rival)),
+        any(refined(rival, {one: 1, proved.other: 2}, rounds=len(own)) == colours for one in sources(rival)),
         "the components of the two candidates must be alike",
     )
-
-
-def _same(
-    one: nx.DiGraph[str], roles: tuple[str, str], two: nx.DiGraph[str], other_roles: tuple[str, str]
-) -> bool:
-    """Say whether an isomorphism maps the first graph onto the second and its (root, candidate) likewise."""
-    for graph, (root, candidate) in ((one, roles), (two, other_roles)):
-        for node in graph:
-            graph.nodes[node]["role"] = {root: "root", candidate: "candidate"}.get(node, "")
-    return bool(nx.is_isomorphic(one, two, node_match=lambda a, b: a["role"] == b["role"]))
 
 
 CONTRACTS: Mapping[str, Contract] = {

@@ -151,7 +151,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:
                 for row in batch.to_pylist():
                     number += 1
                     yield number, row
-    except _arrow().ArrowInvalid as error:
+    except _arrow().ArrowException as error:
         raise ValueError(f"{path.name} is not a complete parquet file: {error}") from None
 
 

@@ -13,6 +13,7 @@ import hashlib
 import json
 import signal
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple
 
 from .. import __version__
@@ -70,7 +72,8 @@ def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = Fal
     """Write the planned dataset to the folder ``out`` and return its manifest.
 
     Raises ValueError when ``out`` is a folder that is not empty and ``force`` is not set, OSError when it
-    cannot be written; either way, and on Ctrl-C, ``out`` stays as it was and nothing is left beside it.
+    cannot be written; either way, and on Ctrl-C or SIGTERM, ``out`` stays as it was and nothing is left
+    beside it.
     """
     out = Path(out).resolve()
     if not 1 <= workers <= 1024:
@@ -80,7 +83,7 @@ def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = Fal
     if out.is_dir() and any(out.iterdir()) and not force:
         raise ValueError(f"out must be an empty folder, {out} is not (--force replaces it)")
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
+    with _terminable(), tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         built = Path(scratch) / "new"
         built.mkdir()
         with _encoder(workers) as encode:
@@ -89,6 +92,23 @@ def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = Fal
         (built / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         _replace(out, built, Path(scratch) / "old")
     return manifest
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM, which a scheduler sends, clean up as Ctrl-C does instead of ending the process at once."""
+    if threading.current_thread() is not threading.main_thread():  # only that one may set handlers
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _replace(out: Path, built: Path, old: Path) -> None:

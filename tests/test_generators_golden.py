@@ -1,0 +1,44 @@
+"""Pinned bytes: a version of a dataset is these examples, on every platform and Python."""
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coconut_bench.generators import DATASETS, examples, get_dataset
+
+RECORDER = Path(__file__).parent / "golden" / "record_datasets.py"
+_spec = importlib.util.spec_from_file_location("record_datasets", RECORDER)
+assert _spec is not None and _spec.loader is not None
+recorder = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(recorder)
+
+GOLDEN = json.loads(recorder.GOLDEN.read_text())
+TABLE = [(name, surface) for name, row in DATASETS.items() for surface in row.surfaces]
+
+
+def golden(name: str, surface: str) -> dict[str, Any]:
+    """The pinned entry of the dataset's present version."""
+    found: dict[str, Any] = GOLDEN[f"{name} {get_dataset(name).version}"][surface]
+    return found
+
+
+def test_the_golden_file_lists_the_table() -> None:
+    known = {(entry.split()[0], surface) for entry, surfaces in GOLDEN.items() for surface in surfaces}
+    assert known >= set(TABLE)
+
+
+@pytest.mark.parametrize(("name", "surface"), TABLE)
+def test_the_first_examples_of_each_split_are_the_pinned_ones(name: str, surface: str) -> None:
+    assert recorder.prefixes(name, surface) == golden(name, surface)[f"first {recorder.PREFIX}"]
+    first = next(examples(name, "test", surface=surface))
+    assert first.question == golden(name, surface)["first test question"]
+    assert get_dataset(name).sizes == golden(name, surface)["sizes"]
+
+
+def test_the_default_splits_are_the_pinned_ones() -> None:
+    """The slow one: every default split of every dataset, about 130,000 examples."""
+    for name, surface in TABLE:
+        assert recorder.whole(name, surface) == golden(name, surface)["whole"], (name, surface)
