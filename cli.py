@@ -70,16 +70,15 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
 
 
 @main.command("run", cls=ListingCommand, tables=run_tables)
-@click.option(
-    "--method", required=True, help="What is trained; see below."
-)
+@click.option("--method", required=True, help="One of those below, several with commas, or all.")
 @click.option("--recipe", default="tiny", show_default=True, help="A shipped recipe's name, or a YAML file.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The training data's.")
 @click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Training data and their order."
+    "--seeds", default=1, show_default=True, type=click.IntRange(min=1), help="How many, from --seed."
 )
 @click.option("--quick", is_flag=True, help="The same at about a hundredth of the work; the row says so.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/RECIPE-METHOD-SEED]"
+    "--out", type=click.Path(path_type=Path), help="Its folder.  [default: runs/RECIPE-METHOD-SEED]"
 )
 @click.option(
     "--leaderboard", type=click.Path(path_type=Path), default=Path("leaderboard.json"), show_default=True,
@@ -89,27 +88,24 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
     "--replace", is_flag=True, help="Take the place of the row's entry of this seed, if it has one."
 )
 def run_command(
-    method: str, recipe: str, seed: int, quick: bool, out: Path | None, leaderboard: Path, replace: bool
-) -> None:
-    """Generate, train, evaluate, record: one method on one recipe.
+    method: str, recipe: str, seed: int, seeds: int, quick: bool, out: Path | None, leaderboard: Path,
+    replace: bool,
+) -> None:  # fmt: skip
+    """Generate, train, evaluate, record: one method on one recipe, or many.
 
     Interrupted and started again with the same arguments, it goes on where it was.
     """
     from .benchmarks.recipe import load_recipe
-    from .benchmarks.run import RunSpec, run
-    from .coconut.methods import get_method
-    from .leaderboard.store import add, read
+    from .benchmarks.sweep import Grid, method_names, sweep
+    from .leaderboard.store import read
     from .leaderboard.table import render
 
     chosen = load_recipe(recipe)
-    spec = RunSpec(chosen.quick() if quick else chosen, get_method(method).name, seed, quick)
+    numbers = tuple(range(seed, seed + seeds))
+    grid = Grid(chosen.quick() if quick else chosen, method_names(method), numbers, quick)
     if leaderboard.exists():
         read(leaderboard)  # a damaged file is found before the training, not after it
-    folder = out or Path("runs") / f"{chosen.name}-{method}-{seed}{'-quick' if quick else ''}"
-    result = run(spec, folder, click.echo)
-    board = add(leaderboard, result, predictions=folder / "predictions", replace=replace)
-    click.echo(render([row for row in board.measured if row.identity == result.identity]))
-    click.echo(f"{leaderboard} has the row; {folder} has the model, its answers and the log.")
+    click.echo(render(sweep(grid, leaderboard, replace=replace, say=click.echo, out=out)))
 
 
 @main.command("generate", cls=ListingCommand, tables=dataset_table)
@@ -252,6 +248,31 @@ def page(path: Path | None, out: Path) -> None:
     from .leaderboard.store import default_file
 
     click.echo(f"{write_page(path or default_file(), out)} is ready to open or to serve")
+
+
+@leaderboard.command()
+@leaderboard_file
+@click.argument("rows", nargs=-1)
+@click.option("--to", "format", required=True, help="hub, lm-eval or eee.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write into.")
+@click.option("--organization", default="unknown", show_default=True, help="Who reports the results.")
+@click.option("--dataset-repo", help="The dataset's repository on the Hub, org/name.")
+def export(
+    path: Path | None,
+    rows: tuple[str, ...],
+    format: str,
+    out: Path,
+    organization: str,
+    dataset_repo: str | None,
+) -> None:
+    """Write measured ROWS (all, if none is named) in a form that others read."""
+    from .leaderboard.export import write_export
+    from .leaderboard.export_target import Target
+    from .leaderboard.store import default_file
+
+    target = Target(organization, dataset_repo)
+    for file in write_export(path or default_file(), out, format, rows, target):
+        click.echo(file)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from coconut_bench.benchmarks.recipe import load_recipe, recipe_names
 from coconut_bench.benchmarks.run import RunSpec, run
+from coconut_bench.benchmarks.sweep import method_names
 from coconut_bench.cli import main
 from coconut_bench.coconut.methods import METHODS
 from coconut_bench.coconut.training import Trainer
@@ -86,6 +87,24 @@ def test_a_second_seed_joins_the_row_and_a_second_run_only_reads() -> None:
     assert "holds this run already" in done.output
     [row] = read("leaderboard.json").measured
     assert [entry.seed for entry in row.seeds] == [0, 1]
+
+
+def test_a_grid_files_every_cell_and_goes_on_after_the_finished_ones() -> None:
+    write_recipe(Path.cwd())
+    first = invoke("--method", "cot", "--recipe", "micro.yaml", "--seed", "3")
+    assert first.exit_code == 0, first.output
+    done = invoke("--method", "no-cot, cot", "--recipe", "micro.yaml", "--seed", "3", "--seeds", "2")
+    assert done.exit_code == 0, done.output
+    assert "[2/4] cot, seed 3\nruns/micro-cot-3 holds this run already" in done.output
+    rows = {row.method: [entry.seed for entry in row.seeds] for row in read("leaderboard.json").measured}
+    assert rows == {"cot": [3, 4], "no-cot": [3, 4]}
+    refused = invoke("--method", "no-cot,cot", "--recipe", "micro.yaml", "--out", "one")
+    assert refused.exit_code == 2
+    assert not Path("one").exists()
+
+
+def test_all_means_every_method() -> None:
+    assert method_names("all") == tuple(METHODS)
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])

@@ -1,0 +1,69 @@
+"""Many runs on one machine: methods × seeds of one recipe, each filed as soon as it is done.
+
+Every cell answers the same questions from the same start. Started again, finished cells are only read, an
+unfinished one goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..coconut.methods import METHODS, get_method
+from ..leaderboard.result import Result
+from ..leaderboard.store import add
+from .recipe import Recipe
+from .run import RunSpec, run
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells of a sweep. ``recipe`` is cut down already where ``quick``."""
+
+    recipe: Recipe
+    methods: tuple[str, ...]
+    seeds: tuple[int, ...]
+    quick: bool
+
+    @property
+    def cells(self) -> list[RunSpec]:
+        """Seed by seed, so that an unfinished sweep has as many seeds of each method as possible."""
+        return [
+            RunSpec(self.recipe, method, seed, self.quick) for seed in self.seeds for method in self.methods
+        ]
+
+
+def method_names(text: str) -> tuple[str, ...]:
+    """The methods of ``"all"`` or of a list like ``"coconut,no-cot"``; ValueError for an unknown one."""
+    if text == ALL:
+        return tuple(METHODS)
+    return tuple(dict.fromkeys(get_method(name.strip()).name for name in text.split(",")))
+
+
+def run_folder(spec: RunSpec) -> Path:
+    """Where a run is kept unless another folder is named."""
+    quick = "-quick" if spec.quick else ""
+    return Path("runs") / f"{spec.recipe.name}-{spec.method}-{spec.seed}{quick}"
+
+
+def sweep(
+    grid: Grid, leaderboard: Path, *, replace: bool, say: Callable[[str], None], out: Path | None = None
+) -> list[Result]:
+    """Run every cell and file its result; returns the leaderboard's rows of this sweep.
+
+    ``out`` is the folder of a grid of one cell. Raises ValueError where it is given for more.
+    """
+    if out is not None and len(grid.cells) > 1:
+        raise ValueError(f"out must be left out where there are several runs, got {out} for {len(grid.cells)}")
+    rows: dict[tuple[object, ...], Result] = {}
+    for number, spec in enumerate(grid.cells, start=1):
+        if len(grid.cells) > 1:
+            say(f"[{number}/{len(grid.cells)}] {spec.method}, seed {spec.seed}")
+        folder = out or run_folder(spec)
+        result = run(spec, folder, say)
+        board = add(leaderboard, result, predictions=folder / "predictions", replace=replace)
+        rows |= {row.identity: row for row in board.measured if row.identity == result.identity}
+    return list(rows.values())
