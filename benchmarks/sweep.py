@@ -57,7 +57,7 @@ def sweep(
     ``out`` is the folder of a grid of one cell. Raises ValueError where it is given for more.
     """
     if out is not None and len(grid.cells) > 1:
-        raise ValueError(f"out must be left out where there are several runs, got {out} for {len(grid.cells)}")
+        raise ValueError(f"out must be left out where there are several runs, got {out}")
     rows: dict[tuple[object, ...], Result] = {}
     for number, spec in enumerate(grid.cells, start=1):
         if len(grid.cells) > 1:
