@@ -88,7 +88,7 @@ def test_prosqa_has_the_published_distributions(prosqa: list[Example]) -> None:
     assert [steps[n] / COUNT for n in published] == pytest.approx(
         [n / 800 for n in published.values()], abs=0.04
     )
-    assert sum(graph_of(one).root == 1 for one in prosqa) / COUNT == pytest.approx(500 / 800, abs=0.05)
+    assert sum(graph_of(one).root == 1 for one in prosqa) / COUNT == pytest.approx(509 / 800, abs=0.05)
 
 
 def near(found: int, trials: int, share: float) -> bool:
