@@ -160,6 +160,50 @@ def verify_command(path: Path) -> None:
         click.echo(f"{path.name}: {verify_file(path)} examples proved")
 
 
+@main.command("audit")
+@click.argument("source")
+@click.option("--split", default="test", show_default=True, help="The split that is guessed.")
+@click.option("--fit", default="train", show_default=True, help="The split that the models are fitted on.")
+@click.option("--n", "examples", type=int, help="Questions.  [default: a file's all, a dataset's 10,000]")
+@click.option("--seed", default=0, show_default=True, type=int, help="Of a dataset that is generated.")
+@click.option("--surface", help="Of a dataset that is generated.  [default: the dataset's first]")
+@click.option("--learned/--no-learned", default=True, help="With the fitted models (scikit-learn).")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the findings there.")
+@click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw them there (.png, .svg).")
+@click.option(
+    "--max", "limit", type=click.FloatRange(0.5, 1), metavar="SHARE",
+    help="Exit code 1 if a zero-effort, root-blind or learned guess, or its opposite, is right more often.",
+)  # fmt: skip
+def audit_command(
+    source: str, json_file: Path | None, plot_file: Path | None, limit: float | None, **options: Any
+) -> None:
+    """Guess the answers of SOURCE without reasoning: a dataset, a generated folder or a data file.
+
+    On a single file the learned models are fitted on each half and scored on the other.
+    """
+    from .generators.audit import audit
+    from .generators.audit_plot import plot, require_plot
+
+    if plot_file:
+        require_plot(plot_file)  # found before the work, not after it
+    report = audit(source, **options)
+    click.echo(str(report))
+    if json_file:
+        import json
+
+        json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+    if plot_file:
+        plot([report], plot_file)
+    strongest = report.strongest()
+    if limit is not None and strongest.strength > limit:
+        click.echo(
+            f"LEAK: {strongest.name} ({strongest.effort}) is right on {100 * strongest.accuracy:.1f} %; "
+            f"at most {100 * limit:g} % or at least {100 - 100 * limit:g} % is asked for",
+            err=True,
+        )
+        sys.exit(1)
+
+
 @main.group()
 def leaderboard() -> None:
     """Show, check, merge, compare and publish recorded results."""

@@ -14,7 +14,7 @@ what matters is how far it is from one half.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -119,14 +119,14 @@ def _forward_walk(puzzle: Puzzle, option: int) -> float:
 
 
 def _backward_walk(puzzle: Puzzle, option: int) -> float:
-    """Return the probability that a walk from the candidate, each parent alike, ends at the one asked about."""
+    """Return the probability that a walk back from the candidate ends at the one asked about."""
     return _walk(puzzle, puzzle.candidates[option], puzzle.root, puzzle.order[::-1], puzzle.parents)
 
 
-def _walk(puzzle: Puzzle, start: int, goal: int, order: object, ways: list[list[int]]) -> float:
+def _walk(puzzle: Puzzle, start: int, goal: int, order: Sequence[int], ways: list[list[int]]) -> float:
     chance = [0.0] * len(puzzle.names)
     chance[start] = 1.0
-    for node in order:  # type: ignore[attr-defined]
+    for node in order:
         if chance[node] and node != goal:
             for other in ways[node]:
                 chance[other] += chance[node] / len(ways[node])
@@ -158,11 +158,6 @@ def _undirected(puzzle: Puzzle, option: int) -> float:
 
 def _connected(puzzle: Puzzle, option: int) -> float:
     return puzzle.candidates[option] in puzzle.around(puzzle.root)
-
-
-def _common_ancestor(puzzle: Puzzle, option: int) -> float:
-    """Count what the one asked about and the candidate both lead to."""
-    return len(puzzle.down(puzzle.root).keys() & puzzle.down(puzzle.candidates[option]).keys())
 
 
 def _at(attribute: str, sign: int) -> Callable[[Puzzle, int], float]:
@@ -221,7 +216,6 @@ _ROWS = (
     Rule("search-3", _SEARCH, "reached in at most 3 steps", partial(_reached, steps=3)),
     Rule("undirected", _SEARCH, "connected to the one asked about, direction ignored", _connected),
     Rule("undirected-nearer", _SEARCH, "nearer to the one asked about, direction ignored", _undirected),
-    Rule("common-descendants", _SEARCH, "more nodes below both it and the one asked about", _common_ancestor),
     Rule("search", "control", "reached by a full search", partial(_reached, steps=FAR - 1)),
 )  # fmt: skip
 
