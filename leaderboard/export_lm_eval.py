@@ -50,6 +50,8 @@ def _results(row: Result, entry: SeedResult, written: list[dict[str, Any]], targ
     }
     better = {METRIC: True, "generated_tokens": False, "thoughts": False}
     packages = entry.provenance.environment.packages
+    # Readers take the part before the slash for the developer.
+    model = f"{slug(target.organization)}/{model_name(row)}-seed{entry.seed}"
     hashes = "".join(sample["doc_hash"] + sample["prompt_hash"] + sample["target_hash"] for sample in written)
     return {
         "results": {task: metrics},
@@ -61,7 +63,7 @@ def _results(row: Result, entry: SeedResult, written: list[dict[str, Any]], targ
         "n-samples": {task: {"original": data.n, "effective": score.n}},
         "config": {
             "model": "coconut-bench",
-            "model_args": {"pretrained": model_name(row), "method": row.method, "recipe": row.recipe.hash},
+            "model_args": {"pretrained": model, "method": row.method, "recipe": row.recipe.hash},
             "model_num_parameters": row.base_model.parameters,
             "device": entry.provenance.environment.device,
             "limit": None,
@@ -72,8 +74,8 @@ def _results(row: Result, entry: SeedResult, written: list[dict[str, Any]], targ
         "pretty_env_info": json.dumps(entry.provenance.environment.model_dump(), sort_keys=True),
         "transformers_version": packages.get("transformers", "N/A"),
         "model_source": "coconut-bench",
-        "model_name": model_name(row),
-        "model_name_sanitized": model_name(row),
+        "model_name": model,
+        "model_name_sanitized": model.replace("/", "__"),
         "task_hashes": {task: _digest(hashes)} if written else {},
         "total_evaluation_time_seconds": str(entry.inference.seconds),
     }

@@ -88,9 +88,10 @@ def source_commit(package: Path = PACKAGE) -> Commit:
         return Commit(None, None)
     entries = (entry.partition("\t") for entry in listing.split("\0") if entry)
     committed = {path: fields.split()[2] for fields, _, path in entries if _is_source(path)}
-    files = [path for path in package.rglob("*") if path.is_file()]
-    found = {path.relative_to(package).as_posix(): path for path in files}
-    running = {name: _blob_id(path) for name, path in found.items() if _is_source(name)}
+    # Not the whole folder: a checkout may hold a virtual environment and the data of runs.
+    files = [*package.glob("*.py"), *(path for folder in SOURCES for path in (package / folder).rglob("*.*"))]
+    names = {path.relative_to(package).as_posix(): path for path in files}
+    running = {name: _blob_id(path) for name, path in names.items() if _is_source(name)}
     return Commit(head.strip(), committed != running)
 
 
