@@ -65,7 +65,8 @@ def read_question(text: str) -> Reading:
     told = tuple(premise.strip() for premise in premises)
     if " ".join(told) != match["told"]:
         raise ValueError("premises must be separated by single spaces")
-    graph: nx.DiGraph[str] = nx.DiGraph(edges)
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_edges_from(edges)
     return Reading(kind, told, tuple(edges), graph, match["who"], (asked, two))
 
 
