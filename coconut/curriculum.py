@@ -6,6 +6,7 @@ section 3). The optimizer is made anew at each stage, and the learning rate star
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .methods import Method
@@ -23,16 +24,17 @@ class StagePlan:
 def plan(method: Method, stage_steps: tuple[int, ...], lr_scales: tuple[float, ...]) -> tuple[StagePlan, ...]:
     """The stages of ``method`` in order, where a recipe gives stage 0…S its steps and learning rates.
 
-    A method of one stage gets all the steps in it, so that every method sees as many examples.
+    A method of one stage goes through the same steps, learning rates and new optimizers within that stage, so
+    that methods differ in what they train on and in nothing else.
     """
     if len(stage_steps) != len(lr_scales):
         raise ValueError(
             f"stage_steps and lr_scales must be of one length, got {len(stage_steps)} and {len(lr_scales)}"
         )
-    stages = method.stages(len(stage_steps) - 1)
+    stages: Sequence[int] = method.stages(len(stage_steps) - 1)
     if len(stages) == 1:
-        return (StagePlan(stages[0], sum(stage_steps), lr_scales[0]),)
-    return tuple(StagePlan(stage, stage_steps[stage], lr_scales[stage]) for stage in stages)
+        stages = [stages[0]] * len(stage_steps)
+    return tuple(map(StagePlan, stages, stage_steps, lr_scales))
 
 
 def lr_factor(step: int, steps: int, warmup: int, final: float) -> float:

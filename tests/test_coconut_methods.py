@@ -96,14 +96,13 @@ def test_an_unknown_word_is_refused() -> None:
         encoder(markers=False).segments([Example("x", "blorpus", (), "1", 0, None, None)])
 
 
-def test_a_method_of_one_stage_gets_all_the_steps() -> None:
-    assert [(p.stage, p.steps) for p in plan(METHODS["coconut"], (5, 7, 9), (1, 1, 0.5))] == [
-        (0, 5),
-        (1, 7),
-        (2, 9),
-    ]
-    assert [(p.stage, p.steps) for p in plan(METHODS["no-cot"], (5, 7, 9), (1, 1, 0.5))] == [(2, 21)]
-    assert [(p.stage, p.steps) for p in plan(METHODS["cot"], (5, 7, 9), (1, 1, 0.5))] == [(0, 21)]
+def test_every_method_gets_the_same_steps_and_learning_rates() -> None:
+    plans = {name: plan(method, (5, 7, 9), (1, 1, 0.5)) for name, method in METHODS.items()}
+    schedules = {tuple((p.steps, p.lr_scale) for p in made) for made in plans.values()}
+    assert schedules == {((5, 1), (7, 1), (9, 0.5))}
+    assert [p.stage for p in plans["coconut"]] == [0, 1, 2]
+    assert [p.stage for p in plans["no-cot"]] == [2, 2, 2]
+    assert [p.stage for p in plans["cot"]] == [0, 0, 0]
 
 
 def test_the_learning_rate_rises_and_falls_within_a_stage() -> None:
