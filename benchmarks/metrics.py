@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..coconut.decoding import Generation
 from ..coconut.encoding import ANSWER_MARKER
+from ..generators.audit import shortcut_status
 from ..generators.example import Example
 from ..leaderboard.predictions import Prediction, is_match
 
@@ -22,7 +23,8 @@ def answer_of(text: str) -> str:
 
 
 def score(example: Example, text: str, answer_text: str, generation: Generation) -> Prediction:
-    """The prediction's record. ``answer_text`` is the true answer as the tokenizer gives it back.
+    """The prediction's record, with what the strongest shortcut makes of the question. ``answer_text`` is the
+    true answer as the tokenizer gives it back.
 
     A word-level tokenizer does not keep the space before a full stop, so both sides are compared as it writes
     them.
@@ -37,5 +39,6 @@ def score(example: Example, text: str, answer_text: str, generation: Generation)
         thoughts=generation.thoughts,
         forward_passes=generation.forward_passes,
         hops=example.hops,
+        shortcut=shortcut_status(example),
         twin=None if example.twin is None else min(example.id, example.twin),
     )

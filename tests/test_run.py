@@ -59,6 +59,10 @@ def test_every_method_runs_and_files_a_row_that_can_be_recomputed(method: str) -
     assert entry.tokens.forward_passes == pytest.approx(entry.tokens.thoughts + entry.tokens.language)
     assert {stage.stage for stage in entry.stages} == set(METHODS[method].stages(2))
     assert sum(stage.steps for stage in entry.stages) == 14
+    assert entry.by_shortcut is not None
+    assert {status: score.n for status, score in entry.by_shortcut.items()} == {"silent": 12}
+    assert entry.twins is not None
+    assert entry.twins.n == 6
     assert entry.predictions is not None
     predictions = read_predictions(entry.predictions, "board/predictions")
     assert sum(p.correct for p in predictions) == entry.test.n_correct
