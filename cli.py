@@ -15,6 +15,8 @@ import click
 
 from . import __version__
 
+PATH = click.Path(path_type=Path)
+
 
 class OneLineErrors(click.Group):
     """A group that turns bad input into one line on stderr and exit code 2.
@@ -73,20 +75,14 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
 @click.option("--method", required=True, help="One of those below, several with commas, or all.")
 @click.option("--recipe", default="tiny", show_default=True, help="A shipped recipe's name, or a YAML file.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The training data's.")
-@click.option(
-    "--seeds", default=1, show_default=True, type=click.IntRange(min=1), help="How many, from --seed."
-)
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="How many, from --seed.")
 @click.option("--quick", is_flag=True, help="The same at about a hundredth of the work; the row says so.")
+@click.option("--out", type=PATH, help="Its folder.  [default: runs/RECIPE-METHOD-SEED]")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Its folder.  [default: runs/RECIPE-METHOD-SEED]"
-)
-@click.option(
-    "--leaderboard", type=click.Path(path_type=Path), default=Path("leaderboard.json"), show_default=True,
+    "--leaderboard", type=PATH, default=Path("leaderboard.json"), show_default=True,
     help="The file that gets the row.",
 )  # fmt: skip
-@click.option(
-    "--replace", is_flag=True, help="Take the place of the row's entry of this seed, if it has one."
-)
+@click.option("--replace", is_flag=True, help="Take the place of the seed's entry, if there is one.")
 def run_command(
     method: str, recipe: str, seed: int, seeds: int, quick: bool, out: Path | None, leaderboard: Path,
     replace: bool,
@@ -110,7 +106,7 @@ def run_command(
 
 @main.command("generate", cls=ListingCommand, tables=dataset_table)
 @click.argument("dataset")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder, new or empty.")
+@click.option("--out", required=True, type=PATH, help="The folder, new or empty.")
 @click.option("--seed", default=0, show_default=True, type=int, help="Another seed, other examples.")
 @click.option("--train", type=int, help="Examples of this split; 0 leaves it out.  [default: the dataset's]")
 @click.option("--valid", type=int, help="The same for this split.")
@@ -144,7 +140,7 @@ def generate_command(
 
 
 @main.command("verify")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=PATH)
 def verify_command(path: Path) -> None:
     """Prove a generated folder from its text, or the records of one data file.
 
@@ -168,8 +164,8 @@ def verify_command(path: Path) -> None:
 @click.option("--seed", default=0, show_default=True, type=int, help="Of a dataset that is generated.")
 @click.option("--surface", help="Of a dataset that is generated.  [default: the dataset's first]")
 @click.option("--learned/--no-learned", default=True, help="With the fitted models (scikit-learn).")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the findings there.")
-@click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw them there (.png, .svg).")
+@click.option("--json", "json_file", type=PATH, help="Write the findings there.")
+@click.option("--plot", "plot_file", type=PATH, help="Draw them there (.png, .svg).")
 @click.option(
     "--max", "limit", type=click.FloatRange(0.5, 1), metavar="SHARE",
     help="Exit code 1 if a zero-effort, root-blind or learned guess, or its opposite, is right more often.",
@@ -209,12 +205,17 @@ def leaderboard() -> None:
     """Show, check, merge, compare and publish recorded results."""
 
 
-def leaderboard_file(command: Callable[..., None]) -> Callable[..., None]:
-    """The option that names the leaderboard file of the group's commands."""
-    return click.option(
-        "--leaderboard", "path", type=click.Path(path_type=Path),
-        help="The file.  [default: leaderboard.json here, else the one that comes with the package]",
-    )(command)  # fmt: skip
+def default_leaderboard(ctx: click.Context, option: click.Parameter, path: Path | None) -> Path:
+    """The file that the option names, or the one that is read without it."""
+    from .leaderboard.store import default_file
+
+    return path or default_file()
+
+
+leaderboard_file = click.option(
+    "--leaderboard", "path", type=PATH, callback=default_leaderboard,
+    help="The file.  [default: leaderboard.json here, else the one that comes with the package]",
+)  # fmt: skip
 
 
 @leaderboard.command()
@@ -227,95 +228,68 @@ def leaderboard_file(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--sort", default="accuracy", show_default=True, help="accuracy, generated, passes or seconds.")
 @click.option("--ascending", is_flag=True, help="The smallest first.")
 @click.option("--format", type=click.Choice(["text", "markdown", "csv", "json"]), default="text")
-def show(path: Path | None, sort: str, ascending: bool, format: Any, **chosen: Any) -> None:
+def show(path: Path, **chosen: Any) -> None:
     """Print the rows; rows of one rank cannot be told apart."""
-    from .leaderboard.compare import ranks
-    from .leaderboard.query import arrange, select
-    from .leaderboard.store import default_file, read, side_files
-    from .leaderboard.table import render
+    from .leaderboard.report import table
 
-    path = path or default_file()
-    board = read(path)
-    rows = arrange(select(board.rows, **chosen), sort, ascending=ascending)
-    click.echo(render(rows, format, ranks(board.measured, side_files(path))))
+    click.echo(table(path, **chosen))
 
 
 @leaderboard.command()
 @leaderboard_file
-def check(path: Path | None) -> None:
+def check(path: Path) -> None:
     """Recompute every number from the predictions; exit code 1 if one is not as recorded."""
-    from .leaderboard.check import check
-    from .leaderboard.store import default_file, read
+    from .leaderboard.report import check_report
 
-    path = path or default_file()
-    problems = check(path)
-    for problem in problems:
-        click.echo(problem)
-    board = read(path)
-    found = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
-    click.echo(f"{path}: {len(board.measured)} measured and {len(board.quoted)} quoted rows, {found}")
-    sys.exit(1 if problems else 0)
+    report = check_report(path)
+    click.echo(report.text)
+    sys.exit(0 if report.is_clean else 1)
 
 
 @leaderboard.command()
-@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--to", "path", type=click.Path(path_type=Path), default="leaderboard.json", show_default=True)
+@click.argument("sources", nargs=-1, required=True, type=PATH)
+@click.option("--to", "path", type=PATH, default="leaderboard.json", show_default=True)
 @click.option("--replace", is_flag=True, help="Where a seed has another result already, take the new one.")
 def add(sources: tuple[Path, ...], path: Path, replace: bool) -> None:
     """Merge the rows of other leaderboard files, with the predictions beside them: all of them, or none."""
     from .leaderboard.store import merge_files
 
-    added = merge_files(path, sources, replace=replace)
-    click.echo(f"{path}: {added} new or changed rows")
+    click.echo(f"{path}: {merge_files(path, sources, replace=replace)} new or changed rows")
 
 
 @leaderboard.command()
 @leaderboard_file
 @click.argument("rows", nargs=-1, required=True)
-def compare(path: Path | None, rows: tuple[str, ...]) -> None:
+def compare(path: Path, rows: tuple[str, ...]) -> None:
     """Compare ROWS of one dataset, question by question; a row is named by its method or its key."""
-    from .leaderboard.compare import compare, report
-    from .leaderboard.query import find
-    from .leaderboard.store import default_file, read, side_files
+    from .leaderboard.report import comparison
 
-    path = path or default_file()
-    measured = read(path).measured
-    click.echo(report(compare([find(measured, row) for row in rows], side_files(path))))
+    click.echo(comparison(path, rows))
 
 
 @leaderboard.command()
 @leaderboard_file
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to make the site in.")
-def page(path: Path | None, out: Path) -> None:
+@click.option("--out", type=PATH, required=True, help="The folder to make the site in.")
+def page(path: Path, out: Path) -> None:
     """Make a static page: tables, charts, and what every row needs to be run again."""
     from .leaderboard.page import write_page
-    from .leaderboard.store import default_file
 
-    click.echo(f"{write_page(path or default_file(), out)} is ready to open or to serve")
+    click.echo(f"{write_page(path, out)} is ready to open or to serve")
 
 
 @leaderboard.command()
 @leaderboard_file
 @click.argument("rows", nargs=-1)
 @click.option("--to", "format", required=True, help="hub, lm-eval or eee.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write into.")
+@click.option("--out", type=PATH, required=True, help="The folder to write into.")
 @click.option("--organization", default="unknown", show_default=True, help="Who reports the results.")
 @click.option("--dataset-repo", help="The dataset's repository on the Hub, org/name.")
-def export(
-    path: Path | None,
-    rows: tuple[str, ...],
-    format: str,
-    out: Path,
-    organization: str,
-    dataset_repo: str | None,
-) -> None:
+def export(path: Path, rows: tuple[str, ...], format: str, out: Path, **target: Any) -> None:
     """Write measured ROWS (all, if none is named) in a form that others read."""
     from .leaderboard.export import write_export
     from .leaderboard.export_target import Target
-    from .leaderboard.store import default_file
 
-    target = Target(organization, dataset_repo)
-    for file in write_export(path or default_file(), out, format, rows, target):
+    for file in write_export(path, out, format, rows, Target(**target)):
         click.echo(file)
 
 
