@@ -1,6 +1,7 @@
 """The package is what the folders are, and its imports point down the floors."""
 
 import ast
+import re
 import subprocess
 import sys
 from configparser import ConfigParser
@@ -147,3 +148,21 @@ def test_every_import_is_a_declared_requirement() -> None:
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 imported.add((node.module or "").split(".")[0])
     assert imported - set(sys.stdlib_module_names) <= declared
+
+
+def test_the_readme_names_every_file_and_no_other() -> None:
+    """Tests and predictions are named by their folder only."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = readme.partition("\n## Files\n")[2].partition("\n## ")[0]
+    listing = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, check=True)
+    tracked = [Path(name) for name in listing.stdout.decode().split("\0") if name]
+    ends = (".py", ".yaml", ".json", ".css", ".js", ".md", ".txt", ".cfg", ".toml", ".cff", ".in")
+    expected = {
+        path.name
+        for path in tracked
+        if path.parts[0] != "tests" and path.name != "__init__.py" and path.suffix in ends
+    }
+    named = set(re.findall(r"[\w.-]+", tree))
+    assert expected - named == set(), "files without a phrase in the README"
+    modules_named = {name for name in named if name.endswith((".py", ".yaml", ".css", ".js"))}
+    assert modules_named <= {path.name for path in tracked}, "files that are gone"
