@@ -36,7 +36,7 @@ def _model_index(row: Result, target: Target) -> dict[str, Any]:
         {
             "type": "accuracy",
             "value": means.accuracy,
-            "name": f"exact match, mean of {len(seeds)} seeds",
+            "name": "exact match" if len(seeds) == 1 else f"exact match, mean of {len(seeds)} seeds",
             "args": {"seeds": seeds, "interval_95": interval},
         }
     ]
