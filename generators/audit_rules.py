@@ -133,8 +133,11 @@ def _walk(puzzle: Puzzle, start: int, goal: int, order: Sequence[int], ways: lis
     return chance[goal]
 
 
-def _first_told(puzzle: Puzzle, option: int, ways: str) -> float:
-    """Walk along the premise that is told first at every node; children forward, parents backward."""
+def _fixed_walk(puzzle: Puzzle, option: int, ways: str, sign: int = 0) -> float:
+    """Walk to the child (or parent) told first at every node, or the first of the most mentioned ones.
+
+    ``sign`` 0: told first, 1: mentioned most often, -1: mentioned least often.
+    """
     node, goal = puzzle.root, puzzle.candidates[option]
     if ways == "parents":
         node, goal = goal, node
@@ -144,7 +147,7 @@ def _first_told(puzzle: Puzzle, option: int, ways: str) -> float:
             return 1.0
         if not lists[node]:
             break
-        node = lists[node][0]
+        node = max(lists[node], key=lambda other: sign * puzzle.mentions(other))
     return 0.0
 
 
@@ -209,8 +212,16 @@ _ROWS = (
     Rule("ancestors-degree", _BLIND, "its ancestors have more children on average", _ancestors_degree),
     Rule("forward-walk", _WALK, "one random walk from the one asked about", _forward_walk, random=True),
     Rule("backward-walk", _WALK, "one random walk back from a candidate", _backward_walk, random=True),
-    Rule("forward-told", _WALK, "a walk along the premise told first", partial(_first_told, ways="children")),
-    Rule("backward-told", _WALK, "the same back from a candidate", partial(_first_told, ways="parents")),
+    Rule("forward-told", _WALK, "a walk along the premise told first", partial(_fixed_walk, ways="children")),
+    Rule("backward-told", _WALK, "the same back from a candidate", partial(_fixed_walk, ways="parents")),
+    Rule("forward-greedy", _WALK, "a walk to the child mentioned most often",
+         partial(_fixed_walk, ways="children", sign=1)),
+    Rule("backward-greedy", _WALK, "a walk to the parent mentioned most often",
+         partial(_fixed_walk, ways="parents", sign=1)),
+    Rule("forward-shy", _WALK, "a walk to the child mentioned least often",
+         partial(_fixed_walk, ways="children", sign=-1)),
+    Rule("backward-shy", _WALK, "a walk to the parent mentioned least often",
+         partial(_fixed_walk, ways="parents", sign=-1)),
     Rule("search-1", _SEARCH, "reached in 1 step", partial(_reached, steps=1)),
     Rule("search-2", _SEARCH, "reached in at most 2 steps", partial(_reached, steps=2)),
     Rule("search-3", _SEARCH, "reached in at most 3 steps", partial(_reached, steps=3)),

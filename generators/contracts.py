@@ -7,24 +7,17 @@ not. Shares no code with the samplers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import networkx as nx
 
-from .parsing import Reading, opposite
+from .contracts_fair import Mirrored
+from .parsing import opposite
+from .proved import Proved, entities_above, refined, require, shape, sources
 from .vocabulary import CONCEPTS, ENTITIES, PRONTOQA_CONCEPTS, PRONTOQA_ENTITIES, PROPERTY_FAMILIES
-
-
-@dataclass(frozen=True)
-class Proved:
-    """A question whose answer was found by search: ``chain`` leads from its root to ``target``."""
-
-    reading: Reading
-    chain: tuple[str, ...]
-    target: str
-    other: str
 
 
 @dataclass(frozen=True)
@@ -34,23 +27,6 @@ class Contract:
     check: Callable[[Proved], None]
     form: Callable[[Proved], object]
     twins: bool = False
-
-
-def require(condition: bool, promise: str) -> None:
-    """Raise ValueError(promise) unless the condition holds."""
-    if not condition:
-        raise ValueError(promise)
-
-
-def sources(graph: nx.DiGraph[str]) -> set[str]:
-    """Return the nodes without parents."""
-    return {node for node, degree in graph.in_degree() if degree == 0}
-
-
-def _entities_above(graph: nx.DiGraph[str], node: str) -> set[str]:
-    """Return the nodes without parents from which the node can be reached."""
-    above: set[str] = nx.ancestors(graph, node)
-    return above & sources(graph)
 
 
 def _known_names(proved: Proved, entities: tuple[str, ...], concepts: tuple[str, ...]) -> None:
@@ -74,7 +50,7 @@ def published_prosqa(proved: Proved) -> None:
     require(3 <= hops <= 6, f"hops must be in 3..6, found {hops}")
     for candidate in (proved.target, proved.other):
         require(graph.out_degree(candidate) == 0, f"candidate {candidate!r} must be a leaf")
-    rivals = _entities_above(graph, proved.other)
+    rivals = entities_above(graph, proved.other)
     require(
         any(_deepest_leaf(graph, root, rival, hops, proved.target) for rival in rivals),
         f"{proved.target!r} must be a deepest leaf of {root!r} that the rival of the question does not reach",
@@ -87,32 +63,6 @@ def _deepest_leaf(graph: nx.DiGraph[str], root: str, rival: str, hops: int, targ
     theirs = nx.single_source_shortest_path_length(graph, rival)
     exclusive = [node for node in own.keys() ^ theirs.keys() if not graph.out_degree(node)]
     return target not in theirs and all(own.get(node, theirs.get(node, 0)) <= hops for node in exclusive)
-
-
-def refined(graph: nx.DiGraph[str], marks: Mapping[str, int], rounds: int) -> tuple[int, ...]:
-    """Return the sorted colours of the nodes after some rounds of colour refinement.
-
-    A node's colour starts as its mark (0 without one) and takes up those of its parents and children each
-    round (Weisfeiler and Leman 1968). Equal graphs have equal colours; on trees, unequal ones never do.
-    """
-    colour = {node: marks.get(node, 0) for node in graph}
-    for _ in range(rounds):
-        colour = {
-            node: hash(
-                (
-                    colour[node],
-                    tuple(sorted([colour[parent] for parent in graph.pred[node]])),
-                    tuple(sorted([colour[child] for child in graph.succ[node]])),
-                )
-            )
-            for node in graph
-        }
-    return tuple(sorted(colour.values()))
-
-
-def shape(proved: Proved) -> object:
-    """Names and order forgotten: the colours after four rounds of refinement."""
-    return hash(refined(proved.reading.graph, {}, rounds=4))
 
 
 def labels(proved: Proved) -> object:
@@ -197,7 +147,7 @@ def two_alike_components(proved: Proved, hops: int) -> None:
     graph, root = proved.reading.graph, proved.reading.root
     _known_names(proved, ENTITIES, CONCEPTS)
     require(len(proved.chain) - 1 == hops, f"hops must be {hops}, found {len(proved.chain) - 1}")
-    above = [_entities_above(graph, node) for node in (proved.target, proved.other)]
+    above = [entities_above(graph, node) for node in (proved.target, proved.other)]
     require(
         len(above[0]) == len(above[1]), f"entities above the candidates must be equally many, found {above}"
     )
@@ -221,9 +171,30 @@ def two_alike_components(proved: Proved, hops: int) -> None:
     )
 
 
+_PROSQA_FAIR = Mirrored(hops=(3, 4, 5, 6), nodes=54, premises=72)
+_PRONTOQA_FAIR = Mirrored(hops=(4, 5, 6, 7), nodes=54, premises=72)  # one edge more than rules are used
+
+
+def _fair(promise: Mirrored, **changed: Any) -> Contract:
+    return Contract(replace(promise, **changed), shape, twins=True)
+
+
 CONTRACTS: Mapping[str, Contract] = {
     "prosqa": Contract(published_prosqa, shape),
     "prontoqa": Contract(published_prontoqa, properties),
     "prosqa-tiny": Contract(partial(two_alike_components, hops=2), labels, twins=True),
     "prosqa-tiny-3hop": Contract(partial(two_alike_components, hops=3), labels, twins=True),
+    "prosqa-fair": _fair(_PROSQA_FAIR),
+    "prosqa-fair-hops": _fair(_PROSQA_FAIR, hops=(7, 8, 9, 10, 11, 12)),
+    "prosqa-fair-density": _fair(_PROSQA_FAIR, premises=92),
+    "prosqa-fair-branching": _fair(_PROSQA_FAIR, nodes=74, premises=98),
+    "prosqa-fair-distractors": _fair(_PROSQA_FAIR, nodes=78, premises=104),
+    "prosqa-fair-names": _fair(_PROSQA_FAIR, names="unseen"),
+    "prosqa-fair-order": _fair(_PROSQA_FAIR, backward=True),
+    "prontoqa-fair": _fair(_PRONTOQA_FAIR),
+    "prontoqa-fair-hops": _fair(_PRONTOQA_FAIR, hops=(8, 9, 10, 11, 12)),
+    "prontoqa-fair-density": _fair(_PRONTOQA_FAIR, premises=92),
+    "prontoqa-fair-distractors": _fair(_PRONTOQA_FAIR, nodes=78, premises=104),
+    "prontoqa-fair-names": _fair(_PRONTOQA_FAIR, names="unseen"),
+    "prontoqa-fair-order": _fair(_PRONTOQA_FAIR, backward=True),
 }

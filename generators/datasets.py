@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-from . import fair, prontoqa, prosqa
+from . import fair, prontoqa, prontoqa_fair, prosqa, prosqa_fair
 from .example import Example, canonical_row
+from .layered import LayeredConfig
 from .lookup import pick
+from .prosqa_fair import FairSpec
 from .seeding import SPLITS, U64, example_keys
 
 Sampler = Callable[[U64, Sequence[str], str, str], list[Example]]
@@ -36,7 +38,9 @@ class Dataset:
     splits: "shape" (names and premise order forgotten), "properties" (the same, but ProntoQA's one shape is
     told apart by the properties of its nodes) or "labels" (only the premise order forgotten). ``capacity``
     is the number of graphs of that form, or None where it is beyond counting. ``leak`` says what solves the
-    dataset without reasoning, and is empty where nothing is known to.
+    dataset without reasoning, and is empty where nothing is known to; ``caveat`` what a little search already
+    does. A dataset for testing what was trained on another one has that one's name as ``base``, and as
+    ``axis`` the one thing in which it differs.
     """
 
     name: str
@@ -49,6 +53,9 @@ class Dataset:
     split_by: str
     capacity: int | None = None
     leak: str = ""
+    caveat: str = ""
+    base: str = ""
+    axis: str = ""
 
     @property
     def leaks(self) -> bool:
@@ -57,7 +64,7 @@ class Dataset:
     def summary(self) -> str:
         """Return one paragraph for a list of datasets: what it is, how large, and what is wrong with it."""
         sizes = "/".join(str(self.sizes[split]) for split in SPLITS)
-        known = f" LEAKS: {self.leak}." if self.leaks else ""
+        known = f" LEAKS: {self.leak}." if self.leaks else f" {self.caveat}." if self.caveat else ""
         return f"{self.description}. {'/'.join(SPLITS)} {sizes}; {', '.join(self.surfaces)}.{known}"
 
     def largest(self, split: str) -> int:
@@ -79,7 +86,47 @@ def _tiny(name: str, config: fair.FairConfig) -> Dataset:
         twins=True,
         split_by="labels",
         capacity=fair.capacity(config),
+        caveat="One random walk, forwards or backwards, is right on 75 %",
     )
+
+
+def _out_of(
+    base: str, surfaces: tuple[str, ...], graph: LayeredConfig, **far: LayeredConfig
+) -> list[Dataset]:
+    """A fair dataset, and those that differ from it in one thing; ``far`` are those with other graphs."""
+    module = prosqa_fair if base == "prosqa-fair" else prontoqa_fair
+    specs = {"": FairSpec(graph), **{axis: FairSpec(other) for axis, other in far.items()}}
+    specs |= {"names": FairSpec(graph, names="unseen"), "order": FairSpec(graph, order="backward")}
+    return [
+        Dataset(
+            name=f"{base}-{axis}" if axis else base,
+            version="1.0.0",
+            description=_AXES[axis] if axis else _FAIR[base],
+            surfaces=surfaces,
+            sizes={"train": 2_000, "valid": 300, "test": 1_000} if axis else _FAIR_SIZES,
+            sampler=partial(module.sample, spec),
+            twins=True,
+            split_by="shape",
+            base=base if axis else "",
+            axis=axis,
+        )
+        for axis, spec in specs.items()
+    ]
+
+
+_FAIR_SIZES = {"train": 18_000, "valid": 500, "test": 1_000}
+_FAIR = {
+    "prosqa-fair": "ProsQA on mirrored graphs of 54 nodes, 3 to 6 hops mixed; with twins",
+    "prontoqa-fair": "ProntoQA on mirrored graphs of 54 nodes, 3 to 6 hops mixed; with twins",
+}
+_AXES = {
+    "hops": "the same with deeper graphs (ProsQA 7 to 12 hops, ProntoQA 7 to 11), nodes and premises as many",
+    "density": "the same with 92 premises in place of 72 about as many nodes",
+    "branching": "the same with twice as many entities and ends, 74 nodes and 98 premises",
+    "distractors": "the same with a third component that has no candidate",
+    "names": "the same with other names",
+    "order": "the same with every premise told before those that lead to it",
+}
 
 
 _ROWS = (
@@ -107,6 +154,23 @@ _ROWS = (
     ),
     _tiny("prosqa-tiny", fair.FairConfig(hops=2, pool=16)),
     _tiny("prosqa-tiny-3hop", fair.FairConfig(hops=3, pool=20)),
+    *_out_of(
+        "prosqa-fair",
+        ("natural", "symbolic"),
+        LayeredConfig(hops=(3, 4, 5, 6)),
+        hops=LayeredConfig(hops=(7, 8, 9, 10, 11, 12)),
+        density=LayeredConfig(hops=(3, 4, 5, 6), edges=42),
+        branching=LayeredConfig(hops=(3, 4, 5, 6), nodes=34, edges=45, ends=10),
+        distractors=LayeredConfig(hops=(3, 4, 5, 6), distractors=1),
+    ),
+    *_out_of(
+        "prontoqa-fair",
+        ("natural",),
+        LayeredConfig(hops=(4, 5, 6, 7)),
+        hops=LayeredConfig(hops=(8, 9, 10, 11, 12)),
+        density=LayeredConfig(hops=(4, 5, 6, 7), edges=42),
+        distractors=LayeredConfig(hops=(4, 5, 6, 7), distractors=1),
+    ),
 )
 
 DATASETS: Mapping[str, Dataset] = {row.name: row for row in _ROWS}

@@ -139,11 +139,11 @@ def sample(config: FairConfig, keys: U64, ids: Sequence[str], split: str, surfac
     for row, labels in enumerate(labels_BN.tolist()):
         symbols = tuple([names[label] for label in labels])
         pair = (ids[2 * row], ids[2 * row + 1])
-        examples += _twins(graph, symbols, order_BE[row], coins_B2[row], pair, writer)
+        examples += twins(graph, symbols, order_BE[row], coins_B2[row], pair, writer)
     return examples
 
 
-def _twins(
+def twins(
     graph: Shape,
     symbols: tuple[str, ...],
     order: list[int],

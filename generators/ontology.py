@@ -121,13 +121,27 @@ def out_degrees(parents_BNP: NDArray[np.int8]) -> I64:
 def shape_hash(parents_BNP: NDArray[np.int8]) -> U64:
     """Hash every graph [B] so that two graphs equal up to names and order of nodes and edges hash alike.
 
-    Two rounds of Weisfeiler and Lehman's colour refinement, parents and children told apart. Different
-    shapes may hash alike; that only puts both in one split. Nodes without an edge do not count.
+    See ``edges_hash``. Nodes without an edge do not count.
     """
     batch, nodes, _ = parents_BNP.shape
     graph, child, slot = np.nonzero(parents_BNP >= 0)
     start = graph * nodes + parents_BNP[graph, child, slot]
-    end = graph * nodes + child
+    return _refined(start, graph * nodes + child, batch, nodes)
+
+
+def edges_hash(edges_BE2: I64, nodes: int) -> U64:
+    """Hash every graph [B], given as edges between nodes 0..nodes-1, its names and order forgotten.
+
+    Two rounds of Weisfeiler and Lehman's colour refinement, parents and children told apart. Different
+    shapes may hash alike; that only puts both in one split.
+    """
+    batch = len(edges_BE2)
+    flat = edges_BE2 + (np.arange(batch) * nodes)[:, None, None]
+    return _refined(flat[:, :, 0].ravel(), flat[:, :, 1].ravel(), batch, nodes)
+
+
+def _refined(start: I64, end: I64, batch: int, nodes: int) -> U64:
+    """Refine the colours of the nodes of all graphs together; edges are between graph * nodes + node."""
     colour: U64 = np.zeros(batch * nodes, np.uint64)
     for _ in range(3):  # the first round is the degrees
         above: U64 = np.zeros_like(colour)

@@ -19,11 +19,12 @@ from typing import Any
 
 import networkx as nx
 
-from .contracts import CONTRACTS, Contract, Proved, require
+from .contracts import CONTRACTS, Contract
 from .example import Example, canonical_row
 from .files import FORMATS, MANIFEST, file_digest, get_format, manifest_digest, read_rows
 from .lookup import pick
 from .parsing import expected_answer, read_chain, read_question
+from .proved import Proved, require
 
 
 class VerificationError(ValueError):

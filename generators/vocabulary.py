@@ -9,6 +9,9 @@ ProsQA: Hao et al. 2024 (arXiv 2412.06769), read off the published files. Pronto
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
@@ -52,3 +55,34 @@ PROPERTY_FAMILIES: tuple[tuple[str, ...], ...] = tuple(
     )
 )
 """ProntoQA's properties; the adjectives of one family exclude one another, so one graph uses one of each."""
+
+MORE_ENTITIES: tuple[str, ...] = _words(
+    """Ada Ben Cora Dan Ella Finn Gus Hana Ivan June Karl Lena Milo Nora Otto
+    Paul Rosa Sven Tara Uma Vera Will Xena Yann Zoe Amir Bea Carl Dora Emil Flora Greta Hugo Iris Jonas Kira
+    Leo Mona Nils Olga Pia Rolf Sara Theo Ulla Viktor Wanda"""
+)
+"""Further first names, for graphs with more entities than the published ones have."""
+
+_ONSETS = _words("b d f g h j k l m n p r s t v w y z")
+_RHYMES = _words("an el in on ul am en il ol un ar")
+MORE_CONCEPTS: tuple[str, ...] = tuple(
+    name for rhyme in _RHYMES for onset in _ONSETS if (name := f"{onset}{rhyme}pus") not in CONCEPTS
+)
+"""Further concepts in the manner of the published ones (danpus, helpus), every onset with every rhyme."""
+
+
+class Names(NamedTuple):
+    """What the nodes of a graph may be called."""
+
+    entities: tuple[str, ...]
+    concepts: tuple[str, ...]
+    ids: tuple[str, ...]
+
+
+_IDS = tuple(str(number) for number in range(256))
+
+NAMES: Mapping[str, Names] = {
+    "seen": Names(ENTITIES + MORE_ENTITIES[:15], CONCEPTS + MORE_CONCEPTS[:58], _IDS[:128]),
+    "unseen": Names(MORE_ENTITIES[15:47], MORE_CONCEPTS[58:154], _IDS[128:]),
+}
+"""Two sets of equal sizes (32 entities, 96 concepts, 128 ids) without a name in common."""

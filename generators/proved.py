@@ -1,0 +1,63 @@
+"""A question whose answer was found by search, and what promises about its graph are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import networkx as nx
+
+from .parsing import Reading
+
+
+@dataclass(frozen=True)
+class Proved:
+    """A question whose answer was found by search: ``chain`` leads from its root to ``target``."""
+
+    reading: Reading
+    chain: tuple[str, ...]
+    target: str
+    other: str
+
+
+def require(condition: bool, promise: str) -> None:
+    """Raise ValueError(promise) unless the condition holds."""
+    if not condition:
+        raise ValueError(promise)
+
+
+def sources(graph: nx.DiGraph[str]) -> set[str]:
+    """Return the nodes without parents."""
+    return {node for node, degree in graph.in_degree() if degree == 0}
+
+
+def entities_above(graph: nx.DiGraph[str], node: str) -> set[str]:
+    """Return the nodes without parents from which the node can be reached."""
+    above: set[str] = nx.ancestors(graph, node)
+    return above & sources(graph)
+
+
+def shape(proved: Proved) -> object:
+    """Names and order forgotten: the colours after four rounds of refinement."""
+    return hash(refined(proved.reading.graph, {}, rounds=4))
+
+
+def refined(graph: nx.DiGraph[str], marks: Mapping[str, int], rounds: int) -> tuple[int, ...]:
+    """Return the sorted colours of the nodes after some rounds of colour refinement.
+
+    A node's colour starts as its mark (0 without one) and takes up those of its parents and children each
+    round (Weisfeiler and Leman 1968). Equal graphs have equal colours; on trees, unequal ones never do.
+    """
+    colour = {node: marks.get(node, 0) for node in graph}
+    for _ in range(rounds):
+        colour = {
+            node: hash(
+                (
+                    colour[node],
+                    tuple(sorted([colour[parent] for parent in graph.pred[node]])),
+                    tuple(sorted([colour[child] for child in graph.succ[node]])),
+                )
+            )
+            for node in graph
+        }
+    return tuple(sorted(colour.values()))
