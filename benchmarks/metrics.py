@@ -13,23 +13,25 @@ from ..generators.example import Example
 from ..leaderboard.predictions import Prediction, is_match
 
 
-def answer_of(text: str) -> str:
-    """The answer in what a model wrote: after the last ``###``, commas removed; all of it without the marker.
+def answer_of(text: str, marker: str = ANSWER_MARKER) -> str:
+    """The answer in what a model wrote: after the last ``marker``, commas removed; all of it without one.
 
     >>> answer_of("4 7 . 7 1 . ### 1,000 ")
     '1000'
     """
-    return " ".join(text.split(ANSWER_MARKER)[-1].replace(",", "").split())
+    return " ".join(text.split(marker)[-1].replace(",", "").split())
 
 
-def score(example: Example, text: str, answer_text: str, generation: Generation) -> Prediction:
+def score(
+    example: Example, text: str, answer_text: str, generation: Generation, marker: str = ANSWER_MARKER
+) -> Prediction:
     """The prediction's record, with what the strongest shortcut makes of the question. ``answer_text`` is the
     true answer as the tokenizer gives it back.
 
     A word-level tokenizer does not keep the space before a full stop, so both sides are compared as it writes
     them.
     """
-    written, expected = answer_of(text), answer_of(answer_text)
+    written, expected = answer_of(text, marker), answer_of(answer_text, marker)
     return Prediction(
         id=example.id,
         prediction=written,

@@ -97,7 +97,11 @@ class CurriculumPart(_Part):
 
 
 class Recipe(_Part):
-    """See the parts. ``markers``: whether <bot> and <eot> stand around the thoughts."""
+    """See the parts. ``markers``: whether <bot> and <eot> stand around the thoughts.
+
+    ``answer_marker``: whether ``###`` stands before the answer. Without it the answer is what stands after
+    the last full stop, which only the symbolic wording allows.
+    """
 
     name: str
     description: str
@@ -107,11 +111,18 @@ class Recipe(_Part):
     curriculum: CurriculumPart
     optimizer: OptimizerPart
     markers: bool
+    answer_marker: bool
     batch_size: Positive
     eval_batch_size: Positive
     max_new_tokens: Positive
     checks_in_last_stage: Positive
     """How often the last stage is validated; the best of these checkpoints is the one tested."""
+
+    @model_validator(mode="after")
+    def _answers_can_be_told_from_steps(self) -> Recipe:
+        if not self.answer_marker and self.data.surface != "symbolic":
+            raise ValueError(f"answer_marker must be true for the surface {self.data.surface}, got false")
+        return self
 
     @property
     def hash(self) -> str:

@@ -29,7 +29,7 @@ from tqdm import tqdm
 from ..coconut.batches import TrainBatches
 from ..coconut.curriculum import StagePlan, plan
 from ..coconut.decoding import greedy
-from ..coconut.encoding import Encoder
+from ..coconut.encoding import ANSWER_MARKER, Encoder
 from ..coconut.methods import Method, get_method
 from ..coconut.modeling import CoconutForCausalLM
 from ..coconut.tokens import special_ids
@@ -49,6 +49,8 @@ from .base_model import BaseModel, base_model, coconut_over, optimizer_settings
 from .metrics import score
 from .recipe import Recipe
 
+FULL_STOP = "."
+"""What ends a step of the symbolic wording, and so stands before the answer where nothing else does."""
 CHECKPOINT_RULE = "best validation accuracy in the last stage, the first of equals"
 
 
@@ -101,9 +103,10 @@ class Evaluator:
         thoughts_per_step = self.recipe.curriculum.thoughts_per_step
         prompts = [encoder.row(parts, self.method, stage, thoughts_per_step).prompt for parts in segments]
         limit = self.recipe.max_new_tokens
+        marker = ANSWER_MARKER if self.recipe.answer_marker else FULL_STOP
         generations = greedy(self.model, prompts, pad=ids.pad, end=ids.end, max_new_tokens=limit)
         return [
-            score(example, self._text(generation.tokens), self._text(parts.answer), generation)
+            score(example, self._text(generation.tokens), self._text(parts.answer), generation, marker)
             for example, parts, generation in zip(asked, segments, generations, strict=True)
         ]
 
@@ -127,7 +130,7 @@ def run(spec: RunSpec, out: Path, say: Callable[[str], None] = lambda line: None
     base = base_model(recipe)
     say(f"base model: looks up {base.recall:.1%} of the premises ({base.seconds:.0f} s when it was trained)")
     model = coconut_over(base)
-    encoder = Encoder(base.tokenizer, special_ids(base.tokenizer), recipe.markers)
+    encoder = Encoder(base.tokenizer, special_ids(base.tokenizer), recipe.markers, recipe.answer_marker)
     evaluator = Evaluator(model, encoder, method, recipe)
     valid, test = held_out(recipe, "valid"), held_out(recipe, "test")
     torch.manual_seed(spec.seed)

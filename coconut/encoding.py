@@ -61,11 +61,16 @@ class Batch(NamedTuple):
 
 
 class Encoder:
-    """Turns examples into rows with one tokenizer. ``markers``: whether <bot> and <eot> stand around
-    thoughts.
+    """Turns examples into rows with one tokenizer.
+
+    ``markers``: whether <bot> and <eot> stand around thoughts. ``answer_marker``: whether ``###`` stands
+    before the answer; without it the last thought itself predicts the answer's first token.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, ids: SpecialIds, markers: bool) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, ids: SpecialIds, markers: bool, answer_marker: bool = True
+    ) -> None:
+        self.answer_prefix = f"{ANSWER_MARKER} " if answer_marker else ""
         self.tokenizer, self.ids, self.markers = tokenizer, ids, markers
 
     def segments(self, examples: Sequence[Example]) -> list[Segments]:
@@ -76,7 +81,7 @@ class Encoder:
         texts: list[str] = []
         for example in examples:
             texts += [example.question + "\n", *(step + "\n" for step in example.steps)]
-            texts.append(f"{ANSWER_MARKER} {example.answer}")
+            texts.append(f"{self.answer_prefix}{example.answer}")
         tokens = iter(self._tokens(texts))
         return [
             Segments(next(tokens), [next(tokens) for _ in example.steps], [*next(tokens), self.ids.end])

@@ -32,6 +32,7 @@ MICRO: dict[str, Any] = {
     "curriculum": {"stage_steps": [4, 4, 6], "lr_scales": [1.0, 1.0, 0.5], "earlier_stages": 0.5},
     "optimizer": {"name": "muon", "lr": 0.003, "muon_lr": 0.01, "final_lr": 0.1, "warmup": 2},
     "markers": False,
+    "answer_marker": True,
     "batch_size": 4,
     "eval_batch_size": 5,
     "max_new_tokens": 10,

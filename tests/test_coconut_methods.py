@@ -74,6 +74,13 @@ def test_markers_stand_around_thoughts_and_only_there() -> None:
     assert "<bot>" not in draw(made.row(parts, coconut, 0, 2), markers=True)
 
 
+def test_without_the_answer_marker_the_last_thought_predicts_the_answer() -> None:
+    made = encoder(markers=False, answer_marker=False)
+    [parts] = made.segments([EXAMPLE])
+    assert draw(made.row(parts, get_method("coconut"), 2, 1), markers=False) == f"{Q} {L} {L} | 1 <eos>"
+    assert draw(made.row(parts, get_method("cot"), 0, 1), markers=False) == f"{Q} | {STEP1} {STEP2} 1 <eos>"
+
+
 def test_a_chain_shorter_than_the_stage_loses_all_its_steps_and_keeps_the_thoughts() -> None:
     made = encoder(markers=False)
     [parts] = made.segments([EXAMPLE])

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from micro import MICRO, write_recipe
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from coconut_bench.benchmarks.metrics import answer_of
 from coconut_bench.benchmarks.recipe import load_recipe, recipe_names
 from coconut_bench.benchmarks.run import RunSpec, run
 from coconut_bench.benchmarks.sweep import method_names
@@ -91,6 +92,20 @@ def test_a_second_seed_joins_the_row_and_a_second_run_only_reads() -> None:
     assert "holds this run already" in done.output
     [row] = read("leaderboard.json").measured
     assert [entry.seed for entry in row.seeds] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "marker", "answer"),
+    [
+        ("4 7 . 7 1 . ### 1,000", "###", "1000"),
+        (" 9", "###", "9"),
+        ("4 7 . 7 1 . 12", ".", "12"),
+        ("4 7 . 7 1 .", ".", ""),
+        ("12", ".", "12"),
+    ],
+)
+def test_the_answer_is_what_stands_after_the_last_marker(text: str, marker: str, answer: str) -> None:
+    assert answer_of(text, marker) == answer
 
 
 def test_a_grid_files_every_cell_and_goes_on_after_the_finished_ones() -> None:
@@ -182,6 +197,7 @@ def test_bad_arguments_are_one_line_and_leave_nothing(arguments: list[str], mess
     ("changes", "messages"),
     [
         ({"batch_sise": 3, "markers": "?"}, ["unknown key batch_sise", "markers: Input should be"]),
+        ({"answer_marker": False, "data": {**MICRO["data"], "surface": "natural"}}, ["answer_marker must"]),
         ({"batch_size": 0}, ["batch_size: Input should be greater than or equal to 1, got 0"]),
         ({"curriculum": {"stage_steps": [1, 2], "lr_scales": [1.0]}}, ["of one length, got 2 and 1"]),
         ({"data": {**MICRO["data"], "name": "prosqa-tny"}}, ["unknown dataset 'prosqa-tny' (did you mean"]),

@@ -53,7 +53,7 @@ def batch(thoughts: list[int], seed: int = 0) -> Batch:
     return collate(rows(thoughts, seed), PAD)
 
 
-def encoder(markers: bool) -> Encoder:
+def encoder(markers: bool, answer_marker: bool = True) -> Encoder:
     """An encoder over digits and the punctuation of the symbolic wording."""
     tokenizer = word_tokenizer([*map(str, range(20)), ".", ">", "<"])
-    return Encoder(tokenizer, special_ids(tokenizer), markers)
+    return Encoder(tokenizer, special_ids(tokenizer), markers, answer_marker)
