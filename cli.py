@@ -117,10 +117,11 @@ def run_command(
     "--format", default="jsonl", show_default=True,
     help="jsonl, parquet, or published: the JSON list that the paper's code reads.",
 )  # fmt: skip
+@click.option("--shard", default="1/1", show_default=True, help="I/N writes only the I-th of N equal parts.")
 @click.option("--force", is_flag=True, help="Replace a folder that is not empty.")
 def generate_command(
     dataset: str, out: Path, seed: int, train: int | None, valid: int | None, test: int | None,
-    surface: str | None, workers: int, format: str, force: bool,
+    surface: str | None, workers: int, format: str, shard: str, force: bool,
 ) -> None:  # fmt: skip
     """Write a dataset: one file a split and a manifest.
 
@@ -130,7 +131,7 @@ def generate_command(
     from .generators.write import generate, plan
 
     sizes = {"train": train, "valid": valid, "test": test}
-    planned = plan(dataset, seed=seed, sizes=sizes, surface=surface, format=format)
+    planned = plan(dataset, seed=seed, sizes=sizes, surface=surface, format=format, shard=shard)
     manifest = generate(planned, out, workers=workers, force=force)
     if planned.dataset.leaks:
         click.echo(f"Note: {dataset} leaks: {planned.dataset.leak}.", err=True)

@@ -155,7 +155,7 @@ def _verify_split(
     prefix = f"{dataset['name']}/{dataset['version']}/{config['surface']}/{split}/{config['seed']}/"
     digest, count, twin = hashlib.sha256(), 0, None
     for number, row in read_rows(path):
-        index = number - 1
+        index = entry.get("start", 0) + number - 1  # a shard begins in the middle
         expected = {"id": f"{prefix}{index}", "twin": f"{prefix}{index ^ 1}" if contract.twins else None}
         with _located(path.name, number, row):
             example = _complete(row, expected)

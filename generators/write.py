@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import signal
 import tempfile
 import threading
@@ -34,13 +35,24 @@ _BLOCK = 2048  # examples encoded together; also the size of a parquet row group
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one call writes. ``sizes`` maps each split that is written to its number of examples."""
+    """What one call writes. ``sizes`` maps each split that is written to its number of examples.
+
+    ``shard`` (i, n) is the i-th of n parts, i in 1..n, of every split; ``sizes`` are those of the whole.
+    """
 
     dataset: Dataset
     surface: str
     seed: int
     format: str
     sizes: Mapping[str, int]
+    shard: tuple[int, int] = (1, 1)
+
+    def part(self, split: str) -> range:
+        """Return the indices of the shard's examples. Shards follow one another; twins stay together."""
+        total, pair = self.sizes[split], 2 if self.dataset.twins else 1
+        index, count = self.shard
+        start, stop = (-(-total // pair) * at // count * pair for at in (index - 1, index))
+        return range(start, min(stop, total))
 
 
 def plan(
@@ -50,12 +62,18 @@ def plan(
     sizes: Mapping[str, int | None] | None = None,
     surface: str | None = None,
     format: str = "jsonl",
+    shard: str = "1/1",
 ) -> Plan:
     """Check everything that can be checked before a file is touched.
 
-    ``sizes``: split -> examples; None or missing means the default size, 0 leaves the split out.
-    Raises ValueError for an unknown name, split, surface or format and for an impossible size or seed.
+    ``sizes``: split -> examples; None or missing means the default size, 0 leaves the split out. ``shard``
+    "i/n": only the i-th of n parts of every split is written; the jsonl files of all parts, one after the
+    other, are the bytes of the whole. Raises ValueError for an unknown name, split, surface or format and for
+    an impossible size, seed or shard.
     """
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", shard)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise ValueError(f"shard must be i/n with i in 1..n, got {shard}")
     dataset = get_dataset(name)
     get_format(format)
     wanted = dict(dataset.sizes)
@@ -65,7 +83,8 @@ def plan(
     wanted = {split: size for split, size in wanted.items() if size}
     if not wanted:
         raise ValueError("at least one split must have a size above 0")
-    return Plan(dataset, resolve_surface(dataset, surface), seed, format, wanted)
+    part = (int(match[1]), int(match[2]))
+    return Plan(dataset, resolve_surface(dataset, surface), seed, format, wanted, part)
 
 
 def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = False) -> dict[str, Any]:
@@ -140,6 +159,8 @@ def _manifest(plan: Plan, splits: Mapping[str, Mapping[str, Any]]) -> dict[str, 
         "config": {"surface": plan.surface, "seed": plan.seed, "format": plan.format},
         "splits": dict(splits),
     }
+    if plan.shard != (1, 1):
+        manifest["config"]["shard"] = list(plan.shard)
     if plan.format == "parquet":  # its bytes depend on the library that wrote them
         manifest["generator"]["pyarrow"] = metadata.version("pyarrow")
     manifest["manifest_sha256"] = manifest_digest(manifest)
@@ -163,17 +184,19 @@ def _write_split(
     row = FORMATS[plan.format]
     path = folder / f"{split}{row.suffix}"
     digest = hashlib.sha256()
-    total = plan.sizes[split]
-    with path.open("wb") as file, tqdm(total=total, desc=split, unit=" examples", disable=None) as bar:
+    part = plan.part(split)
+    with path.open("wb") as file, tqdm(total=len(part), desc=split, unit=" examples", disable=None) as bar:
         sink = row.sink(file)
         for block in encode(plan, split):
             digest.update(block.rows)
             sink.append(block.encoded)
             bar.update(block.size)
         sink.close()
+    start = {} if plan.shard == (1, 1) else {"start": part.start}
     return {
         "file": path.name,
-        "examples": total,
+        **start,
+        "examples": len(part),
         "sha256": file_digest(path),
         "rows_sha256": digest.hexdigest(),
     }
@@ -210,9 +233,9 @@ Task = tuple[str, str, int, int, int, str, str]
 
 def _tasks(plan: Plan, split: str) -> Iterator[Task]:
     """Cut a split into blocks: the arguments of ``_encode``."""
-    total = plan.sizes[split]
-    for start in range(0, total, _BLOCK):
-        count = min(_BLOCK, total - start)
+    part = plan.part(split)
+    for start in part[::_BLOCK]:
+        count = min(_BLOCK, part.stop - start)
         yield plan.dataset.name, split, plan.seed, start, count, plan.surface, plan.format
 
 

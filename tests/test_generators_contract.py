@@ -98,7 +98,7 @@ def test_twins_differ_only_in_who_is_asked_about(name: str) -> None:
         assert first.hops == second.hops
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", [name for name, row in DATASETS.items() if not row.axis])
 def test_four_workers_write_the_bytes_of_one(name: str, tmp_path: Path) -> None:
     planned = plan(name, sizes={"train": 5000, "valid": 4, "test": 0})
     for workers in (1, 4):

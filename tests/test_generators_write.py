@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from coconut_bench.cli import main
-from coconut_bench.generators import DATASETS, content_hash, examples, write
+from coconut_bench.generators import DATASETS, content_hash, examples, verify, write
 from coconut_bench.generators.files import FORMATS, MANIFEST, read_examples, read_rows
 from coconut_bench.generators.write import generate, plan
 
@@ -212,3 +212,25 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
         assert message in done.stderr
     assert entries(tmp_path) == {"file": "mine"}
+
+
+@pytest.mark.parametrize(("name", "test"), [("prosqa", 7), ("prosqa-fair", 14)])
+def test_shards_concatenate_to_the_whole(name: str, test: int, tmp_path: Path) -> None:
+    sizes = {"train": 41, "valid": 0, "test": test}
+    generate(plan(name, sizes=sizes), tmp_path / "whole")
+    for count in (1, 3, 10):
+        shards = [tmp_path / f"{count}-{at}" for at in range(1, count + 1)]
+        for at, folder in enumerate(shards, start=1):
+            generate(plan(name, sizes=sizes, shard=f"{at}/{count}"), folder)
+            verify.verify_dir(folder)
+        for split in ("train", "test"):
+            parts = [(folder / f"{split}.jsonl").read_bytes() for folder in shards]
+            assert b"".join(parts) == (tmp_path / "whole" / f"{split}.jsonl").read_bytes()
+            lines = [part.count(b"\n") for part in parts]
+            assert max(lines) - min(lines) <= 2
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "1/0", "1", "a/b", "-1/3", ""])
+def test_an_impossible_shard_is_refused(shard: str) -> None:
+    with pytest.raises(ValueError, match=f"shard must be i/n with i in 1..n, got {shard}"):
+        plan("prosqa", shard=shard)
