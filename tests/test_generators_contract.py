@@ -131,6 +131,8 @@ def test_datasets_known_to_leak_say_so() -> None:
     assert {name for name, row in DATASETS.items() if row.leaks} == {"prosqa", "prontoqa"}
     for row in DATASETS.values():
         assert ("LEAKS" in row.summary()) == row.leaks
+        assert row.caveat in row.summary()
+    assert {name for name, row in DATASETS.items() if row.caveat} == {"prosqa-tiny", "prosqa-tiny-3hop"}
 
 
 @pytest.mark.parametrize(
