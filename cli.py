@@ -77,6 +77,7 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The training data's.")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="How many, from --seed.")
 @click.option("--quick", is_flag=True, help="The same at about a hundredth of the work; the row says so.")
+@click.option("--ood", is_flag=True, help="Test it on the dataset's out-of-distribution rows as well.")
 @click.option("--out", type=PATH, help="Its folder.  [default: runs/RECIPE-METHOD-SEED]")
 @click.option(
     "--leaderboard", type=PATH, default=Path("leaderboard.json"), show_default=True,
@@ -84,8 +85,8 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
 )  # fmt: skip
 @click.option("--replace", is_flag=True, help="Take the place of the seed's entry, if there is one.")
 def run_command(
-    method: str, recipe: str, seed: int, seeds: int, quick: bool, out: Path | None, leaderboard: Path,
-    replace: bool,
+    method: str, recipe: str, seed: int, seeds: int, quick: bool, ood: bool, out: Path | None,
+    leaderboard: Path, replace: bool,
 ) -> None:  # fmt: skip
     """Generate, train, evaluate, record: one method on one recipe, or many.
 
@@ -98,7 +99,7 @@ def run_command(
 
     chosen = load_recipe(recipe)
     numbers = tuple(range(seed, seed + seeds))
-    grid = Grid(chosen.quick() if quick else chosen, method_names(method), numbers, quick)
+    grid = Grid(chosen.quick() if quick else chosen, method_names(method), numbers, quick, ood)
     if leaderboard.exists():
         read(leaderboard)  # a damaged file is found before the training, not after it
     click.echo(render(sweep(grid, leaderboard, replace=replace, say=click.echo, out=out)))

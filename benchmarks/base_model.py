@@ -13,6 +13,7 @@ import os
 import shutil
 import time
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from ..coconut.modeling import CoconutForCausalLM
 from ..coconut.optim import Optimizers, OptimizerSettings
 from ..coconut.premise_recall import RecallTokens, premises_at, recall_batch
 from ..coconut.tokens import BACKWARD, FORWARD, special_ids, split_words, word_tokenizer
-from ..generators.datasets import examples
+from ..generators.datasets import DATASETS, examples
 from ..leaderboard.files import write_whole
 from .recipe import OptimizerPart, Recipe
 
@@ -102,11 +103,16 @@ def base_model(recipe: Recipe) -> BaseModel:
 
 
 def dataset_words(recipe: Recipe) -> Words:
-    """The vocabulary of the recipe's dataset, and which of its words are names of concepts."""
+    """The vocabulary of the recipe's dataset, and which of its words are names of concepts.
+
+    Words that only its out-of-distribution rows hold are there too, untrained but for premise recall.
+    """
     data = recipe.data
     everything: set[str] = set()
     concepts: set[str] = set()
-    for example in examples(data.name, "train", count=VOCABULARY_EXAMPLES, surface=data.surface):
+    names = [data.name, *(row.name for row in DATASETS.values() if row.base == data.name)]
+    streams = [examples(name, "train", count=VOCABULARY_EXAMPLES, surface=data.surface) for name in names]
+    for example in chain.from_iterable(streams):
         for text in (example.question, *example.steps, example.answer):
             everything.update(split_words(text))
         if example.graph is not None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..coconut.methods import METHODS, get_method
 from ..leaderboard.result import Result
 from ..leaderboard.store import add
+from .ood import evaluate_ood, ood_datasets
 from .recipe import Recipe
 from .run import RunSpec, run
 
@@ -21,12 +22,13 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of a sweep. ``recipe`` is cut down already where ``quick``."""
+    """The cells of a sweep. ``recipe`` is cut down already where ``quick``; ``ood``: see `evaluate_ood`."""
 
     recipe: Recipe
     methods: tuple[str, ...]
     seeds: tuple[int, ...]
     quick: bool
+    ood: bool = False
 
     @property
     def cells(self) -> list[RunSpec]:
@@ -58,12 +60,15 @@ def sweep(
     """
     if out is not None and len(grid.cells) > 1:
         raise ValueError(f"out must be left out where there are several runs, got {out}")
+    if grid.ood:
+        ood_datasets(grid.recipe.data.name)  # where there are none is said before the training, not after it
     rows: dict[tuple[object, ...], Result] = {}
     for number, spec in enumerate(grid.cells, start=1):
         if len(grid.cells) > 1:
             say(f"[{number}/{len(grid.cells)}] {spec.method}, seed {spec.seed}")
         folder = out or run_folder(spec)
-        result = run(spec, folder, say)
-        board = add(leaderboard, result, predictions=folder / "predictions", replace=replace)
-        rows |= {row.identity: row for row in board.measured if row.identity == result.identity}
+        results = [run(spec, folder, say), *(evaluate_ood(spec, folder, say) if grid.ood else [])]
+        for result in results:
+            board = add(leaderboard, result, predictions=folder / "predictions", replace=replace)
+            rows |= {row.identity: row for row in board.measured if row.identity == result.identity}
     return list(rows.values())
