@@ -141,6 +141,16 @@ def test_nothing_without_a_search_helps(name: str) -> None:
     assert report["search"].accuracy == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAIR)
+def test_nothing_without_a_search_helps_on_10000_records(name: str) -> None:
+    """The figures of docs/data.md: nothing above 52 % (four standard errors), and walks at most 60 %."""
+    report = audit(name)
+    assert report.examples == 10_000
+    assert report.strongest().strength <= 0.52, report.strongest()
+    assert max(row.accuracy for row in report.findings if row.effort == "walk") <= 0.6
+
+
 def test_the_contradicting_rule_has_the_profile_of_the_true_one() -> None:
     for example in examples("prontoqa-fair", "test", count=40):
         proved = prove(example)
