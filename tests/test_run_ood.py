@@ -41,7 +41,8 @@ def test_every_out_of_distribution_row_gets_a_row_of_its_own_and_is_tested_once(
     assert set(rows) == {"prosqa-fair", *shifted}
     trained = rows["prosqa-fair"]
     for row in rows.values():
-        assert (row.recipe, row.method, row.base_model) == (trained.recipe, trained.method, trained.base_model)
+        assert (row.recipe, row.method) == (trained.recipe, trained.method)
+        assert row.base_model == trained.base_model
         assert row.seeds[0].stages == trained.seeds[0].stages
     assert len({row.dataset.content_hash for row in rows.values()}) == len(rows)
     hops = rows["prosqa-fair-hops"].seeds[0].by_hops
