@@ -236,7 +236,7 @@ def test_a_row_is_found_by_the_start_of_its_key(path: Path) -> None:
 
 
 def test_selecting_nothing_is_an_empty_table() -> None:
-    assert select(read(SHIPPED).rows, kind="measured") == []
+    assert select(read(SHIPPED).quoted, kind="measured") == []
     assert render([]).split()[0] == "row"
 
 

@@ -9,12 +9,12 @@ from click.testing import CliRunner
 from leaderboard_examples import predictions, result
 
 from coconut_bench.cli import main
-from coconut_bench.leaderboard import add, read
+from coconut_bench.leaderboard import Leaderboard, add, read
 from coconut_bench.leaderboard.axes import Scale, nice_end, ticks
 from coconut_bench.leaderboard.charts import CORNERS, SHAPES, pareto_front
 from coconut_bench.leaderboard.markup import Markup, join, tag
 from coconut_bench.leaderboard.page import write_page
-from coconut_bench.leaderboard.store import SHIPPED
+from coconut_bench.leaderboard.store import SHIPPED, dump
 
 HOSTILE = "<script>alert(1)</script>\"'&amp;"
 
@@ -127,8 +127,10 @@ def test_names_from_elsewhere_are_text(tmp_path: Path) -> None:
 
 
 def test_a_page_of_quoted_rows_only_is_one_too(tmp_path: Path) -> None:
+    file = tmp_path / "leaderboard.json"
+    file.write_text(dump(Leaderboard(rows=list(read(SHIPPED).quoted))), encoding="utf-8")
     done = CliRunner().invoke(
-        main, ["leaderboard", "page", "--leaderboard", str(SHIPPED), "--out", str(tmp_path / "site")]
+        main, ["leaderboard", "page", "--leaderboard", str(file), "--out", str(tmp_path / "site")]
     )
     assert done.exit_code == 0, done.output
     html = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
