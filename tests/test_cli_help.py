@@ -8,13 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from coconut_bench import __version__
-from coconut_bench.cli import OneLineErrors, main
+from coconut_bench.cli import COMMANDS, LazyCommands, main
 
 
 def commands(group: click.Group, names: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """The path of every command and group below ``group``, and of ``group`` itself."""
-    found = [names]
-    for name, command in group.commands.items():
+    found, context = [names], click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         found += commands(command, (*names, name)) if isinstance(command, click.Group) else [(*names, name)]
     return found
 
@@ -43,6 +44,13 @@ def test_help_loads_nothing_that_is_slow() -> None:
     assert not third_party & slow
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_listed_with_the_start_of_its_own_help(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command is not None and command.name == name
+    assert (command.help or "").startswith(COMMANDS[name].summary.rstrip("."))
+
+
 def test_version() -> None:
     done = CliRunner().invoke(main, ["--version"])
     assert __version__ in done.output
@@ -55,7 +63,7 @@ def test_an_unknown_command_is_one_usage_error() -> None:
 
 
 def test_bad_values_become_one_line_and_exit_code_2() -> None:
-    @click.group(cls=OneLineErrors)
+    @click.group(cls=LazyCommands)
     def group() -> None:
         """A group."""
 

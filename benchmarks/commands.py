@@ -1,0 +1,52 @@
+"""The command `run`. What is slow to import is imported inside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..generators.listing import PATH, ListingCommand
+
+
+def run_tables() -> dict[str, list[tuple[str, str]]]:
+    """The methods and the recipes, for the help of ``run``."""
+    from ..coconut.methods import METHODS
+    from .recipe import load_recipe, recipe_names
+
+    methods = [(method.name, method.description) for method in METHODS.values()]
+    return {"Methods": methods, "Recipes": [(name, load_recipe(name).description) for name in recipe_names()]}
+
+
+@click.command("run", cls=ListingCommand, tables=run_tables)
+@click.option("--method", required=True, help="One of those below, several with commas, or all.")
+@click.option("--recipe", default="tiny", show_default=True, help="A shipped recipe's name, or a YAML file.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The training data's.")
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="How many, from --seed.")
+@click.option("--quick", is_flag=True, help="The same at about a hundredth of the work; the row says so.")
+@click.option("--ood", is_flag=True, help="Test it on the dataset's out-of-distribution rows as well.")
+@click.option("--out", type=PATH, help="Its folder.  [default: runs/RECIPE-METHOD-SEED]")
+@click.option(
+    "--leaderboard", type=PATH, default=Path("leaderboard.json"), show_default=True,
+    help="The file that gets the row.",
+)  # fmt: skip
+@click.option("--replace", is_flag=True, help="Take the place of the seed's entry, if there is one.")
+def run_command(
+    method: str, recipe: str, seed: int, seeds: int, quick: bool, ood: bool, out: Path | None,
+    leaderboard: Path, replace: bool,
+) -> None:  # fmt: skip
+    """Generate, train, evaluate, record: one method on one recipe, or many.
+
+    Interrupted and started again with the same arguments, it goes on where it was.
+    """
+    from ..leaderboard.store import read
+    from ..leaderboard.table import render
+    from .recipe import load_recipe
+    from .sweep import Grid, method_names, sweep
+
+    chosen = load_recipe(recipe)
+    numbers = tuple(range(seed, seed + seeds))
+    grid = Grid(chosen.quick() if quick else chosen, method_names(method), numbers, quick, ood)
+    if leaderboard.exists():
+        read(leaderboard)  # a damaged file is found before the training, not after it
+    click.echo(render(sweep(grid, leaderboard, replace=replace, say=click.echo, out=out)))
