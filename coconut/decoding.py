@@ -28,25 +28,46 @@ class Generation(NamedTuple):
     forward_passes: int
 
 
+class Prompted(NamedTuple):
+    """Prompts that have been read: the last position's hidden state, the padding so far, the keys and values."""
+
+    h_BD: Tensor
+    mask_BT: Tensor
+    cache: DynamicCache
+
+
 @torch.inference_mode()
 def greedy(
     model: CoconutForCausalLM, prompts: Sequence[list[int]], *, pad: int, end: int, max_new_tokens: int
 ) -> list[Generation]:
     """The most probable token again and again, after the thoughts in ``prompts`` have been computed.
 
+    See `write`. The result of a row does not depend on the others.
+    """
+    ids_BT, mask_BT = (tensor.to(model.device) for tensor in collate_prompts(prompts, pad))
+    cache = DynamicCache(config=model.base.config)
+    h_BD = model.hidden_states(ids_BT, mask_BT, cache).h_BTD[:, -1]
+    thoughts_B = (ids_BT == model.config.latent_token_id).sum(1).tolist()
+    written = write(model, Prompted(h_BD, mask_BT, cache), end=end, max_new_tokens=max_new_tokens)
+    return [
+        Generation(tokens, thoughts, 1 + thoughts + len(tokens) - 1)
+        for tokens, thoughts in zip(written, thoughts_B, strict=True)
+    ]
+
+
+@torch.inference_mode()
+def write(model: CoconutForCausalLM, prompted: Prompted, *, end: int, max_new_tokens: int) -> list[list[int]]:
+    """What the model writes to each of B prompts, greedily; the cache of ``prompted`` is used up.
+
     Each row stops at ``end`` or after ``max_new_tokens`` tokens; a row that has stopped leaves the batch as
-    soon as half of it has, so a batch costs little more than its rows. The result of a row does not depend on
-    the others.
+    soon as half of it has, so a batch costs little more than its rows.
     """
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
-    ids_BT, mask_BT = (tensor.to(model.device) for tensor in collate_prompts(prompts, pad))
-    cache = DynamicCache(config=model.base.config)
-    first_pass = model.hidden_states(ids_BT, mask_BT, cache)
-    thoughts_B = (ids_BT == model.config.latent_token_id).sum(1).tolist()
-    written: list[list[int]] = [[] for _ in prompts]
-    rows = torch.arange(len(prompts), device=ids_BT.device)
-    h_BD, running_B = first_pass.h_BTD[:, -1], torch.ones_like(rows, dtype=torch.bool)
+    h_BD, mask_BT, cache = prompted
+    written: list[list[int]] = [[] for _ in mask_BT]
+    rows = torch.arange(len(mask_BT), device=mask_BT.device)
+    running_B = torch.ones_like(rows, dtype=torch.bool)
     for step in range(max_new_tokens):
         next_B = _most_probable(model, h_BD)
         for row, token, running in zip(rows.tolist(), next_B.tolist(), running_B.tolist(), strict=True):
@@ -61,10 +82,7 @@ def greedy(
             rows, next_B, mask_BT, running_B = rows[keep], next_B[keep], mask_BT[keep], running_B[keep]
         mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(rows), 1)], dim=1)
         h_BD = _step(model, next_B, mask_BT, cache)
-    return [
-        Generation(tokens, thoughts, 1 + thoughts + len(tokens) - 1)
-        for tokens, thoughts in zip(written, thoughts_B, strict=True)
-    ]
+    return written
 
 
 def _most_probable(model: CoconutForCausalLM, h_BD: Tensor) -> Tensor:
