@@ -29,7 +29,7 @@ class Generation(NamedTuple):
 
 
 class Prompted(NamedTuple):
-    """Prompts that have been read: the last position's hidden state, the padding so far, the keys and values."""
+    """Prompts that have been read: the last position's hidden state, the padding, the keys and values."""
 
     h_BD: Tensor
     mask_BT: Tensor
