@@ -23,8 +23,13 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
 @click.option("--recipe", default="tiny", show_default=True, help="A shipped recipe's name, or a YAML file.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The training data's.")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="How many, from --seed.")
+@click.option("--dataset", help="Another than the recipe's: a name, or train,valid,test files.")
+@click.option("--model", help="Another pretrained model than the recipe's: a name on the Hub, or a folder.")
+@click.option("--halting", type=click.Choice(["constant", "classifier"]), help="What ends the thoughts.")
+@click.option("--thoughts", multiple=True, type=click.IntRange(min=0), help="Test with so many as well.")
 @click.option("--quick", is_flag=True, help="The same at about a hundredth of the work; the row says so.")
 @click.option("--ood", is_flag=True, help="Test it on the dataset's out-of-distribution rows as well.")
+@click.option("--track", help="Follow it with trackio, wandb or tensorboard.  [default: the run's log only]")
 @click.option("--out", type=PATH, help="Its folder.  [default: runs/RECIPE-METHOD-SEED]")
 @click.option(
     "--leaderboard", type=PATH, default=Path("leaderboard.json"), show_default=True,
@@ -32,8 +37,9 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
 )  # fmt: skip
 @click.option("--replace", is_flag=True, help="Take the place of the seed's entry, if there is one.")
 def run_command(
-    method: str, recipe: str, seed: int, seeds: int, quick: bool, ood: bool, out: Path | None,
-    leaderboard: Path, replace: bool,
+    method: str, recipe: str, seed: int, seeds: int, dataset: str | None, model: str | None,
+    halting: str | None, thoughts: tuple[int, ...], quick: bool, ood: bool, track: str | None,
+    out: Path | None, leaderboard: Path, replace: bool,
 ) -> None:  # fmt: skip
     """Generate, train, evaluate, record: one method on one recipe, or many.
 
@@ -44,9 +50,11 @@ def run_command(
     from .recipe import load_recipe
     from .sweep import Grid, method_names, sweep
 
-    chosen = load_recipe(recipe)
+    chosen = load_recipe(recipe).changed(dataset=dataset, model=model, halting=halting)
     numbers = tuple(range(seed, seed + seeds))
-    grid = Grid(chosen.quick() if quick else chosen, method_names(method), numbers, quick, ood)
+    grid = Grid(
+        chosen.quick() if quick else chosen, method_names(method), numbers, quick, ood, thoughts, track
+    )
     if leaderboard.exists():
         read(leaderboard)  # a damaged file is found before the training, not after it
     click.echo(render(sweep(grid, leaderboard, replace=replace, say=click.echo, out=out)))

@@ -10,22 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-from ..coconut.curriculum import plan
-from ..coconut.encoding import Encoder
-from ..coconut.methods import get_method
-from ..coconut.modeling import CoconutForCausalLM
-from ..coconut.tokens import special_ids
-from ..generators.datasets import DATASETS, content_hash, examples
+from ..generators.datasets import DATASETS
 from ..generators.datasets import Dataset as DatasetRow
 from ..leaderboard.files import write_whole
-from ..leaderboard.measures import Cost
-from ..leaderboard.predictions import summarize, write_predictions
-from ..leaderboard.provenance import provenance
-from ..leaderboard.result import Dataset, Result
-from .run import Evaluator, RunSpec, peak_memory
+from ..leaderboard.result import Result
+from .data import open_data
+from .retest import load_evaluator, retested
+from .run import RunSpec
 
 
 def ood_datasets(name: str) -> list[DatasetRow]:
@@ -44,57 +35,18 @@ def evaluate_ood(spec: RunSpec, out: Path, say: Callable[[str], None]) -> list[R
 
     Raises ValueError for a dataset without such rows, OSError where ``out`` holds no finished run.
     """
-    rows = ood_datasets(spec.recipe.data.name)
-    trained = Result.model_validate_json((out / "result.json").read_bytes())
-    evaluator = _load(spec, out)
+    rows, part = ood_datasets(spec.recipe.data.name), spec.recipe.data
+    evaluator = load_evaluator(spec, out)
     results = []
     for row in rows:
         path = out / "ood" / f"{row.name}.json"
         if path.exists():
             results.append(Result.model_validate_json(path.read_bytes()))
             continue
-        result = _test(row, spec, trained, evaluator, out)
+        data = open_data(part.model_copy(update={"name": row.name, "train": None}))
+        result = retested(out, evaluator, data.test, row.name, {"dataset": data.record})
         path.parent.mkdir(exist_ok=True)
         write_whole(path, result.model_dump_json(indent=2).encode() + b"\n")
         say(f"{row.name}: accuracy {result.seeds[0].test.accuracy:.1%}")
         results.append(result)
     return results
-
-
-def _load(spec: RunSpec, out: Path) -> Evaluator:
-    """The run's model, as it was saved."""
-    model = AutoModelForCausalLM.from_pretrained(out / "model", dtype=torch.float32)
-    assert isinstance(model, CoconutForCausalLM)
-    tokenizer = AutoTokenizer.from_pretrained(out / "model")
-    recipe = spec.recipe
-    encoder = Encoder(tokenizer, special_ids(tokenizer), recipe.markers, recipe.answer_marker)
-    return Evaluator(model, encoder, get_method(spec.method), recipe)
-
-
-def _test(row: DatasetRow, spec: RunSpec, trained: Result, evaluator: Evaluator, out: Path) -> Result:
-    """The trained run's record with another dataset and what was answered there."""
-    recipe, data = spec.recipe, spec.recipe.data
-    stage = plan(get_method(spec.method), recipe.curriculum.stage_steps, recipe.curriculum.lr_scales)[
-        -1
-    ].stage
-    asked = list(examples(row.name, "test", seed=data.seed, count=data.test, surface=data.surface))
-    evaluation = evaluator(asked, stage, row.name)
-    [entry] = trained.seeds
-    found = {
-        **entry.model_dump(),
-        **summarize(evaluation.predictions)._asdict(),
-        "inference": Cost(seconds=evaluation.seconds, peak_memory=peak_memory()),
-        "predictions": write_predictions(evaluation.predictions, out / "predictions"),
-        "provenance": provenance(device=evaluator.model.device.type, threads=torch.get_num_threads()),
-    }
-    hashed = content_hash(row.name, "test", seed=data.seed, count=data.test, surface=data.surface)
-    dataset = Dataset(
-        name=row.name,
-        version=row.version,
-        surface=data.surface,
-        split="test",
-        n=data.test,
-        content_hash=hashed,
-        seed=data.seed,
-    )
-    return Result.model_validate({**dict(trained), "dataset": dataset, "seeds": [type(entry)(**found)]})

@@ -10,104 +10,41 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
+from ..generators.datasets import DATASETS
 from ..generators.lookup import pick
-
-Positive = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-QUICK_DIVISOR = 100
-"""``--quick`` divides every number of steps by this."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DataPart(_Part):
-    """Which dataset, in which wording, and how many held-out examples; training examples are a fresh
-    stream.
-    """
-
-    name: str
-    surface: str
-    seed: int = 0
-    valid: Positive
-    test: Positive
+from ..leaderboard.files import write_whole
+from .recipe_parts import (
+    BasePart,
+    CurriculumPart,
+    DataPart,
+    ModelPart,
+    OptimizerPart,
+    Part,
+    Positive,
+    hundredth,
+)
 
 
-class ModelPart(_Part):
-    """A model from scratch: the transformers model type and its configuration's fields (without
-    vocabulary).
-    """
-
-    architecture: str
-    config: dict[str, Any]
-
-
-class OptimizerPart(_Part):
-    """Learning rates at full scale; they rise over ``warmup`` steps and fall to ``final_lr`` within each
-    stage.
-    """
-
-    name: Literal["adamw", "muon"]
-    lr: Annotated[float, Field(gt=0)]
-    muon_lr: Annotated[float, Field(gt=0)] = 0.02
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    betas: tuple[float, float] = (0.9, 0.999)
-    warmup: Annotated[int, Field(ge=0)] = 0
-    final_lr: Fraction = 1.0
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
-
-
-class BasePart(_Part):
-    """The base model that every method starts from: trained on premise recall, growing from
-    ``first_premises``.
-    """
-
-    steps: Positive
-    growth_steps: Positive
-    first_premises: Positive
-    premises: Positive
-    batch_size: Positive
-    seed: int = 0
-    optimizer: OptimizerPart
-
-
-class CurriculumPart(_Part):
-    """Stage 0…S: optimizer steps and learning-rate scales; how many thoughts stand for a step."""
-
-    stage_steps: tuple[Positive, ...]
-    lr_scales: tuple[Annotated[float, Field(gt=0)], ...]
-    thoughts_per_step: Positive = 1
-    earlier_stages: Fraction = 0.0
-    """The share of batches that come from an earlier stage."""
-
-    @model_validator(mode="after")
-    def _one_rate_a_stage(self) -> CurriculumPart:
-        if len(self.stage_steps) != len(self.lr_scales):
-            raise ValueError(
-                f"stage_steps and lr_scales must be of one length, got {len(self.stage_steps)} and "
-                f"{len(self.lr_scales)}"
-            )
-        return self
-
-
-class Recipe(_Part):
+class Recipe(Part):
     """See the parts. ``markers``: whether <bot> and <eot> stand around the thoughts.
 
     ``answer_marker``: whether ``###`` stands before the answer. Without it the answer is what stands after
     the last full stop, which only the symbolic wording allows.
+    ``batch_size`` is that of an optimizer step; ``micro_batch_size`` how much of it is computed at once.
+    ``precision``: auto is bf16 where the device has it; fp32 if left out. ``halting``: whether a constant
+    number of thoughts is used, or a classifier on each thought ends them.
     """
 
     name: str
     description: str
     data: DataPart
     model: ModelPart
-    base: BasePart
+    base: BasePart | None = None
     curriculum: CurriculumPart
     optimizer: OptimizerPart
     markers: bool
@@ -117,6 +54,16 @@ class Recipe(_Part):
     max_new_tokens: Positive
     checks_in_last_stage: Positive
     """How often the last stage is validated; the best of these checkpoints is the one tested."""
+    micro_batch_size: Positive | None = None
+    precision: Literal["fp32", "bf16", "auto"] | None = None
+    gradient_checkpointing: bool | None = None
+    halting: Literal["constant", "classifier"] | None = None
+
+    @model_validator(mode="after")
+    def _the_base_is_trained_from_scratch(self) -> Recipe:
+        if self.base is not None and self.model.pretrained is not None:
+            raise ValueError("base (premise recall) must be left out for a pretrained model")
+        return self
 
     @model_validator(mode="after")
     def _answers_can_be_told_from_steps(self) -> Recipe:
@@ -126,30 +73,55 @@ class Recipe(_Part):
 
     @property
     def hash(self) -> str:
-        """The SHA-256 of the recipe's canonical JSON, its description left out."""
-        fields = self.model_dump(mode="json", exclude={"description"})
+        """The SHA-256 of the recipe's canonical JSON, without its description and what is not set."""
+        fields = self.model_dump(mode="json", exclude={"description"}, exclude_none=True)
         return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def quick(self) -> Recipe:
         """The same at about a hundredth of the work."""
-        cut = {
-            "data": self.data.model_copy(update={"valid": 32, "test": 64}),
-            "base": self.base.model_copy(
-                update={
-                    "steps": _hundredth(self.base.steps),
-                    "growth_steps": _hundredth(self.base.growth_steps),
-                }
-            ),
-            "curriculum": self.curriculum.model_copy(
-                update={"stage_steps": tuple(_hundredth(steps) for steps in self.curriculum.stage_steps)}
-            ),
-            "checks_in_last_stage": 1,
-        }
-        return self.model_copy(update=cut)
+        curriculum, train = self.curriculum, None
+        if curriculum.stage_steps is not None:
+            cut = {"stage_steps": tuple(hundredth(steps) for steps in curriculum.stage_steps)}
+        else:
+            train, cut = 2 * self.batch_size, {"stage_epochs": (1,) * len(curriculum.lengths)}
+        return self.model_copy(
+            update={
+                "data": self.data.model_copy(update={"train": train, "valid": 32, "test": 64}),
+                "base": self.base and self.base.quick(),
+                "curriculum": curriculum.model_copy(update=cut),
+                "checks_in_last_stage": 1,
+            }
+        )
 
+    def changed(
+        self, *, dataset: str | None = None, model: str | None = None, halting: str | None = None
+    ) -> Recipe:
+        """The same with another dataset, pretrained model or way of ending the thoughts; None: as it is.
 
-def _hundredth(steps: int) -> int:
-    return max(2, steps // QUICK_DIVISOR)
+        Raises ValueError for another model where the recipe's is not a pretrained one.
+        """
+        changed = self if dataset is None else self.with_dataset(dataset)
+        if model is not None:
+            if self.model.pretrained is None:
+                raise ValueError(f"--model needs a recipe with a pretrained model, got {self.name}")
+            part = self.model.model_copy(update={"pretrained": model, "revision": None})
+            changed = changed.model_copy(update={"model": part})
+        return changed if halting is None else changed.model_copy(update={"halting": halting})
+
+    def with_dataset(self, name: str) -> Recipe:
+        """The same on another dataset, in the recipe's wording if the dataset has it.
+
+        Sizes are the dataset's own, or the recipe's; the answer marker is put in where the wording needs it.
+        """
+        kept = {"valid": self.data.valid, "test": self.data.test, "train": self.data.train}
+        surface, sizes = "natural", {}
+        if name in DATASETS:
+            row = DATASETS[name]
+            surface = self.data.surface if self.data.surface in row.surfaces else row.surfaces[0]
+            sizes = kept
+        marked = self.answer_marker or surface != "symbolic"
+        data = DataPart(name=name, surface=surface, seed=self.data.seed, **sizes)
+        return self.model_copy(update={"data": data, "answer_marker": marked})
 
 
 def recipe_names() -> dict[str, Path]:
@@ -172,9 +144,29 @@ def load_recipe(name: str) -> Recipe:
     if not isinstance(fields, dict):
         raise ValueError(f"recipe {path} must be a YAML mapping, got {type(fields).__name__}")
     try:
-        return Recipe.model_validate({**fields, "name": path.stem})
+        return Recipe.model_validate({**_extended(fields, path), "name": path.stem})
     except ValidationError as error:
         raise ValueError(f"recipe {path.name}: {_problems(error)}") from error
+
+
+def _extended(fields: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The keys of the recipe's file over those of the recipe that it ``extends``, if it names one.
+
+    A part (a mapping) is replaced whole.
+    """
+    parent = fields.pop("extends", None)
+    if parent is None:
+        return fields
+    base = load_recipe(str(parent))
+    if base.name == path.stem:
+        raise ValueError(f"recipe {path.name} must not extend itself")
+    return {**base.model_dump(mode="json", exclude_none=True), **fields}
+
+
+def save_recipe(recipe: Recipe, path: Path) -> None:
+    """Write the recipe as a YAML file that `load_recipe` reads."""
+    fields = recipe.model_dump(mode="json", exclude={"name"}, exclude_none=True)
+    write_whole(path, yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).encode())
 
 
 def _problems(error: ValidationError) -> str:

@@ -15,6 +15,7 @@ from ..leaderboard.result import Result
 from ..leaderboard.store import add
 from .ood import evaluate_ood, ood_datasets
 from .recipe import Recipe
+from .retest import evaluate_thoughts
 from .run import RunSpec, run
 
 ALL = "all"
@@ -22,13 +23,19 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of a sweep. ``recipe`` is cut down already where ``quick``; ``ood``: see `evaluate_ood`."""
+    """The cells of a sweep. ``recipe`` is cut down already where ``quick``; ``ood``: see `evaluate_ood`.
+
+    ``thoughts``: numbers of thoughts that every finished run is tested with again; methods without thoughts
+    are not. ``track`` names an experiment tracker.
+    """
 
     recipe: Recipe
     methods: tuple[str, ...]
     seeds: tuple[int, ...]
     quick: bool
     ood: bool = False
+    thoughts: tuple[int, ...] = ()
+    track: str | None = None
 
     @property
     def cells(self) -> list[RunSpec]:
@@ -60,14 +67,20 @@ def sweep(
     """
     if out is not None and len(grid.cells) > 1:
         raise ValueError(f"out must be left out where there are several runs, got {out}")
+    if grid.thoughts and all(get_method(name).filler == "none" for name in grid.methods):
+        raise ValueError(f"--thoughts needs a method with thoughts or pauses, got {', '.join(grid.methods)}")
     if grid.ood:
         ood_datasets(grid.recipe.data.name)  # where there are none is said before the training, not after it
     rows: dict[tuple[object, ...], Result] = {}
-    for number, spec in enumerate(grid.cells, start=1):
+    for place, spec in enumerate(grid.cells, start=1):
         if len(grid.cells) > 1:
-            say(f"[{number}/{len(grid.cells)}] {spec.method}, seed {spec.seed}")
+            say(f"[{place}/{len(grid.cells)}] {spec.method}, seed {spec.seed}")
         folder = out or run_folder(spec)
-        results = [run(spec, folder, say), *(evaluate_ood(spec, folder, say) if grid.ood else [])]
+        results = [run(spec, folder, say, grid.track)]
+        if grid.ood:
+            results += evaluate_ood(spec, folder, say)
+        if get_method(spec.method).filler != "none":
+            results += [evaluate_thoughts(spec, folder, number, say) for number in grid.thoughts]
         for result in results:
             board = add(leaderboard, result, predictions=folder / "predictions", replace=replace)
             rows |= {row.identity: row for row in board.measured if row.identity == result.identity}

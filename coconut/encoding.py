@@ -65,13 +65,22 @@ class Encoder:
 
     ``markers``: whether <bot> and <eot> stand around thoughts. ``answer_marker``: whether ``###`` stands
     before the answer; without it the last thought itself predicts the answer's first token.
+    ``latent_stages``: the stage up to which thoughts are added; a later one has no step left. ``padded``:
+    whether a chain shorter than the stage keeps the stage's number of thoughts, or has only its own.
     """
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, ids: SpecialIds, markers: bool, answer_marker: bool = True
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        ids: SpecialIds,
+        markers: bool,
+        answer_marker: bool = True,
+        latent_stages: int | None = None,
+        padded: bool = True,
     ) -> None:
         self.answer_prefix = f"{ANSWER_MARKER} " if answer_marker else ""
         self.tokenizer, self.ids, self.markers = tokenizer, ids, markers
+        self.latent_stages, self.padded = latent_stages, padded
 
     def segments(self, examples: Sequence[Example]) -> list[Segments]:
         """The parts of each example, each tokenized by itself.
@@ -88,24 +97,33 @@ class Encoder:
             for example in examples
         ]
 
-    def row(self, parts: Segments, method: Method, stage: int, thoughts_per_step: int) -> Row:
-        """What ``method`` is given and must write at ``stage``."""
+    def row(
+        self, parts: Segments, method: Method, stage: int, thoughts_per_step: int, tokens_removed: int = 0
+    ) -> Row:
+        """What ``method`` is given and must write at ``stage``; iCoT's chain loses ``tokens_removed``."""
         filler = self.ids.latent if method.filler == "latent" else self.ids.pause
+        steps = len(parts.steps)
+        filled = stage if self.padded else min(stage, steps)
         return self.filled(
             parts,
-            [filler] * method.fillers(stage, thoughts_per_step),
-            method.steps_removed(stage, len(parts.steps)),
+            [filler] * method.fillers(filled, thoughts_per_step, self.latent_stages),
+            method.steps_removed(stage, steps, self.latent_stages),
+            tokens_removed,
         )
 
-    def filled(self, parts: Segments, fillers: list[int], steps_removed: int) -> Row:
+    def filled(self, parts: Segments, fillers: list[int], steps_removed: int, tokens_removed: int = 0) -> Row:
         """The question, ``fillers`` (with the markers around them, if there are any), the rest of the
         chain.
         """
         begin, end = (
             ([self.ids.begin_thought], [self.ids.end_thought]) if self.markers and fillers else ([], [])
         )
-        target = [token for step in parts.steps[steps_removed:] for token in step] + parts.answer
-        return Row([*parts.question, *begin, *fillers, *end], target, len(parts.question) + len(begin))
+        chain = [token for step in parts.steps[steps_removed:] for token in step][tokens_removed:]
+        return Row(
+            [*parts.question, *begin, *fillers, *end],
+            chain + parts.answer,
+            len(parts.question) + len(begin),
+        )
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         rows: list[list[int]] = self.tokenizer(texts, add_special_tokens=False)["input_ids"]

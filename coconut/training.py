@@ -7,10 +7,10 @@ never stopped. The checkpoint that is kept is the one of the last stage with the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -20,6 +20,7 @@ from tqdm import tqdm
 from .batches import TrainBatches
 from .checkpoint import load_checkpoint, save_checkpoint
 from .curriculum import StagePlan, lr_factor
+from .encoding import Row, collate
 from .interrupt import StopRequest, stop_between_steps
 from .modeling import CoconutForCausalLM
 from .optim import Optimizers, OptimizerSettings
@@ -28,6 +29,10 @@ from .optim import Optimizers, OptimizerSettings
 class TrainSettings(NamedTuple):
     """How to optimize. ``checks``: validations in the last stage; ``save_every``: seconds between
     checkpoints.
+
+    ``micro_batch``: rows that a device takes at once, all of its share if None; the gradients of a batch are
+    added up. ``precision``: of the forward and backward passes; the weights are fp32. ``reset_each_epoch``:
+    a new optimizer not only at each stage but at each epoch, as the published code does.
     """
 
     optimizer: OptimizerSettings
@@ -36,17 +41,24 @@ class TrainSettings(NamedTuple):
     max_grad_norm: float
     checks: int
     save_every: float = 30.0
+    micro_batch: int | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+    reset_each_epoch: bool = False
 
 
 @dataclass
 class StageLog:
-    """What a finished stage came to: mean training loss of its last tenth, validation accuracy, seconds."""
+    """What a finished stage came to: mean training loss of its last tenth, validation accuracy, seconds.
+
+    ``epochs`` is None where the training data are an endless stream.
+    """
 
     stage: int
     steps: int
     loss: float
     valid_accuracy: float
     seconds: float
+    epochs: float | None = None
 
 
 @dataclass
@@ -83,7 +95,11 @@ class Trainer:
         identity: dict[str, Any],
         log: Callable[[dict[str, Any]], None],
     ) -> None:
-        self.accelerator = Accelerator()
+        self.accelerator = Accelerator(mixed_precision="bf16" if settings.precision == "bf16" else "no")
+        if self.accelerator.num_processes > 1:
+            raise ValueError(
+                f"a run takes one process, got {self.accelerator.num_processes}; share out seeds instead"
+            )
         self.model: CoconutForCausalLM = self.accelerator.prepare(model)
         self.batches, self.plans, self.settings = batches, plans, settings
         self.validate, self.checkpoint, self.identity, self.log = validate, checkpoint, identity, log
@@ -131,15 +147,39 @@ class Trainer:
 
     def _step(self, plan: StagePlan) -> float:
         """One optimizer step; returns the batch's mean loss."""
-        batch = self.batches.at(self.progress.global_step, plan, self.plans[0].stage)
-        batch = batch.to(self.accelerator.device)
-        with self.accelerator.autocast():
-            loss: Tensor = self.model(batch.input_ids, batch.attention_mask, batch.labels).loss
-        self.accelerator.backward(loss)
+        if self._starts_anew():
+            self.optimizers = Optimizers(self.model, self.settings.optimizer)
+        rows = self.batches.rows(self.progress.global_step, plan, self.plans)
+        loss = self._backward(rows)
         self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.max_grad_norm)
         factor = lr_factor(self.progress.step, plan.steps, self.settings.warmup, self.settings.final_lr)
         self.optimizers.step(factor * plan.lr_scale)
-        return float(loss.detach())
+        return loss
+
+    def _starts_anew(self) -> bool:
+        """Whether this step begins with a new optimizer, though it is not the first of its stage."""
+        step, batches = self.progress.global_step, self.batches
+        if step == 0:
+            return False
+        removal, epoch = batches.removal, batches.steps_per_epoch
+        grows = removal is not None and removal.scheduled(step) != removal.scheduled(step - 1)
+        return grows or (self.settings.reset_each_epoch and epoch is not None and step % epoch == 0)
+
+    def _backward(self, rows: Sequence[Row]) -> float:
+        """Gradients of the mean loss over the labels of ``rows``, taken in parts of ``micro_batch``; returns
+        that loss.
+        """
+        size, pad = self.settings.micro_batch or len(rows), self.batches.encoder.ids.pad
+        parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+        labels = sum(len(row.target) for row in rows) if len(parts) > 1 else None
+        total = 0.0
+        for part in parts:
+            batch = collate(part, pad).to(self.accelerator.device)
+            with self.accelerator.autocast():
+                loss: Tensor = self.model(*batch, num_items_in_batch=labels).loss
+            self.accelerator.backward(loss)
+            total += float(loss.detach())
+        return total
 
     def _check_steps(self, plan: StagePlan) -> set[int]:
         """After which steps a stage is validated: the last one, and in the last stage ``checks`` in all."""
@@ -151,7 +191,8 @@ class Trainer:
         at = self.progress
         accuracy = self.validate(plan.stage)
         self.model.train()
-        self.log({"stage": plan.stage, "step": at.step, "loss": _mean(at.recent_losses), "valid": accuracy})
+        entry = {"stage": plan.stage, "step": at.step, "global_step": at.global_step}
+        self.log({**entry, "loss": _mean(at.recent_losses), "valid": accuracy})
         if plan is self.plans[-1] and accuracy > at.best_accuracy:
             at.best_accuracy = accuracy
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
@@ -161,7 +202,9 @@ class Trainer:
         """Log the stage and stand at the start of the next one, with a new optimizer."""
         at = self.progress
         spent = at.seconds - sum(stage["seconds"] for stage in at.stages)
-        entry = StageLog(plan.stage, plan.steps, _mean(at.recent_losses), at.accuracy, spent)
+        per_epoch = self.batches.steps_per_epoch
+        epochs = plan.steps / per_epoch if per_epoch else None
+        entry = StageLog(plan.stage, plan.steps, _mean(at.recent_losses), at.accuracy, spent, epochs)
         at.stages.append(asdict(entry))
         at.plan, at.step, at.checked, at.recent_losses = at.plan + 1, 0, 0, []
         self.optimizers = Optimizers(self.model, self.settings.optimizer)

@@ -9,7 +9,7 @@ whenever the part is built or read.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -109,6 +109,17 @@ class Stage(Record):
     epochs: NonNegativeFloat | None = None
     loss: float | None = None
     validation_accuracy: Fraction | None = None
+
+
+class Answered(Record):
+    """How the questions were answered: the last trained stage, and the thoughts or pauses before the answer.
+
+    With ``classifier`` each question ends its own thoughts, and ``thoughts`` is the most it may have.
+    """
+
+    stage: NonNegativeInt
+    thoughts: NonNegativeInt
+    halting: Literal["constant", "classifier"]
 
 
 def explain(error: ValidationError) -> str:

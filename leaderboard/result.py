@@ -21,7 +21,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 from pydantic import StringConstraints as Text
 
-from .measures import Cost, Fraction, Name, Record, Score, Sha256, Stage, Tokens
+from .measures import Answered, Cost, Fraction, Name, Record, Score, Sha256, Stage, Tokens
 
 SCHEMA_VERSION = 1
 Shortcut = Literal["right", "silent", "wrong"]
@@ -116,6 +116,7 @@ class SeedResult(Record):
     training: Cost
     inference: Cost
     stages: list[Stage]
+    answered: Answered | None = None
     checkpoint_rule: Name
     base_weights: Sha256 | None = None
     predictions: SideFile | None = None
@@ -138,7 +139,10 @@ class SeedResult(Record):
 
 
 class Result(Record):
-    """A measured row: one method on one dataset, an entry a seed in ascending order."""
+    """A measured row: one method on one dataset, an entry a seed in ascending order.
+
+    ``thoughts`` is None where questions are answered with as many thoughts as in training, else their number.
+    """
 
     kind: Literal["measured"] = "measured"
     dataset: Dataset
@@ -146,6 +150,7 @@ class Result(Record):
     recipe: Recipe
     base_model: Base
     quick: bool
+    thoughts: NonNegativeInt | None = None
     seeds: Annotated[list[SeedResult], Field(min_length=1)]
 
     @property
@@ -153,7 +158,8 @@ class Result(Record):
         """What makes two results the same row, to which seeds are added."""
         data, base = self.dataset, self.base_model
         start = (base.name, base.revision)
-        return (data.content_hash, data.split, self.method, self.recipe.hash, *start, self.quick)
+        same = (data.content_hash, data.split, self.method, self.recipe.hash, *start, self.quick)
+        return same if self.thoughts is None else (*same, self.thoughts)
 
     @property
     def key(self) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+
+import numpy as np
 import pytest
 import torch
 from tiny_models import encoder
 
-from coconut_bench.coconut.curriculum import lr_factor, plan
-from coconut_bench.coconut.encoding import IGNORE, Row, collate
+from coconut_bench.coconut.curriculum import ALL, Mixing, TokenRemoval, lr_factor, plan
+from coconut_bench.coconut.encoding import IGNORE, Encoder, Row, collate
 from coconut_bench.coconut.methods import METHODS, get_method
 from coconut_bench.generators import Example
+from coconut_bench.generators.seeding import example_keys
 
 EXAMPLE = Example(
     id="x",
@@ -27,6 +32,7 @@ L, P = "<latent>", "<pause>"
 LAYOUTS = {
     "cot": {0: f"{Q} | {STEP1} {STEP2} {ANSWER}"},
     "no-cot": {2: f"{Q} | {ANSWER}"},
+    "icot": dict.fromkeys(range(3), f"{Q} | {STEP1} {STEP2} {ANSWER}"),
     "pause": {2: f"{Q} {P} {P} | {ANSWER}"},
     "coconut": {
         0: f"{Q} | {STEP1} {STEP2} {ANSWER}",
@@ -110,6 +116,66 @@ def test_every_method_gets_the_same_steps_and_learning_rates() -> None:
     assert [p.stage for p in plans["coconut"]] == [0, 1, 2]
     assert [p.stage for p in plans["no-cot"]] == [2, 2, 2]
     assert [p.stage for p in plans["cot"]] == [0, 0, 0]
+
+
+def test_icot_loses_the_first_tokens_of_its_chain_and_then_all() -> None:
+    made = encoder(markers=False)
+    [parts] = made.segments([EXAMPLE])
+    chain = f"{STEP1} {STEP2}".split()
+    for removed in (0, 1, 4, 6, 9):
+        row = made.row(parts, get_method("icot"), 1, 1, removed)
+        assert draw(row, markers=False) == f"{Q} | {' '.join([*chain[removed:], ANSWER])}"
+
+
+def test_icot_s_schedule_grows_a_token_at_a_time_and_ends_with_all() -> None:
+    schedule = TokenRemoval(first_step=10, steps_per_token=5, all_from=40)
+    assert [schedule.scheduled(step) for step in (0, 9, 10, 14, 15, 39, 40)] == [0, 0, 1, 1, 2, 6, ALL]
+    above = TokenRemoval(first_step=0, steps_per_token=2.5, all_above=2)
+    assert [above.scheduled(step) for step in range(6)] == [1, 1, 1, 2, 2, ALL]
+
+
+def test_icot_s_smoothing_is_the_exponential_of_its_paper() -> None:
+    keys = example_keys("x", "1", "train", 0, range(40_000))
+    more = TokenRemoval(first_step=100, steps_per_token=5, smoothing=1.0).draw(keys, 0)
+    shares = np.bincount(more, minlength=4)[:4] / len(more)
+    expected = [(1 - math.exp(-1)) * math.exp(-o) for o in range(4)]
+    assert shares == pytest.approx(expected, abs=0.01)
+    none = TokenRemoval(first_step=100, steps_per_token=5, smoothing=0.0)
+    assert not none.draw(keys, 0).any()
+
+
+@pytest.mark.parametrize(
+    ("mixing", "expected"),
+    [
+        (Mixing(0.4), {0: 0.1, 1: 0.1, 2: 0.7, 3: 0.1}),
+        (Mixing(0.3, "earlier"), {0: 0.1, 1: 0.1, 2: 0.8}),
+        (Mixing(0.6, "earlier", "stage"), {0: 0.1, 1: 0.2, 2: 0.7}),
+        (Mixing(0.0), {2: 1.0}),
+    ],
+)
+def test_mixing_draws_each_example_s_stage_with_its_weight(
+    mixing: Mixing, expected: dict[int, float]
+) -> None:
+    keys = example_keys("x", "1", "train", 0, range(40_000))
+    drawn = Counter(mixing.draw(keys, current=2, first=0, last=3).tolist())
+    assert {stage: count / 40_000 for stage, count in drawn.items()} == pytest.approx(expected, abs=0.01)
+
+
+def test_an_extra_stage_has_the_thoughts_of_the_one_before_and_no_step() -> None:
+    made = encoder(markers=False)
+    extra = Encoder(made.tokenizer, made.ids, markers=False, latent_stages=1)
+    [parts] = extra.segments([EXAMPLE])
+    coconut = get_method("coconut")
+    drawn = [draw(extra.row(parts, coconut, stage, 2), markers=False) for stage in (1, 2)]
+    assert drawn == [f"{Q} {L} {L} | {STEP2} {ANSWER}", f"{Q} {L} {L} | {ANSWER}"]
+    assert draw(extra.row(parts, get_method("pause"), 2, 2), markers=False) == f"{Q} {P} {P} | {ANSWER}"
+
+
+def test_without_padding_a_short_chain_has_its_own_number_of_thoughts() -> None:
+    made = encoder(markers=False)
+    own = Encoder(made.tokenizer, made.ids, markers=False, padded=False)
+    [parts] = own.segments([EXAMPLE])
+    assert draw(own.row(parts, get_method("coconut"), 5, 1), markers=False) == f"{Q} {L} {L} | {ANSWER}"
 
 
 def test_the_learning_rate_rises_and_falls_within_a_stage() -> None:

@@ -15,7 +15,7 @@ from coconut_bench.leaderboard.check import check
 
 FAIR = {
     "data": {"name": "prosqa-fair", "surface": "symbolic", "valid": 4, "test": 6},
-    "curriculum": {"stage_steps": [1, 1], "lr_scales": [1.0, 1.0]},
+    "curriculum": {"stage_steps": [1] * 7},
     "max_new_tokens": 4,
 }
 
