@@ -54,7 +54,7 @@ def _add_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, copy
     tokenizer.add_tokens(new, special_tokens=True)
     rows = model.get_input_embeddings().weight.size(0)  # type: ignore[operator]
     if len(tokenizer) > rows:  # some models have more rows than tokens; none is taken away
-        model.resize_token_embeddings(len(tokenizer))
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     if not new:
         return
     if copy_token is None:

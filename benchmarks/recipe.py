@@ -144,7 +144,7 @@ def load_recipe(name: str) -> Recipe:
     if not isinstance(fields, dict):
         raise ValueError(f"recipe {path} must be a YAML mapping, got {type(fields).__name__}")
     try:
-        return Recipe.model_validate({**_extended(fields, path), "name": path.stem})
+        return Recipe.model_validate({"name": path.stem, **_extended(fields, path)})
     except ValidationError as error:
         raise ValueError(f"recipe {path.name}: {_problems(error)}") from error
 
@@ -160,12 +160,12 @@ def _extended(fields: dict[str, Any], path: Path) -> dict[str, Any]:
     base = load_recipe(str(parent))
     if base.name == path.stem:
         raise ValueError(f"recipe {path.name} must not extend itself")
-    return {**base.model_dump(mode="json", exclude_none=True), **fields}
+    return {**base.model_dump(mode="json", exclude={"name"}, exclude_none=True), **fields}
 
 
 def save_recipe(recipe: Recipe, path: Path) -> None:
-    """Write the recipe as a YAML file that `load_recipe` reads."""
-    fields = recipe.model_dump(mode="json", exclude={"name"}, exclude_none=True)
+    """Write the recipe, with its name, as a YAML file that `load_recipe` reads."""
+    fields = recipe.model_dump(mode="json", exclude_none=True)
     write_whole(path, yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).encode())
 
 

@@ -49,7 +49,8 @@ class Pool:
         """The tokens of the examples of step ``global_step``."""
         indices = self.indices(global_step, batch_size)
         new = [index for index in indices if index not in self._kept]
-        self._kept.update(zip(new, encoder.segments([self.examples[i] for i in new]), strict=True))
+        if new:
+            self._kept.update(zip(new, encoder.segments([self.examples[i] for i in new]), strict=True))
         return [self._kept[index] for index in indices]
 
 

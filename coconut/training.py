@@ -95,7 +95,7 @@ class Trainer:
         identity: dict[str, Any],
         log: Callable[[dict[str, Any]], None],
     ) -> None:
-        self.accelerator = Accelerator(mixed_precision="bf16" if settings.precision == "bf16" else "no")
+        self.accelerator = Accelerator()
         if self.accelerator.num_processes > 1:
             raise ValueError(
                 f"a run takes one process, got {self.accelerator.num_processes}; share out seeds instead"
@@ -172,10 +172,10 @@ class Trainer:
         size, pad = self.settings.micro_batch or len(rows), self.batches.encoder.ids.pad
         parts = [rows[start : start + size] for start in range(0, len(rows), size)]
         labels = sum(len(row.target) for row in rows) if len(parts) > 1 else None
-        total = 0.0
+        total, is_bf16 = 0.0, self.settings.precision == "bf16"
         for part in parts:
             batch = collate(part, pad).to(self.accelerator.device)
-            with self.accelerator.autocast():
+            with torch.autocast(batch.input_ids.device.type, torch.bfloat16, enabled=is_bf16):
                 loss: Tensor = self.model(*batch, num_items_in_batch=labels).loss
             self.accelerator.backward(loss)
             total += float(loss.detach())

@@ -237,4 +237,23 @@ def test_a_shipped_recipe_is_valid_and_its_hash_moves_with_its_numbers(name: str
     recipe = load_recipe(name)
     assert recipe.quick().hash != recipe.hash
     assert recipe.model_copy(update={"description": "other words"}).hash == recipe.hash
-    assert sum(recipe.quick().curriculum.stage_steps) <= sum(recipe.curriculum.stage_steps) / 90
+    if recipe.curriculum.stage_steps:
+        assert sum(recipe.quick().curriculum.lengths) <= sum(recipe.curriculum.lengths) / 90
+    else:
+        assert recipe.quick().data.train == 2 * recipe.batch_size
+        assert set(recipe.quick().curriculum.lengths) == {1}
+
+
+def test_the_published_schedules_are_the_paper_s() -> None:
+    """50 epochs in all; one thought a step in six stages, or two in three stages and an extra one."""
+    for data in ("prosqa", "prontoqa", "gsm8k"):
+        for model in ("gpt2", "llama", "qwen"):
+            recipe = load_recipe(f"{model}-{data}")
+            curriculum, optimizer = recipe.curriculum, recipe.optimizer
+            assert sum(curriculum.lengths) == 50
+            assert (optimizer.name, optimizer.lr, optimizer.weight_decay) == ("adamw", 1e-4, 0.01)
+            assert (recipe.batch_size, recipe.markers, recipe.model.copy_token) == (128, True, "<<")
+            most = curriculum.latent_stages * curriculum.thoughts_per_step
+            assert most == 6
+            assert curriculum.lengths[0] == (6 if data == "gsm8k" else 5)
+            assert bool(curriculum.extra_stage) == (data == "gsm8k")

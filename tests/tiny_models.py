@@ -21,11 +21,11 @@ CONFIGS = {
 }  # fmt: skip
 
 
-def coconut(architecture: str, seed: int = 0) -> CoconutForCausalLM:
+def coconut(architecture: str, seed: int = 0, vocabulary: int = VOCABULARY) -> CoconutForCausalLM:
     """A random Coconut of the architecture, with weights large enough that every part matters."""
     torch.manual_seed(seed)
     config = AutoConfig.for_model(
-        architecture, vocab_size=VOCABULARY, bos_token_id=None, eos_token_id=END, pad_token_id=PAD,
+        architecture, vocab_size=vocabulary, bos_token_id=None, eos_token_id=END, pad_token_id=PAD,
         initializer_range=0.1, **CONFIGS[architecture],
     )  # fmt: skip
     return CoconutForCausalLM.wrap(

@@ -1,0 +1,113 @@
+"""The trainer: parts of a batch add up to the batch, and optimizers begin anew where they must."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_models import coconut, encoder
+
+from coconut_bench.coconut.batches import Pool, TrainBatches
+from coconut_bench.coconut.curriculum import StagePlan, TokenRemoval, plan
+from coconut_bench.coconut.methods import get_method
+from coconut_bench.coconut.optim import Optimizers, OptimizerSettings
+from coconut_bench.coconut.training import Trainer, TrainSettings
+from coconut_bench.generators import Example, examples
+
+SETTINGS = TrainSettings(
+    optimizer=OptimizerSettings("adamw", 0.01, 0.02, 0.0, (0.9, 0.999)),
+    warmup=0,
+    final_lr=1.0,
+    max_grad_norm=1.0,
+    checks=1,
+)
+
+
+def stream(start: int, count: int) -> Iterator[Example]:
+    return examples("prosqa-tiny", "train", start=start, count=count, surface="symbolic")
+
+
+def trainer(
+    folder: Path, settings: TrainSettings, steps: tuple[int, ...] = (1, 1, 2), **changes: Any
+) -> Trainer:
+    method = get_method(changes.pop("method", "coconut"))
+    fields = {
+        "source": stream, "encoder": encoder(markers=False), "method": method, "thoughts_per_step": 1,
+        "batch_size": 8, "earlier_stages": 0.0, "seed": 0, **changes,
+    }  # fmt: skip
+    return Trainer(
+        coconut("llama", vocabulary=len(fields["encoder"].tokenizer)), TrainBatches(**fields), plan(method, steps, (1.0,) * len(steps)), settings,
+        validate=lambda stage: 0.0, checkpoint=folder / "checkpoint.pt", identity={}, log=lambda entry: None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_a_batch_in_parts_gives_the_weights_of_the_whole(size: int, tmp_path: Path) -> None:
+    """Rows have different numbers of labels, so a mean of the parts' means would be another loss."""
+    whole = trainer(tmp_path / "whole", SETTINGS)
+    parts = trainer(tmp_path / "parts", SETTINGS._replace(micro_batch=size))
+    losses = [t.run().stages for t in (whole, parts)]
+    for a, b in zip(*losses, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
+    for name, value in whole.model.state_dict().items():
+        torch.testing.assert_close(parts.model.state_dict()[name], value, rtol=1e-3, atol=1e-4)
+
+
+def count_new_optimizers(monkeypatch: pytest.MonkeyPatch, made: Trainer) -> list[int]:
+    """After which steps a new optimizer was made."""
+    after: list[int] = []
+
+    class Counted(Optimizers):
+        def __init__(self, *arguments: Any) -> None:
+            after.append(made.progress.global_step)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr("coconut_bench.coconut.training.Optimizers", Counted)
+    made.run()
+    return after
+
+
+def test_the_optimizer_begins_anew_at_each_stage_and_if_wanted_at_each_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = Pool(list(stream(0, 16)), seed=0)
+    by_stage = trainer(tmp_path / "stage", SETTINGS, (4, 2), source=pool)
+    assert count_new_optimizers(monkeypatch, by_stage) == [4, 6]
+    by_epoch = trainer(tmp_path / "epoch", SETTINGS._replace(reset_each_epoch=True), (4, 2), source=pool)
+    assert sorted(set(count_new_optimizers(monkeypatch, by_epoch))) == [2, 4, 6]
+    assert [stage["epochs"] for stage in by_epoch.progress.stages] == [2.0, 1.0]
+
+
+def test_icot_begins_anew_when_a_token_more_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removal = TokenRemoval(first_step=2, steps_per_token=2, all_from=5)
+    made = trainer(tmp_path, SETTINGS, (2, 3, 1), method="icot", removal=removal)
+    assert sorted(set(count_new_optimizers(monkeypatch, made))) == [2, 4, 5, 6]
+
+
+def test_stages_are_mixed_row_by_row_as_the_schedule_says(tmp_path: Path) -> None:
+    from coconut_bench.coconut.curriculum import Mixing
+
+    made = trainer(tmp_path, SETTINGS, mixing=Mixing(0.5), batch_size=200)
+    now = StagePlan(2, 1, 1.0)
+    rows = made.batches.rows(0, now, made.plans)
+    thoughts = [row.prompt.count(made.batches.encoder.ids.latent) for row in rows]
+    assert 110 < thoughts.count(2) < 160
+    assert 20 < thoughts.count(0) < 50
+    assert 20 < thoughts.count(1) < 50
+    again = made.batches.rows(0, now, made.plans)
+    assert rows == again
+    assert rows != made.batches.rows(1, now, made.plans)
+
+
+def test_bf16_trains_and_keeps_fp32_weights(tmp_path: Path) -> None:
+    made = trainer(tmp_path, SETTINGS._replace(precision="bf16"))
+    progress = made.run()
+    assert {value.dtype for value in made.model.state_dict().values()} == {torch.float32}
+    plain = trainer(tmp_path / "fp32", SETTINGS).run()
+    assert progress.stages[0]["loss"] != plain.stages[0]["loss"]
+    assert progress.stages[0]["loss"] == pytest.approx(plain.stages[0]["loss"], rel=0.02)
