@@ -12,18 +12,17 @@ from ..coconut.batches import ExampleSource, Pool
 from ..generators.datasets import DATASETS, content_hash, examples, get_dataset
 from ..generators.example import Example, canonical_row
 from ..generators.files import MANIFEST
+from ..generators.sources import is_source, load_source
 from ..generators.write import generate, plan
 from ..leaderboard.result import Dataset
 from .recipe_parts import DataPart
-
-GSM8K = "gsm8k-aug"
 
 
 @dataclass(frozen=True)
 class RunData:
     """Held-out questions, and what there is to train on: ``train`` is None for an endless stream.
 
-    ``record`` says in the leaderboard what the test split is.
+    ``record`` says in the leaderboard what the test split is; ``note`` is what a user should know.
     """
 
     part: DataPart
@@ -31,6 +30,7 @@ class RunData:
     train: Sequence[Example] | None
     valid: Sequence[Example]
     test: Sequence[Example]
+    note: str = ""
 
     def training(self, seed: int) -> ExampleSource | Pool:
         """What the run with this seed trains on: its own stream, or the set in an order of its own."""
@@ -73,9 +73,7 @@ def open_data(part: DataPart) -> RunData:
 
     Raises ValueError for an unknown dataset, an unreadable file or an empty split, in one line.
     """
-    is_file = "," in part.name or Path(part.name).exists() or bool(Path(part.name).suffix)
-    is_source = part.name not in DATASETS and (part.name == GSM8K or is_file)
-    return _source(part) if is_source else _generated(part)
+    return _source(part) if is_source(part.name) else _generated(part)
 
 
 def held_out(part: DataPart, split: str) -> list[Example]:
@@ -101,8 +99,6 @@ def _generated(part: DataPart) -> RunData:
 
 
 def _source(part: DataPart) -> RunData:
-    from ..generators.sources import load_source
-
     source = load_source(part.name)
     part = part.model_copy(update={"surface": source.surface})
     train, valid, test = source.train[: part.train], source.valid[: part.valid], source.test[: part.test]
@@ -113,4 +109,5 @@ def _source(part: DataPart) -> RunData:
         name=source.name, version=source.version, surface=source.surface, split="test", n=len(test),
         content_hash=digest.hexdigest(), revision=source.revision,
     )  # fmt: skip
-    return RunData(part, record, train, valid, test)
+    shared = f"{source.shared} held-out questions of {source.name} are training questions too"
+    return RunData(part, record, train, valid, test, shared if source.shared else "")

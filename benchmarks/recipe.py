@@ -166,6 +166,7 @@ def _extended(fields: dict[str, Any], path: Path) -> dict[str, Any]:
 def save_recipe(recipe: Recipe, path: Path) -> None:
     """Write the recipe, with its name, as a YAML file that `load_recipe` reads."""
     fields = recipe.model_dump(mode="json", exclude_none=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).encode())
 
 

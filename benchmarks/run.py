@@ -77,6 +77,8 @@ def run(
     recipe, method = spec.recipe, get_method(spec.method)
     data = open_data(recipe.data)
     check_chains(method, recipe, data)
+    if data.note:
+        say(f"Note: {data.note}")
     base = base_model(recipe, data)
     if data.write_held_out(out / "data"):
         say(f"{out / 'data'} has {len(data.valid)} validation and {len(data.test)} test questions")
