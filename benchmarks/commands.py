@@ -45,7 +45,8 @@ def run_command(
 
     Interrupted and started again with the same arguments, it goes on where it was.
     """
-    from ..leaderboard.store import read
+    from ..leaderboard.paper_table import render_paper_table
+    from ..leaderboard.store import SHIPPED, read
     from ..leaderboard.table import render
     from .recipe import load_recipe
     from .sweep import Grid, method_names, sweep
@@ -57,4 +58,7 @@ def run_command(
     )
     if leaderboard.exists():
         read(leaderboard)  # a damaged file is found before the training, not after it
-    click.echo(render(sweep(grid, leaderboard, replace=replace, say=click.echo, out=out)))
+    rows = sweep(grid, leaderboard, replace=replace, say=click.echo, out=out)
+    click.echo(render(rows))
+    if len(grid.cells) > 1:
+        click.echo("\n" + render_paper_table(rows, read(SHIPPED).quoted))

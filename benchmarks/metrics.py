@@ -41,6 +41,6 @@ def score(
         thoughts=generation.thoughts,
         forward_passes=generation.forward_passes,
         hops=example.hops,
-        shortcut=shortcut_status(example),
+        shortcut=None if example.graph is None else shortcut_status(example),
         twin=None if example.twin is None else min(example.id, example.twin),
     )

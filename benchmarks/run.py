@@ -38,6 +38,7 @@ from .base_model import BaseModel, base_model, coconut_over
 from .data import RunData, open_data
 from .evaluate import Evaluation, Evaluator, recipe_encoder
 from .recipe import Recipe, save_recipe
+from .tracking import Tracker, open_tracker
 from .train import check_chains, train
 
 CHECKPOINT_RULE = "best validation accuracy in the last stage, the first of equals"
@@ -112,12 +113,10 @@ def run(
     return result
 
 
-def _tracker(name: str | None, spec: RunSpec, out: Path) -> AbstractContextManager[Any]:
+def _tracker(name: str | None, spec: RunSpec, out: Path) -> AbstractContextManager[Tracker | None]:
     """The experiment tracker called ``name``, told what the run is; None where there is no name."""
     if name is None:
         return nullcontext()
-    from .tracking import open_tracker
-
     config = {**spec.identity, **spec.recipe.model_dump(mode="json", exclude_none=True)}
     return open_tracker(name, project="coconut-bench", run_name=out.name, config=config, folder=out)
 

@@ -17,6 +17,7 @@ from .ood import evaluate_ood, ood_datasets
 from .recipe import Recipe
 from .retest import evaluate_thoughts
 from .run import RunSpec, run
+from .tracking import check_tracker
 
 ALL = "all"
 
@@ -69,6 +70,8 @@ def sweep(
         raise ValueError(f"out must be left out where there are several runs, got {out}")
     if grid.thoughts and all(get_method(name).filler == "none" for name in grid.methods):
         raise ValueError(f"--thoughts needs a method with thoughts or pauses, got {', '.join(grid.methods)}")
+    if grid.track is not None:
+        check_tracker(grid.track)
     if grid.ood:
         ood_datasets(grid.recipe.data.name)  # where there are none is said before the training, not after it
     rows: dict[tuple[object, ...], Result] = {}

@@ -46,6 +46,18 @@ def show(path: Path, **chosen: Any) -> None:
     click.echo(table(path, **chosen))
 
 
+@leaderboard.command("table")
+@leaderboard_file
+@click.option("--dataset", help="Only rows of this dataset.")
+@click.option("--recipe", help="Only rows of this recipe.")
+@click.option("--markdown", is_flag=True, help="As Markdown.")
+def table_command(path: Path, dataset: str | None, recipe: str | None, markdown: bool) -> None:
+    """Print measured rows as the paper's Table 1: mean and deviation over seeds, tokens, its own numbers."""
+    from .paper_table import paper_table
+
+    click.echo(paper_table(path, dataset=dataset, recipe=recipe, markdown=markdown))
+
+
 @leaderboard.command()
 @leaderboard_file
 def check(path: Path) -> None:

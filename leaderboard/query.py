@@ -70,11 +70,12 @@ def arrange(rows: Sequence[Row], by: str = "accuracy", *, ascending: bool = Fals
 
 
 def find(rows: Sequence[Result], name: str) -> Result:
-    """The row whose key begins with ``name``, or the only one whose method it is.
+    """The row whose key begins with ``name``, or the only one whose method it is, as it was trained.
 
     ValueError for none, with the nearest known name, and for several, with their keys.
     """
-    found = [row for row in rows if row.method == name] or [row for row in rows if row.key.startswith(name)]
+    plain = [row for row in rows if row.method == name and row.thoughts is None]
+    found = plain or [row for row in rows if row.key.startswith(name)]
     if not found:
         pick({known: row for row in rows for known in (row.method, row.key)}, name, "row")
     if len(found) > 1:

@@ -106,5 +106,11 @@ def _measured_cells(row: Result) -> tuple[str, ...]:
         f"{means.generated:.1f}",
         f"{means.passes:.1f}",
         f"{means.training_seconds:.0f}",
-        "quick" if row.quick else "",
+        ", ".join(_notes(row)),
     )
+
+
+def _notes(row: Result) -> list[str]:
+    """What sets the row apart from a plain run of its recipe."""
+    forced = [] if row.thoughts is None else [f"answered with {row.thoughts} thoughts"]
+    return [*forced, *(["quick"] if row.quick else [])]

@@ -1,0 +1,142 @@
+"""Measured rows in the form of the paper's Table 1 (arXiv 2412.06769), its own numbers beside them.
+
+    prosqa-tiny 1.0.0 symbolic, 1000 test questions; recipe tiny, llama, premise recall
+    method        seeds  accuracy %   tokens
+    CoT           3      90.7 ± 15.9  8.0
+    Coconut       5      99.8 ± 0.1   4.0
+
+Accuracy is the mean over seeds with their standard deviation, tokens are generated tokens a question. The
+paper's numbers stand in a column of their own where the recipe is the paper's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from statistics import stdev
+from typing import NamedTuple
+
+from .aggregate import aggregate
+from .query import select
+from .result import QuotedResult, Result
+from .store import read
+
+ORDER = {
+    "cot": "CoT",
+    "no-cot": "No-CoT",
+    "icot": "iCoT",
+    "pause": "Pause token",
+    "coconut": "Coconut",
+    "coconut-no-curriculum": "– w/o curriculum",
+    "coconut-no-thought": "– w/o thought",
+    "pause-as-thought": "– pause as thought",
+}
+"""The lines of Table 1: method → its name there. Other methods follow."""
+RECIPES = {"gpt2-prosqa": "prosqa", "gpt2-prontoqa": "prontoqa", "gpt2-gsm8k": "gsm8k"}
+"""The recipes that are the paper's → its datasets."""
+FAMILIES = ("prosqa", "prontoqa", "gsm8k")
+
+
+class Line(NamedTuple):
+    """One method: its row, and what the paper prints for it on the dataset of the same family."""
+
+    name: str
+    row: Result
+    quoted: QuotedResult | None
+
+
+def paper_table(path: Path, *, dataset: str | None, recipe: str | None, markdown: bool = False) -> str:
+    """Table 1's form of the measured rows of a leaderboard file, one table a dataset and recipe.
+
+    ValueError where no row is left.
+    """
+    board = read(path)
+    chosen = select(board.rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
+    return render_paper_table(
+        [row for row in chosen if isinstance(row, Result)], board.quoted, markdown=markdown
+    )
+
+
+def render_paper_table(
+    rows: Sequence[Result], quoted: Sequence[QuotedResult], *, markdown: bool = False
+) -> str:
+    """The same for rows at hand; those that are answered with another number of thoughts are left out."""
+    groups: dict[tuple[object, ...], list[Result]] = {}
+    for row in rows:
+        if row.thoughts is None:
+            data, base = row.dataset, row.base_model
+            groups.setdefault((data.content_hash, row.recipe.hash, base.name, row.quick), []).append(row)
+    if not groups:
+        raise ValueError("rows must be at least 1 measured one, got 0")
+    return "\n\n".join(_one_table(group, quoted, markdown) for group in groups.values())
+
+
+def _one_table(rows: Sequence[Result], quoted: Sequence[QuotedResult], markdown: bool) -> str:
+    data, recipe = rows[0].dataset, rows[0].recipe.name
+    family = next((name for name in FAMILIES if data.name.startswith(name)), None)
+    printed = {row.method: row for row in quoted if row.dataset == family}
+    known = [method for method in ORDER if any(row.method == method for row in rows)]
+    others = sorted({row.method for row in rows} - set(known))
+    by_method = {row.method: row for row in rows}
+    lines = [Line(ORDER.get(name, name), by_method[name], printed.get(name)) for name in [*known, *others]]
+    is_paper_s = RECIPES.get(recipe) == family
+    cells = [
+        ("method", "seeds", "accuracy %", "tokens", *(("paper %", "paper tokens") if is_paper_s else ()))
+    ]
+    cells += [_cells(line, is_paper_s) for line in lines]
+    quick = ", quick" if rows[0].quick else ""
+    title = (
+        f"{data.name} {data.version} {data.surface}, {data.n} {data.split} questions; "
+        f"recipe {recipe}{quick}, {rows[0].base_model.name}"
+    )
+    return "\n".join(
+        [title, *([""] if markdown else []), *_drawn(cells, markdown), *_differences(lines, markdown)]
+    )
+
+
+def _cells(line: Line, is_paper_s: bool) -> tuple[str, ...]:
+    row, found = line.row, aggregate(line.row)
+    spread = f" ± {100 * stdev(entry.test.accuracy for entry in row.seeds):.1f}" if len(row.seeds) > 1 else ""
+    cells = (line.name, str(len(row.seeds)), f"{100 * found.accuracy:.1f}{spread}", f"{found.generated:.1f}")
+    if not is_paper_s:
+        return cells
+    if line.quoted is None:
+        return (*cells, "", "")
+    deviation = line.quoted.plus_minus
+    plus_minus = "" if deviation is None else f" ± {100 * deviation:.1f}"
+    return (*cells, f"{100 * line.quoted.accuracy:.1f}{plus_minus}", f"{line.quoted.generated_tokens:.1f}")
+
+
+def _differences(lines: Sequence[Line], markdown: bool) -> list[str]:
+    """The pairs of methods that stand the other way round in the paper, beyond the noise of both."""
+    found = []
+    for a, b in combinations([line for line in lines if line.quoted and len(line.row.seeds) > 1], 2):
+        if aggregate(a.row).accuracy < aggregate(b.row).accuracy:
+            a, b = b, a
+        here, there = (aggregate(a.row), aggregate(b.row)), (a.quoted, b.quoted)
+        assert there[0] is not None and there[1] is not None
+        is_apart = here[0].interval.low > here[1].interval.high
+        margin = (there[0].plus_minus or 0.0) + (there[1].plus_minus or 0.0)
+        if is_apart and there[1].accuracy - there[0].accuracy > margin:
+            measured, printed = ([_percent(one.accuracy) for one in pair] for pair in (here, there))
+            found.append(
+                f"{a.name} is above {b.name}, {' and '.join(measured)}; in the paper, on {there[0].dataset}, "
+                f"below it, {' and '.join(printed)}."
+            )
+    bullet = "- " if markdown else ""
+    return ["", *(bullet + line for line in found)] if found else []
+
+
+def _drawn(cells: Sequence[tuple[str, ...]], markdown: bool) -> list[str]:
+    if markdown:
+        rule = "|" + " --- |" * len(cells[0])
+        lines = ["| " + " | ".join(line) + " |" for line in cells]
+        return [lines[0], rule, *lines[1:]]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in cells]
+    return ["  ".join(line).rstrip() for line in padded]
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
