@@ -7,32 +7,89 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_models import CONFIGS, END, LATENT, PAD, batch, coconut, rows
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, DynamicCache
 
-from coconut_bench.coconut.encoding import IGNORE, collate
+from coconut_bench.coconut.decoding import greedy
+from coconut_bench.coconut.encoding import IGNORE, collate, collate_prompts
 from coconut_bench.coconut.modeling import CoconutForCausalLM
 from coconut_bench.coconut.reference import reference_logits, reference_loss
 
+GREEDY = {"do_sample": False, "max_new_tokens": 6, "eos_token_id": END, "pad_token_id": PAD}
 THOUGHTS = ([0, 0, 0], [1, 1, 1, 1], [3, 3, 3], [0, 2, 4, 1])
+
+
+def gradients(model: CoconutForCausalLM, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The gradients of ``loss`` by name."""
+    model.zero_grad()
+    loss.backward()
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("labelled", ["answers", "everything"])
+@pytest.mark.parametrize("architecture", CONFIGS)
+@pytest.mark.parametrize("thoughts", THOUGHTS, ids=str)
+def test_cached_loss_and_gradients_equal_the_literal_ones(
+    architecture: str, thoughts: list[int], labelled: str
+) -> None:
+    model, made = coconut(architecture), batch(thoughts)
+    if labelled == "everything":
+        mask = made.attention_mask.bool()
+        # The first token of a row has none before it that could predict it.
+        later = mask & (made.attention_mask.cumsum(1) > 1) & (made.input_ids != LATENT)
+        made = made._replace(labels=torch.where(later, made.input_ids, IGNORE))
+    fast, literal = model(*made).loss, reference_loss(model, *made)
+    torch.testing.assert_close(fast, literal, rtol=0, atol=1e-5)
+    found, expected = gradients(model, fast), gradients(model, literal)
+    assert found.keys() == expected.keys()
+    for name, gradient in found.items():
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-5, msg=name)
 
 
 @pytest.mark.parametrize("architecture", CONFIGS)
 @pytest.mark.parametrize("thoughts", THOUGHTS, ids=str)
-def test_cached_loss_and_gradients_equal_the_literal_ones(architecture: str, thoughts: list[int]) -> None:
-    model, made = coconut(architecture), batch(thoughts)
-    losses, gradients = [], []
-    for loss in (
-        model(made.input_ids, made.attention_mask, made.labels).loss,
-        reference_loss(model, made.input_ids, made.attention_mask, made.labels),
-    ):
-        model.zero_grad()
-        loss.backward()
-        losses.append(loss.detach())
-        gradients.append({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
-    torch.testing.assert_close(losses[0], losses[1], rtol=0, atol=1e-5)
-    assert gradients[0].keys() == gradients[1].keys()
-    for name, gradient in gradients[0].items():
-        torch.testing.assert_close(gradient, gradients[1][name], rtol=1e-4, atol=1e-5, msg=name)
+def test_layers_computed_again_for_their_gradients_give_the_same_ones(
+    architecture: str, thoughts: list[int]
+) -> None:
+    model, made = coconut(architecture).train(), batch(thoughts)
+    kept = gradients(model, model(*made).loss)
+    model.gradient_checkpointing_enable()
+    calls = count_calls(model)
+    again = gradients(model, model(*made).loss)
+    passes = 1 + max(thoughts)
+    assert calls[0] == 2 * passes, "every layer of every pass must have been computed twice"
+    assert kept.keys() == again.keys()
+    for name, gradient in kept.items():
+        torch.testing.assert_close(again[name], gradient, rtol=0, atol=1e-6, msg=name)
+
+
+def count_calls(model: CoconutForCausalLM) -> list[int]:
+    """A counter of the forward calls of the first layer's feed-forward part."""
+    calls = [0]
+    [mlp, *_] = [module for name, module in model.named_modules() if name.endswith(".mlp")]
+    mlp.register_forward_pre_hook(lambda *_: calls.__setitem__(0, calls[0] + 1))
+    return calls
+
+
+def test_checkpointing_that_would_lose_gradients_is_refused() -> None:
+    model, made = coconut("llama").train(), batch([1, 1])
+    with pytest.raises(ValueError, match="use_reentrant must be False"):
+        model.gradient_checkpointing_enable({"use_reentrant": True})
+    model.gradient_checkpointing_enable()
+    with pytest.raises(ValueError, match="the model's own cache"):
+        model.hidden_states(made.input_ids, made.attention_mask, DynamicCache(config=model.base.config))
+
+
+@pytest.mark.parametrize("architecture", CONFIGS)
+def test_half_precision_weights_and_autocast_are_near_the_full_loss(architecture: str) -> None:
+    model, made = coconut(architecture), batch([2, 3, 1])
+    full = model(*made).loss
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = model(*made).loss
+    mixed.backward()
+    assert all(p.grad.dtype == torch.float32 for p in model.parameters() if p.grad is not None)
+    half = model.to(torch.bfloat16)(*made).loss
+    half.backward()
+    torch.testing.assert_close(torch.stack([mixed, half]), torch.stack([full, full]), rtol=0.02, atol=0)
 
 
 @pytest.mark.parametrize("architecture", CONFIGS)
@@ -101,6 +158,45 @@ def test_a_thought_at_the_first_position_is_refused() -> None:
 
 
 @pytest.mark.parametrize("architecture", CONFIGS)
+def test_generate_writes_what_greedy_decoding_writes(architecture: str) -> None:
+    model, prompts = coconut(architecture, seed=3), [row.prompt for row in rows([2, 2, 0, 3, 1, 4], seed=5)]
+    ids, mask = collate_prompts(prompts, PAD)
+    expected = [one.tokens for one in greedy(model, prompts, pad=PAD, end=END, max_new_tokens=6)]
+    padded = [tokens + [PAD] * (6 - len(tokens)) for tokens in expected]
+    for options in ({}, {"use_cache": False}, {"cache_implementation": "static", "disable_compile": True}):
+        written = model.generate(ids, attention_mask=mask, **GREEDY, **options)[:, ids.shape[1] :]
+        assert [row + [PAD] * (6 - len(row)) for row in written.tolist()] == padded, options
+    for prompt, tokens in zip(prompts, expected, strict=True):
+        alone = model.generate(torch.tensor([prompt]), **GREEDY)
+        assert alone[0, len(prompt) :].tolist() == tokens
+
+
+def test_sampling_follows_the_seed_and_never_writes_a_thought() -> None:
+    model, ids = coconut("llama"), torch.tensor([[8, 9, LATENT, LATENT]]).expand(64, -1)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[LATENT] *= 20  # tied: its logit would often be the largest
+    drawn = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        drawn.append(model.generate(ids, do_sample=True, max_new_tokens=8, pad_token_id=PAD)[:, 4:])
+    assert torch.equal(*drawn)
+    assert len(set(map(tuple, drawn[0].tolist()))) > 32
+    assert LATENT not in drawn[0]
+
+
+def test_generate_can_go_on_from_a_cache() -> None:
+    model, ids = coconut("qwen3"), torch.tensor([[8, 9, LATENT, LATENT, 10]])
+    whole = model.generate(ids, **GREEDY)
+    cache = DynamicCache(config=model.base.config)
+    model(ids[:, :3], past_key_values=cache)
+    with pytest.raises(ValueError, match="position before it"):
+        model(ids[:, 3:], past_key_values=cache)  # its thought's input was in the pass before
+    cache = DynamicCache(config=model.base.config)
+    model(ids[:, :1], past_key_values=cache)
+    assert torch.equal(model.generate(ids, past_key_values=cache, **GREEDY), whole)
+
+
+@pytest.mark.parametrize("architecture", CONFIGS)
 def test_saved_and_loaded_it_is_the_same_model(architecture: str, tmp_path: Path) -> None:
     model, made = coconut(architecture), batch([2, 2])
     model.save_pretrained(tmp_path)
@@ -109,6 +205,12 @@ def test_saved_and_loaded_it_is_the_same_model(architecture: str, tmp_path: Path
         AutoModelForCausalLM.from_pretrained(tmp_path),
     ):
         assert isinstance(loaded, CoconutForCausalLM)
+        assert loaded.num_parameters() == model.num_parameters()
+        tied = [
+            one.get_input_embeddings().weight is one.get_output_embeddings().weight for one in (model, loaded)
+        ]
+        assert tied == [model.base.config.tie_word_embeddings] * 2
+        assert loaded.generation_config.eos_token_id == END
         torch.testing.assert_close(
             loaded.eval()(made.input_ids, made.attention_mask).logits,
             model(made.input_ids, made.attention_mask).logits,

@@ -1,0 +1,54 @@
+"""Gradient checkpointing through the passes of Coconut: layers computed again, over the same cache.
+
+transformers takes the cache away from a layer that it checkpoints, because computing the layer again would
+append its keys a second time. Without the cache no thought would see the prefix. A `PassCache` does not
+append but writes the columns of its pass, so the layers may keep it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch.utils.checkpoint import checkpoint
+from transformers import PreTrainedModel
+from transformers.cache_utils import Cache
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from .cache import PassCache
+
+KEEPS_CACHE = "_can_checkpoint_with_cache"
+
+
+def enable(model: PreTrainedModel, options: dict[str, Any]) -> list[GradientCheckpointingLayer]:
+    """Checkpoint every layer of ``model``; ``options`` are those of ``torch.utils.checkpoint.checkpoint``.
+
+    Returns the layers. Raises ValueError for the reentrant kind, which loses the gradients that flow through
+    the cache, and where this version of transformers always takes the cache away.
+    """
+    if options.get("use_reentrant"):
+        raise ValueError(f"use_reentrant must be False for continuous thoughts, got {options}")
+    if not hasattr(GradientCheckpointingLayer, KEEPS_CACHE):
+        raise ValueError("gradient checkpointing with thoughts needs a newer transformers: 5.23 has it")
+    recompute = partial(checkpoint, **{**options, "use_reentrant": False})
+    # The layers alone: some models take the cache away themselves when they are marked as well.
+    layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    for layer in layers:
+        layer.gradient_checkpointing = True
+        setattr(layer, "_gradient_checkpointing_func", recompute)  # noqa: B010 (a module's type hides it)
+        setattr(layer, KEEPS_CACHE, True)
+    return layers
+
+
+def applies(layers: Sequence[GradientCheckpointingLayer], cache: Cache) -> bool:
+    """Whether a pass of ``layers`` over ``cache`` is checkpointed; ValueError if it must not be."""
+    if not torch.is_grad_enabled() or not any(x.gradient_checkpointing and x.training for x in layers):
+        return False
+    if not isinstance(cache, PassCache):
+        raise ValueError(
+            "gradient checkpointing needs the model's own cache, over full attention; "
+            f"got {type(cache).__name__}"
+        )
+    return True
