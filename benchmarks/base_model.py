@@ -156,8 +156,7 @@ def dataset_words(data: RunData) -> Words:
 def coconut_over(base: BaseModel, recipe: Recipe) -> CoconutForCausalLM:
     """Coconut over the base model's weights, as the recipe wants it."""
     halting = recipe.halting == "classifier"
-    extra = {"halting": True} if halting else {}
-    model = CoconutForCausalLM.wrap(base.model, special_ids(base.tokenizer).latent, **extra)
+    model = CoconutForCausalLM.wrap(base.model, special_ids(base.tokenizer).latent, halting=halting)
     if recipe.gradient_checkpointing:
         model.gradient_checkpointing_enable()
     return model

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from ..coconut.decoding import Generation, greedy, write
 from ..coconut.encoding import ANSWER_MARKER, Encoder, Segments, collate_prompts
+from ..coconut.halting import think
 from ..coconut.methods import Method
 from ..coconut.modeling import CoconutForCausalLM
 from ..coconut.tokens import special_ids
@@ -115,8 +116,6 @@ class Evaluator:
                 return greedy(self.model, prompts, pad=ids.pad, end=ids.end, max_new_tokens=limit)
             ids_BT, mask_BT = (tensor.to(self.model.device) for tensor in collate_prompts(prompts, ids.pad))
             after = [ids.end_thought] if self.encoder.markers else []
-            from ..coconut.halting import think
-
             most = self._most_thoughts(stage)
             prompted, used_B = think(self.model, ids_BT, mask_BT, max_thoughts=most, after=after)
             written = write(self.model, prompted, end=ids.end, max_new_tokens=limit)

@@ -111,18 +111,18 @@ def _cells(line: Line, is_paper_s: bool) -> tuple[str, ...]:
 def _differences(lines: Sequence[Line], markdown: bool) -> list[str]:
     """The pairs of methods that stand the other way round in the paper, beyond the noise of both."""
     found = []
-    for a, b in combinations([line for line in lines if line.quoted and len(line.row.seeds) > 1], 2):
-        if aggregate(a.row).accuracy < aggregate(b.row).accuracy:
-            a, b = b, a
-        here, there = (aggregate(a.row), aggregate(b.row)), (a.quoted, b.quoted)
-        assert there[0] is not None and there[1] is not None
+    for pair in combinations([line for line in lines if line.quoted and len(line.row.seeds) > 1], 2):
+        above, below = sorted(pair, key=lambda line: -aggregate(line.row).accuracy)
+        here = [aggregate(line.row) for line in (above, below)]
+        there = [line.quoted for line in (above, below) if line.quoted is not None]
         is_apart = here[0].interval.low > here[1].interval.high
-        margin = (there[0].plus_minus or 0.0) + (there[1].plus_minus or 0.0)
+        margin = sum(quoted.plus_minus or 0.0 for quoted in there)
         if is_apart and there[1].accuracy - there[0].accuracy > margin:
-            measured, printed = ([_percent(one.accuracy) for one in pair] for pair in (here, there))
+            measured = " and ".join(f"{100 * one.accuracy:.1f} %" for one in here)
+            printed = " and ".join(f"{100 * one.accuracy:.1f} %" for one in there)
             found.append(
-                f"{a.name} is above {b.name}, {' and '.join(measured)}; in the paper, on {there[0].dataset}, "
-                f"below it, {' and '.join(printed)}."
+                f"{above.name} is above {below.name}, {measured}; in the paper, on {there[0].dataset}, below "
+                f"it, {printed}."
             )
     bullet = "- " if markdown else ""
     return ["", *(bullet + line for line in found)] if found else []
@@ -136,7 +136,3 @@ def _drawn(cells: Sequence[tuple[str, ...]], markdown: bool) -> list[str]:
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in cells]
     return ["  ".join(line).rstrip() for line in padded]
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f} %"

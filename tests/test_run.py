@@ -153,6 +153,32 @@ def test_interrupted_and_started_again_it_ends_with_the_same_weights(
     assert [s.loss for s in resumed.seeds[0].stages] == [s.loss for s in whole.seeds[0].stages]
 
 
+@pytest.mark.parametrize("markers", [True, False])
+def test_a_classifier_ends_the_thoughts_and_what_it_used_is_recorded(markers: bool) -> None:
+    write_recipe(Path.cwd(), markers=markers)
+    done = invoke("--method", "coconut", "--recipe", "micro.yaml", "--halting", "classifier")
+    assert done.exit_code == 0, done.output
+    [row] = read("leaderboard.json").measured
+    [entry] = row.seeds
+    assert entry.answered is not None
+    assert (entry.answered.halting, entry.answered.thoughts) == ("classifier", 2)
+    assert entry.predictions is not None
+    predictions = read_predictions(entry.predictions, "predictions")
+    assert all(1 <= p.thoughts <= 2 for p in predictions)
+    assert all(p.forward_passes == p.thoughts + p.language_tokens + markers for p in predictions)
+    mean = sum(p.thoughts for p in predictions) / len(predictions)
+    assert f"thoughts used: 2 hops {mean:.2f}" in done.output
+    saved = AutoModelForCausalLM.from_pretrained("runs/micro-coconut-0/model")
+    assert saved.halting_head is not None
+    assert row.recipe.hash != load_recipe("micro.yaml").hash
+    again = invoke(
+        "--method", "coconut", "--recipe", "micro.yaml", "--halting", "classifier", "--thoughts", "1"
+    )
+    assert again.exit_code == 0, again.output
+    forced = [other.seeds[0] for other in read("leaderboard.json").measured if other.thoughts == 1]
+    assert [entry.tokens.thoughts for entry in forced] == [1.0]
+
+
 def test_another_seed_is_another_run() -> None:
     run(spec(seed=0), Path("zero"))
     run(spec(seed=1), Path("one"))
