@@ -66,8 +66,9 @@ class Example:
     def from_json(cls, record: Mapping[str, Any], default_id: str = "") -> Example:
         """Read a record of ours or a published one (question, answer, steps, perhaps the graph fields).
 
-        ``hops`` is the number of steps where the record does not say. Raises ValueError that names the
-        missing or ill-typed field.
+        Where the record does not say, ``hops`` is the number of steps, less the conclusion that is told as a
+        step of its own where the answer is true or false. Raises ValueError that names the missing, empty or
+        ill-typed field.
         """
         steps = _field(record, "steps", list)
         if not all(isinstance(step, str) for step in steps):
@@ -75,12 +76,14 @@ class Example:
         twin = record.get("twin")
         if twin is not None and not isinstance(twin, str):
             raise ValueError(f"twin must be an id or null, got {twin!r}")
+        answer = _text(record, "answer")
+        given = len(steps) - (bool(steps) and answer in ("True", "False"))
         return cls(
             id=_field(record, "id", str) if "id" in record else default_id,
-            question=_field(record, "question", str),
+            question=_text(record, "question"),
             steps=tuple(steps),
-            answer=_field(record, "answer", str),
-            hops=_field(record, "hops", int) if "hops" in record else len(steps),
+            answer=answer,
+            hops=_field(record, "hops", int) if "hops" in record else given,
             twin=twin,
             graph=_graph(record) if any(name in record for name in GRAPH_FIELDS) else None,
         )
@@ -100,6 +103,14 @@ def _field(record: Mapping[str, Any], name: str, kind: type) -> Any:
     if type(value) is kind:
         return value
     raise ValueError(f"{name} must be a JSON {kind.__name__}, got {value!r}")
+
+
+def _text(record: Mapping[str, Any], name: str) -> str:
+    """Return ``record[name]`` after checking that it is a string with something in it."""
+    text: str = _field(record, name, str)
+    if not text.strip():
+        raise ValueError(f"{name} must not be empty, got {text!r}")
+    return text
 
 
 def _graph(record: Mapping[str, Any]) -> Graph:

@@ -181,12 +181,16 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
         yield number, row
 
 
-def read_examples(path: str | Path) -> Iterator[Example]:
-    """Yield the examples of a data file; published records get the id ``<file stem>/<index from 0>``."""
+def read_examples(path: str | Path, prefix: str | None = None) -> Iterator[Example]:
+    """Yield the examples of a data file; published records get the id ``<prefix>/<index from 0>``.
+
+    The prefix is the file's stem where none is given.
+    """
     path = Path(path)
+    prefix = path.stem if prefix is None else prefix
     for number, row in read_rows(path):
         try:
-            yield Example.from_json(row, default_id=f"{path.stem}/{number - 1}")
+            yield Example.from_json(row, default_id=f"{prefix}/{number - 1}")
         except ValueError as error:
             raise ValueError(f"{path.name}:{number} {error}") from None
 

@@ -36,23 +36,25 @@ def parse_line(line: str) -> tuple[str, tuple[str, ...], str]:
     return question.strip(), tuple(STEP.findall(chain)), answer.replace(",", "").strip()
 
 
-def read_text(path: Path) -> Iterator[Example]:
-    """The records of a text file; ValueError with the file and the line."""
-    with path.open(encoding="utf-8") as file:
+def read_text(path: Path, prefix: str) -> Iterator[Example]:
+    """The records of a text file, with ids ``<prefix>/<line from 0>``; ValueError with file and line."""
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
-                question, steps, answer = parse_line(line)
-            except ValueError as error:
+                question, steps, answer = parse_line(line.decode("utf-8"))
+            except ValueError as error:  # bytes that are no UTF-8 too
                 raise ValueError(f"{path.name}:{number} {error}") from None
-            yield Example(f"{path.stem}/{number - 1}", question, steps, answer, hops=len(steps))
+            yield Example(f"{prefix}/{number - 1}", question, steps, answer, hops=len(steps))
 
 
 def read_hub(split: str, revision: str | None) -> Iterator[Example]:
-    """The records of a split on the Hub; OSError in one line where it cannot be had."""
+    """The records of a split on the Hub; in one line OSError where it cannot be had, ValueError where it has
+    other columns.
+    """
     try:
-        from datasets import load_dataset
+        from datasets import load_dataset  # type: ignore[import-untyped]
     except ImportError as error:
         raise OSError(
             f"{NAME} is fetched with the package datasets, which is not installed; {_FILES}"
@@ -63,9 +65,13 @@ def read_hub(split: str, revision: str | None) -> Iterator[Example]:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise OSError(f"{HUB_REPOSITORY} cannot be fetched from the Hub ({reason}); {_FILES}") from error
     for index, row in enumerate(rows):
-        steps = tuple(row["steps"])
-        answer = str(row["answer"]).replace(",", "").strip()
-        yield Example(f"{NAME}/{split}/{index}", row["question"].strip(), steps, answer, hops=len(steps))
+        try:
+            answer = str(row["answer"]).replace(",", "").strip()
+            record = {"question": row["question"].strip(), "steps": list(row["steps"]), "answer": answer}
+            yield Example.from_json(record, default_id=f"{split}/{index}")
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            wanted = "question, steps (a list) and answer"
+            raise ValueError(f"{HUB_REPOSITORY} {split}:{index} must have {wanted}: {error}") from None
 
 
 _FILES = "give local files as --dataset train.txt,valid.txt,test.txt"

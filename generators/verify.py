@@ -10,7 +10,6 @@ promises to check. The first thing that is wrong is reported with its file, line
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ import networkx as nx
 
 from .contracts import CONTRACTS, Contract
 from .example import Example, canonical_row
-from .files import FORMATS, MANIFEST, file_digest, get_format, manifest_digest, read_rows
+from .files import FORMATS, MANIFEST, file_digest, get_format, read_rows
+from .folder import id_prefix, read_manifest
 from .lookup import pick
 from .parsing import expected_answer, read_chain, read_question
 from .proved import Proved, require
@@ -101,7 +101,7 @@ def verify_file(path: str | Path) -> int:
     count = 0
     for number, row in read_rows(path):
         with _located(path.name, number, row):
-            prove(_complete(row, {}))
+            prove(Example.from_json(row))
         count = number
     return count
 
@@ -135,30 +135,24 @@ def verify_dir(path: str | Path) -> Report:
 def _read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest and check that it is complete and unchanged."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
+        return read_manifest(folder)
     except ValueError as error:
-        raise VerificationError(f"{MANIFEST} is not JSON: {error}") from None
-    if not isinstance(manifest, dict) or "manifest_sha256" not in manifest:
-        raise VerificationError(f"{MANIFEST} must be an object with manifest_sha256")
-    digest, stated = manifest_digest(manifest), manifest["manifest_sha256"]
-    if digest != stated:
-        raise VerificationError(f"{MANIFEST} was changed: its sha256 is {digest}, it says {stated}")
-    return manifest
+        raise VerificationError(str(error)) from None
 
 
 def _verify_split(
     folder: Path, split: str, manifest: Mapping[str, Any], contract: Contract, owner: dict[object, str]
 ) -> None:
     """Prove one file; ``owner`` maps the form of every graph seen so far to its split and is added to."""
-    entry, dataset, config = manifest["splits"][split], manifest["dataset"], manifest["config"]
+    entry, config = manifest["splits"][split], manifest["config"]
     path = folder / (split + get_format(config["format"]).suffix)
-    prefix = f"{dataset['name']}/{dataset['version']}/{config['surface']}/{split}/{config['seed']}/"
+    prefix = id_prefix(manifest, split)
     digest, count, twin = hashlib.sha256(), 0, None
     for number, row in read_rows(path):
         index = entry.get("start", 0) + number - 1  # a shard begins in the middle
         expected = {"id": f"{prefix}{index}", "twin": f"{prefix}{index ^ 1}" if contract.twins else None}
         with _located(path.name, number, row):
-            example = _complete(row, expected)
+            example = Example.from_json({**expected, **row})
             for field, value in expected.items():
                 require(getattr(example, field) == value, f"{field} must be {value!r}")
             proved = prove(example)
@@ -194,14 +188,6 @@ def _check_twins(first: Proved | None, second: Proved) -> None:
     require(one.root != two.root, "twins must ask about different ones")
     require(first.target == second.other, "twins must have different answers")
     require(len(first.chain) == len(second.chain), "twins must be equally deep")
-
-
-def _complete(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> Example:
-    """Read a record; a published one gets the fields that follow from its place and its steps."""
-    steps = row.get("steps")
-    length = len(steps) if isinstance(steps, list) else 0
-    given = length - 1 if str(row.get("answer")) in ("True", "False") else length
-    return Example.from_json({"hops": given, **defaults, **row})
 
 
 @contextmanager

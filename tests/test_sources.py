@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from micro import MICRO
 
 from coconut_bench.cli import main
-from coconut_bench.generators import examples
+from coconut_bench.generators import content_hash, examples
 from coconut_bench.generators.gsm8k import parse_line
 from coconut_bench.generators.sources import load_source
 from coconut_bench.leaderboard import read, read_predictions
@@ -21,6 +21,8 @@ from coconut_bench.leaderboard import read, read_predictions
 LINES = [
     f"Ann has {n} pens and buys {n}. How many?||<<{n}+{n}={2 * n}>> #### {2 * n}\n" for n in range(1, 13)
 ]
+
+TWICE = '{"id": "x", "question": "Q", "answer": "1", "steps": []}\n' * 2
 
 
 @pytest.fixture(autouse=True)
@@ -49,19 +51,24 @@ def test_gsm8k_s_own_lines_are_read() -> None:
 
 
 @pytest.mark.parametrize("format", ["published", "jsonl", "parquet"])
-@pytest.mark.parametrize("surface", ["natural", "symbolic"])
-def test_a_generated_folder_gives_its_splits_back(format: str, surface: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "surface"),
+    [("prosqa-fair", "natural"), ("prosqa-tiny", "symbolic"), ("prontoqa", "natural")],
+)
+def test_a_generated_folder_gives_the_very_examples_back(format: str, name: str, surface: str) -> None:
     sizes = ["--train", "6", "--valid", "4", "--test", "4", "--format", format, "--surface", surface]
-    done = CliRunner().invoke(main, ["generate", "prosqa", "--out", "made", *sizes])
+    done = CliRunner().invoke(main, ["generate", name, "--out", "made", *sizes])
     assert done.exit_code == 0, done.output
     source = load_source("made")
-    expected = list(examples("prosqa", "test", count=4, surface=surface))
-    assert [example.question for example in source.test] == [example.question for example in expected]
-    assert [example.graph for example in source.test] == [example.graph for example in expected]
-    assert source.surface == surface
+    assert list(source.test) == list(examples(name, "test", count=4, surface=surface))
+    assert (source.name, source.version, source.surface) == (name, "1.0.0", surface)
+    assert source.content_hashes["test"] == content_hash(name, "test", count=4, surface=surface)
     suffix = {"published": "json"}.get(format, format)
     files = load_source(",".join(f"made/{split}.{suffix}" for split in ("train", "valid", "test")))
-    assert files.version == source.version
+    assert [(one.question, one.hops, one.graph) for one in files.test] == [
+        (one.question, one.hops, one.graph) for one in source.test
+    ]
+    assert (files.name, files.surface) == ("made", surface)
 
 
 def test_other_content_is_another_version_and_shared_questions_are_counted() -> None:
@@ -70,9 +77,33 @@ def test_other_content_is_another_version_and_shared_questions_are_counted() -> 
     Path("test.txt").write_text("".join(LINES[9:]))
     after = load_source(names)
     assert before.version != after.version
+    assert [
+        split for split, known in after.content_hashes.items() if before.content_hashes[split] != known
+    ] == ["test"]
     assert before.shared == 0
-    Path("test.txt").write_text("".join(LINES[6:9]))
+    Path("test.txt").write_text("".join(LINES[6:9]).replace("pens and", "pens  and"))
     assert load_source(names).shared == 2
+
+
+def test_ids_and_version_outlive_the_names_of_the_files() -> None:
+    before = load_source(write_text())
+    moved = [Path(f"{split}.txt").rename(f"gsm_{split}.txt") for split in ("train", "valid", "test")]
+    after = load_source(",".join(map(str, moved)))
+    assert (after.version, after.train, after.name) == (before.version, before.train, "gsm")
+
+
+def test_a_folder_that_does_not_hold_what_its_manifest_says_is_refused() -> None:
+    made = ["generate", "prosqa-tiny", "--out", "made", "--train", "4", "--valid", "2"]
+    assert CliRunner().invoke(main, [*made, "--test", "0"]).exit_code == 0
+    with pytest.raises(ValueError, match="made must hold train, valid, test, it lacks test"):
+        load_source("made")
+    assert CliRunner().invoke(main, [*made, "--test", "2", "--force"]).exit_code == 0
+    lines = Path("made/valid.jsonl").read_text().splitlines(keepends=True)
+    Path("made/valid.jsonl").write_text("".join(lines[::-1]))
+    with pytest.raises(ValueError, match=r"valid\.jsonl was changed after manifest\.json was written"):
+        load_source("made")
+    with pytest.raises(FileNotFoundError, match=r"nowhere has no manifest\.json"):
+        load_source("nowhere")
 
 
 @pytest.mark.parametrize(
@@ -88,17 +119,37 @@ def test_other_content_is_another_version_and_shared_questions_are_counted() -> 
             "test.txt:2 must be question||",
         ),
         ({"test.txt": "Q?||so 1+1 #### 2"}, "train.txt,valid.txt,test.txt", "nothing but <<"),
-        ({"test.json": "{}"}, "train.txt,valid.txt,test.json", "must hold a JSON list"),
-        ({"test.json": '[{"question": "Q"}]'}, "train.txt,valid.txt,test.json", "test.json:1"),
-        ({"test.csv": ""}, "train.txt,valid.txt,test.csv", "unknown suffix of a data file '.csv'"),
+        ({}, "train.txt,valid.txt,./train.txt", "must be different files"),
+        ({}, "train.txt,valid.txt,test.json", "must be of one form, got .txt and .json"),
+        ({"train.txt": b"Na\xefve?||#### 2\n"}, "train.txt,valid.txt,test.txt", "train.txt:1 'utf-8' codec"),
+        ({"a.json": "{}"}, "a.json,b.json,c.json", "a.json must hold a JSON list"),
+        ({"a.json": '[{"question": "Q"}]'}, "a.json,b.json,c.json", "a.json:1 the record has no field"),
+        (
+            {"a.json": '[{"question": " ", "answer": "1", "steps": []}]'},
+            "a.json,b.json,c.json",
+            "a.json:1 question must not be empty",
+        ),
+        (
+            {"a.json": '[{"question": "Q", "answer": 1, "steps": []}]'},
+            "a.json,b.json,c.json",
+            "a.json:1 answer must be a JSON str, got 1",
+        ),
+        (
+            dict.fromkeys(("a.jsonl", "b.jsonl", "c.jsonl"), TWICE),
+            "a.jsonl,b.jsonl,c.jsonl",
+            "a.jsonl must give every record an id of its own, got 'x' twice",
+        ),
+        ({}, "a.csv,b.csv,c.csv", "no such file: a.csv"),
+        ({"a.csv": ""}, "a.csv,b.csv,c.csv", "unknown suffix of a data file '.csv'"),
     ],
 )
-def test_bad_files_are_one_line(files: dict[str, str], asked: str, message: str) -> None:
+def test_bad_files_are_one_line(files: dict[str, str | bytes], asked: str, message: str) -> None:
     write_text()
     for name, text in files.items():
-        Path(name).write_text(text)
-    with pytest.raises((ValueError, OSError), match=re.escape(message)):
+        Path(name).write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises((ValueError, OSError), match=re.escape(message)) as caught:
         load_source(asked)
+    assert "\n" not in str(caught.value)
 
 
 def run(**changes: Any) -> Any:
@@ -163,3 +214,12 @@ def test_gsm8k_from_the_hub_is_read_by_its_columns(monkeypatch: pytest.MonkeyPat
         "test?",
     ]
     assert (source.test[0].answer, source.test[0].steps) == ("1002", ("<<1+1=2>>",))
+
+
+def test_other_columns_on_the_hub_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(repository: str, split: str, revision: str | None) -> list[dict[str, Any]]:
+        return [{"question": "Q?", "answer": "7"}]
+
+    monkeypatch.setattr("datasets.load_dataset", load)
+    with pytest.raises(ValueError, match=r"train:0 must have question, steps \(a list\) and answer: 'steps'"):
+        load_source("gsm8k-aug")
