@@ -215,6 +215,8 @@ class Trainer:
             self.checkpoint,
             {
                 "identity": self.identity,
+                "stage": self._plan.stage,
+                "thoughts": self._thoughts(self._plan.stage),
                 "progress": asdict(self.progress),
                 "model": self.model.state_dict(),
                 "best": self.best,
@@ -222,6 +224,16 @@ class Trainer:
                 "torch_rng": torch.get_rng_state(),
             },
         )
+
+    @property
+    def _plan(self) -> StagePlan:
+        """The stage under way, or the last one where all are done."""
+        return self.plans[min(self.progress.plan, len(self.plans) - 1)]
+
+    def _thoughts(self, stage: int) -> int:
+        """Thoughts or pauses that a whole chain has at ``stage``."""
+        batches = self.batches
+        return batches.method.fillers(stage, batches.thoughts_per_step, batches.encoder.latent_stages)
 
     def _resume(self) -> None:
         state = load_checkpoint(self.checkpoint, self.identity)

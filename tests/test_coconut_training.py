@@ -89,6 +89,13 @@ def test_icot_begins_anew_when_a_token_more_is_removed(
     assert sorted(set(count_new_optimizers(monkeypatch, made))) == [2, 4, 5, 6]
 
 
+def test_the_checkpoint_says_its_stage_and_its_thoughts(tmp_path: Path) -> None:
+    made = trainer(tmp_path, SETTINGS, thoughts_per_step=2)
+    made.run()
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert (state["stage"], state["thoughts"], state["progress"]["plan"]) == (2, 4, 3)
+
+
 def test_stages_are_mixed_row_by_row_as_the_schedule_says(tmp_path: Path) -> None:
     from coconut_bench.coconut.curriculum import Mixing
 
