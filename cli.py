@@ -32,6 +32,7 @@ COMMANDS = {
     ),
     "audit": Place("generators.commands:audit_command", "Guess the answers of SOURCE without reasoning."),
     "run": Place("benchmarks.commands:run_command", "Generate, train, evaluate, record."),
+    "speed": Place("benchmarks.speed_command:speed_command", "Measure how fast all of it is, as ratios."),
     "leaderboard": Place(
         "leaderboard.commands:leaderboard", "Show, check, merge, compare and publish recorded results."
     ),

@@ -1,8 +1,11 @@
-"""The published procedure, literally and slowly: what the fast forward is held against.
+"""The published procedure, literally and slowly: what the fast code is held against and compared with.
 
-The inputs are a Python list of vectors, rebuilt for every thought; every pass computes the whole input again,
-without a cache; the head is applied at every position. Written from the description in arXiv 2412.06769, for
-tests and for measuring what the fast forward saves.
+Two forms. `reference_logits` is the definition: every pass computes the whole input again, without a cache,
+with the inputs as a Python list of vectors. `published_loss` and `published_greedy` do the work that the
+published code does: a training pass computes its new positions only, but after each thought the whole input
+is taken apart into its B·T vectors and put together again, and the head is applied at every position;
+decoding reads one question at a time and computes all of it again for every token. Written from the
+description of the procedure (arXiv 2412.06769, section 3).
 
 Axes: B batch, T tokens, D width, V vocabulary.
 """
@@ -12,6 +15,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from transformers import DynamicCache
 
 from .encoding import IGNORE
 from .modeling import CoconutForCausalLM
@@ -20,11 +24,8 @@ from .modeling import CoconutForCausalLM
 def reference_logits(model: CoconutForCausalLM, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
     """Logits [B, T, V] of a batch, one whole pass for each thought and one more."""
     vectors = [list(row) for row in model.get_input_embeddings()(input_ids)]
-    thoughts = [
-        (input_ids[b] == model.config.latent_token_id).nonzero().flatten().tolist()
-        for b in range(len(input_ids))
-    ]
-    for k in range(max(len(columns) for columns in thoughts)):
+    thoughts = _thought_columns(model, input_ids)
+    for k in range(max(map(len, thoughts))):
         h_BTD = _whole_pass(model, vectors, attention_mask)
         for b, columns in enumerate(thoughts):
             if k < len(columns):
@@ -40,10 +41,57 @@ def reference_loss(
     model: CoconutForCausalLM, input_ids: Tensor, attention_mask: Tensor, labels: Tensor
 ) -> Tensor:
     """The mean negative log-likelihood of the labelled tokens of [B, T]."""
-    logits_BTV = reference_logits(model, input_ids, attention_mask)
-    return F.cross_entropy(
-        logits_BTV[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=IGNORE
-    )
+    return _mean_loss(reference_logits(model, input_ids, attention_mask), labels)
+
+
+def published_loss(
+    model: CoconutForCausalLM, input_ids: Tensor, attention_mask: Tensor, labels: Tensor
+) -> Tensor:
+    """`reference_loss` at the published code's cost. The thoughts must be aligned (as `encoding.collate`
+    does): thought k of every row in one column, in the rows that have it.
+    """
+    inputs_BTD = model.get_input_embeddings()(input_ids)
+    thoughts, width = _thought_columns(model, input_ids), input_ids.shape[1]
+    count = max(map(len, thoughts))
+    first = min((columns[0] for columns in thoughts if columns), default=width)
+    cache, logits, start = DynamicCache(config=model.base.config), [], 0
+    for k in range(count + 1):
+        stop = width if k == count else first + k
+        h_BTD = model.decode(inputs_BTD[:, start:stop], attention_mask, cache, start)
+        logits.append(model.get_output_embeddings()(h_BTD))
+        if k < count:
+            vectors = [[inputs_BTD[b, t] for t in range(width)] for b in range(len(input_ids))]
+            for b, columns in enumerate(thoughts):
+                if k < len(columns):
+                    vectors[b][columns[k]] = h_BTD[b, columns[k] - 1 - start]
+            inputs_BTD = torch.stack([torch.stack(row) for row in vectors])
+        start = stop
+    return _mean_loss(torch.cat(logits, dim=1), labels)
+
+
+@torch.inference_mode()
+def published_greedy(
+    model: CoconutForCausalLM, prompt: list[int], *, end: int, max_new_tokens: int
+) -> list[int]:
+    """What `decoding.greedy` writes, one question at a time and every token from the whole input again."""
+    ids = torch.tensor([prompt], device=model.device)
+    vectors = [list(row) for row in model.get_input_embeddings()(ids)]
+    for column in _thought_columns(model, ids)[0]:
+        h_BTD = _whole_pass(model, vectors, torch.ones_like(ids))
+        vectors[0][column] = h_BTD[0, column - 1]
+    written: list[int] = []
+    while len(written) < max_new_tokens and end not in written:
+        mask = torch.ones((1, len(vectors[0])), dtype=torch.long, device=model.device)
+        logits_V = model.get_output_embeddings()(_whole_pass(model, vectors, mask))[0, -1]
+        logits_V[model.config.latent_token_id] = -torch.inf
+        token = logits_V.argmax()
+        written.append(int(token))
+        vectors[0].append(model.get_input_embeddings()(token))
+    return written
+
+
+def _thought_columns(model: CoconutForCausalLM, input_ids: Tensor) -> list[list[int]]:
+    return [(row == model.config.latent_token_id).nonzero().flatten().tolist() for row in input_ids]
 
 
 def _whole_pass(model: CoconutForCausalLM, vectors: list[list[Tensor]], mask_BT: Tensor) -> Tensor:
@@ -54,3 +102,9 @@ def _whole_pass(model: CoconutForCausalLM, vectors: list[list[Tensor]], mask_BT:
     )
     h_BTD: Tensor = output.last_hidden_state
     return h_BTD
+
+
+def _mean_loss(logits_BTV: Tensor, labels_BT: Tensor) -> Tensor:
+    return F.cross_entropy(
+        logits_BTV[:, :-1].flatten(0, 1).float(), labels_BT[:, 1:].flatten(), ignore_index=IGNORE
+    )

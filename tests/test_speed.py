@@ -1,0 +1,128 @@
+"""What is compared computes the same thing; how it is compared is fair; the command reports all of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+from tiny_models import CONFIGS, END, PAD, batch, coconut, rows
+
+from coconut_bench.benchmarks.speed import Setting, interleave, parts, speed
+from coconut_bench.benchmarks.speed_models import LATENT, SIZES, batches, build
+from coconut_bench.benchmarks.speed_training import peak_bytes
+from coconut_bench.cli import main
+from coconut_bench.coconut.decoding import greedy
+from coconut_bench.coconut.reference import published_greedy, published_loss
+
+MICRO = SIZES["micro"]
+
+
+@pytest.mark.parametrize("architecture", CONFIGS)
+@pytest.mark.parametrize("thoughts", [[0, 0], [3, 3, 3], [1, 0, 4, 2]], ids=str)
+def test_the_published_procedure_gives_the_same_loss_and_gradients(
+    architecture: str, thoughts: list[int]
+) -> None:
+    model, made, found = coconut(architecture), batch(thoughts), []
+    for loss in (published_loss(model, *made), model(*made).loss):
+        model.zero_grad()
+        loss.backward()
+        gradient = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+        found.append(torch.cat([loss.detach()[None], gradient]))
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("thoughts", [0, 3])
+def test_the_published_decoding_writes_the_same(thoughts: int) -> None:
+    model, prompts = coconut("llama", seed=3), [row.prompt for row in rows([thoughts] * 4, seed=5)]
+    fast = [one.tokens for one in greedy(model, prompts, pad=PAD, end=END, max_new_tokens=6)]
+    slow = [published_greedy(model, prompt, end=END, max_new_tokens=6) for prompt in prompts]
+    assert fast == slow
+
+
+def test_the_plain_step_has_the_tokens_of_the_coconut_step_and_no_thought() -> None:
+    model = build(MICRO, torch.device("cpu"))
+    latent, plain = batches(MICRO, 2, torch.device("cpu"))
+    assert model.hidden_states(latent.input_ids, latent.attention_mask).passes == 3
+    assert model.hidden_states(plain.input_ids, plain.attention_mask).passes == 1
+    others = latent.input_ids != LATENT
+    assert torch.equal(latent.input_ids[others], plain.input_ids[others])
+    assert torch.equal(latent.labels, plain.labels)
+    assert int((~others).sum()) == 2 * MICRO.batch
+
+
+def test_repetitions_are_interleaved_in_alternating_order_after_a_warm_up() -> None:
+    calls: list[str] = []
+    works = {name: (lambda name=name: calls.append(name)) for name in "ab"}
+    seconds = interleave(works, Setting(MICRO, repeats=3))
+    assert "".join(calls) == "ab" + "ab" + "ba" + "ab"
+    assert [len(times) for times in seconds.values()] == [3, 3]
+
+
+def test_peak_memory_is_what_is_held_at_once() -> None:
+    def work() -> None:
+        first = torch.ones(1 << 20)
+        del first
+        second, third = torch.ones(1 << 18), torch.ones(1 << 19)
+        del second, third
+
+    assert peak_bytes(work, Setting(MICRO)) == pytest.approx(4 << 20, rel=0.01)
+
+
+def test_a_coconut_step_holds_little_more_than_a_plain_one_and_less_with_checkpointing() -> None:
+    size = MICRO.with_(question=80, thoughts=6, width=64, batch=8)
+    found = {one.name: one.value for one in speed(Setting(size), ["memory"]).findings}
+    assert found["Coconut step / plain step"] < 1.3  # a copy of the cache for each pass would be far more
+    assert found["checkpointed Coconut step / plain step"] < 0.9
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(main, ["speed", "--size", "micro", *arguments])
+
+
+def test_the_command_reports_every_part_as_text_json_and_picture(tmp_path: Path) -> None:
+    data, picture = tmp_path / "speed.json", tmp_path / "speed.svg"
+    result = run("--quick", "--repeats", "2", "--json", str(data), "--plot", str(picture))
+    assert result.exit_code == 0, result.output
+    report = json.loads(data.read_text())
+    found = report["findings"]
+    assert {one["part"] for one in found} == set(parts())
+    assert report["setting"]["size"]["name"] == "micro"
+    assert report["provenance"]["environment"]["device"] == "cpu"
+    for one in found:
+        assert 0 < one["low"] <= one["value"] <= one["high"], one
+        assert one["n"] == (1 if one["part"] == "memory" else 2), one
+    assert len(result.output.splitlines()) == len(found) + 1
+    assert "Coconut step / plain step, thoughts 2" in picture.read_text().replace("\n", " ")
+
+
+def test_a_ratio_is_that_of_the_figures_beside_it() -> None:
+    report = speed(Setting(MICRO, repeats=1), ["stages"])
+    assert len(report.findings) == 3 * (MICRO.thoughts + 1)
+    for step, plain, ratio in zip(*(iter(report.findings),) * 3, strict=True):
+        assert ratio.value == pytest.approx(step.value / plain.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--only", "stage"], "stages"),
+        (["--size", "smal"], "small"),
+        (["--plot", "speed.txt"], "plot must be a .png, .svg or .pdf file"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_refused() -> None:
+    result = run("--device", "cuda")
+    assert result.exit_code == 2
+    assert "this machine has no CUDA device" in result.output
