@@ -28,7 +28,7 @@ def stages(setting: Setting) -> Iterator[Finding]:
         setting.say(f"stages: {thoughts} thoughts")
         latent, plain = _batches(setting, setting.size, thoughts)
         seconds = interleave(
-            {"coconut": _step(model, latent, setting), "plain": _step(model, plain, setting)}, setting
+            {"coconut": step(model, latent, setting), "plain": step(model, plain, setting)}, setting
         )
         at = {"thoughts": thoughts}
         yield finding("stages", "Coconut step", seconds["coconut"], "s", at)
@@ -52,10 +52,10 @@ def literal(setting: Setting) -> Iterator[Finding]:
     for rows in (fewer,) if setting.quick else (fewer, size.batch):
         setting.say(f"literal: batch {rows}")
         latent, _ = _batches(setting, size.with_(batch=rows), size.thoughts)
-        fast = _step(model, latent, setting)
+        fast = step(model, latent, setting)
         fast()
         seconds = interleave(
-            {"fast": fast, "published": _step(model, latent, setting, published)},
+            {"fast": fast, "published": step(model, latent, setting, published)},
             setting, repeats=min(2, setting.repeats), warm=False,
         )  # fmt: skip
         at = {"batch": rows, "thoughts": size.thoughts}
@@ -71,9 +71,9 @@ def memory(setting: Setting) -> Iterator[Finding]:
     model, size = _model(setting), setting.size
     latent, plain = _batches(setting, size, size.thoughts)
     works = {"Coconut": latent, "plain": plain}
-    peaks = {name: peak_bytes(_step(model, batch, setting), setting) / 2**20 for name, batch in works.items()}
+    peaks = {name: peak_bytes(step(model, batch, setting), setting) / 2**20 for name, batch in works.items()}
     model.gradient_checkpointing_enable()
-    peaks["checkpointed Coconut"] = peak_bytes(_step(model, latent, setting), setting) / 2**20
+    peaks["checkpointed Coconut"] = peak_bytes(step(model, latent, setting), setting) / 2**20
     at = {"thoughts": size.thoughts}
     for name, mebibytes in peaks.items():
         yield finding("memory", f"{name} step, peak", [mebibytes], "MiB", at)
@@ -96,7 +96,7 @@ def growth(setting: Setting) -> Iterator[Finding]:
             setting.say(f"growth: {label} × {factor}")
             works = {}
             for key, one in {"base": size, "other": other}.items():
-                works[key] = _step(_model(setting, one), _batches(setting, one, one.thoughts)[0], setting)
+                works[key] = step(_model(setting, one), _batches(setting, one, one.thoughts)[0], setting)
             seconds = interleave(works, setting, repeats=min(3, setting.repeats))
             at = {label: getattr(other, name)}
             yield finding("growth", "Coconut step", seconds["other"], "s", at)
@@ -143,16 +143,16 @@ def _batches(setting: Setting, size: Size, thoughts: int) -> tuple[Batch, Batch]
     return batches(size, thoughts, torch.device(setting.device))
 
 
-def _step(
+def step(
     model: CoconutForCausalLM, batch: Batch, setting: Setting, loss: Loss | None = None
 ) -> Callable[[], None]:
     """Forward and backward over ``batch``; the gradients are dropped."""
     import torch
 
-    def step() -> None:
+    def once() -> None:
         with torch.autocast(setting.device, torch.bfloat16, enabled=setting.precision == "bf16"):
             found = model(*batch).loss if loss is None else loss(model, batch)
         found.backward()
         model.zero_grad(set_to_none=True)
 
-    return step
+    return once

@@ -12,7 +12,15 @@ from click.testing import CliRunner
 from tiny_models import CONFIGS, END, PAD, batch, coconut, rows
 
 from coconut_bench.benchmarks.speed import Setting, interleave, parts, speed
+from coconut_bench.benchmarks.speed_changes import (
+    concatenated_loss,
+    everywhere_loss,
+    masked_loss,
+    recomputed_loss,
+    unaligned,
+)
 from coconut_bench.benchmarks.speed_models import LATENT, SIZES, batches, build
+from coconut_bench.benchmarks.speed_models import rows as random_rows
 from coconut_bench.benchmarks.speed_training import peak_bytes
 from coconut_bench.cli import main
 from coconut_bench.coconut.decoding import greedy
@@ -33,6 +41,17 @@ def test_the_published_procedure_gives_the_same_loss_and_gradients(
         gradient = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
         found.append(torch.cat([loss.detach()[None], gradient]))
     torch.testing.assert_close(*found, rtol=1e-4, atol=1e-5)
+
+
+def test_a_step_without_each_saving_has_the_same_loss() -> None:
+    model, (latent, _) = build(MICRO, torch.device("cpu")), batches(MICRO, 2, torch.device("cpu"))
+    spread = unaligned(random_rows(MICRO, 2))
+    assert model.hidden_states(spread.input_ids, spread.attention_mask).passes > 3
+    losses = [
+        loss(model, latent) for loss in (recomputed_loss, masked_loss, concatenated_loss, everywhere_loss)
+    ]
+    for loss in (*losses, model(*spread).loss):
+        torch.testing.assert_close(loss, model(*latent).loss)
 
 
 @pytest.mark.parametrize("thoughts", [0, 3])

@@ -1,0 +1,103 @@
+"""What each way of saving work saves: a last-stage step without it against the step with it.
+
+    aligned      q q L L s · ·      unaligned     q q L L s · ·      rows whose thoughts share no column
+                 · q L L s s s                    q L L s s s ·      need a pass for every column that has one
+
+Axes: B batch, T tokens, D width, V vocabulary, N labelled positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+from transformers import DynamicCache
+
+from ..coconut.encoding import IGNORE, Batch, Row
+from ..coconut.loss import label_loss
+from ..coconut.modeling import CoconutForCausalLM
+from .speed import Finding, Setting, finding, interleave, ratios
+from .speed_models import LATENT, PAD, batches, build, rows
+from .speed_training import step
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def changes(setting: Setting) -> Iterator[Finding]:
+    """The time of a step without one of them, as a multiple of the step's."""
+    size, device = setting.size, torch.device(setting.device)
+    latent, _ = batches(size, size.thoughts, device)
+    spread = unaligned(rows(size, size.thoughts)).to(device)
+    model = build(size, device)
+    checkpointed = build(size, device)
+    checkpointed.gradient_checkpointing_enable()
+    in_bf16 = setting._replace(precision="bf16")
+    works = {
+        "with all of them": step(model, latent, setting),
+        "all computed again in every pass": step(model, latent, setting, recomputed_loss),
+        "thoughts not aligned": step(model, spread, setting),
+        "prefix with a mask": step(model, latent, setting, masked_loss),
+        "prefix with a mask, cache concatenated": step(model, latent, setting, concatenated_loss),
+        "head at every position": step(model, latent, setting, everywhere_loss),
+        "layers computed again (checkpointing)": step(checkpointed, latent, setting),
+        "bf16 instead of fp32": step(model, latent, in_bf16),
+    }
+    if setting.quick:
+        works = {name: works[name] for name in list(works)[:3]}
+    setting.say(f"changes: {len(works)} kinds of step")
+    seconds = interleave(works, setting)
+    for name, times in seconds.items():
+        yield finding("changes", name, times, "s")
+        if name != "with all of them":
+            yield finding("changes", f"{name} / with all", ratios(times, seconds["with all of them"]), "×")
+
+
+def masked_loss(model: CoconutForCausalLM, batch: Batch, cache: DynamicCache | None = None) -> Tensor:
+    """The loss with the padding on the left, where the prefix needs a mask, over ``cache`` if given."""
+    h_BTD = model.hidden_states(batch.input_ids, batch.attention_mask, cache).h_BTD
+    return _labelled_loss(model, h_BTD, batch)
+
+
+def concatenated_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
+    """`masked_loss` over a cache of transformers, which every pass copies and makes longer."""
+    return masked_loss(model, batch, DynamicCache(config=model.base.config))
+
+
+def everywhere_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
+    """`masked_loss` with the head applied at every position."""
+    h_BTD = model.hidden_states(batch.input_ids, batch.attention_mask).h_BTD
+    logits_BTV = model.get_output_embeddings()(h_BTD)
+    is_target_BT = batch.labels[:, 1:] != IGNORE
+    return label_loss(logits_BTV[:, :-1][is_target_BT], batch.labels[:, 1:][is_target_BT], None)
+
+
+def recomputed_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
+    """The loss without a cache: a pass over all positions for each thought and one more."""
+    is_thought_BT = batch.input_ids == LATENT
+    columns_T = torch.arange(is_thought_BT.shape[1], device=is_thought_BT.device)
+    inputs_BTD = model.get_input_embeddings()(batch.input_ids)
+    for column in is_thought_BT.any(0).nonzero().flatten().tolist():
+        h_BTD = model.decode(inputs_BTD, batch.attention_mask, None, 0)
+        here_BT = is_thought_BT & (columns_T == column)
+        inputs_BTD = torch.where(here_BT[..., None], h_BTD.roll(1, dims=1), inputs_BTD)
+    return _labelled_loss(model, model.decode(inputs_BTD, batch.attention_mask, None, 0), batch)
+
+
+def unaligned(made: list[Row]) -> Batch:
+    """The rows as a batch that begins at column 0 in every row, thoughts where they fall."""
+    lengths = [len(row.prompt) + len(row.target) for row in made]
+    ids = torch.full((len(made), max(lengths)), PAD)
+    labels = torch.full_like(ids, IGNORE)
+    for b, row in enumerate(made):
+        ids[b, : lengths[b]] = torch.tensor(row.prompt + row.target)
+        labels[b, len(row.prompt) : lengths[b]] = torch.tensor(row.target)
+    mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()
+    return Batch(ids, mask, labels)
+
+
+def _labelled_loss(model: CoconutForCausalLM, h_BTD: Tensor, batch: Batch) -> Tensor:
+    is_target_BT = batch.labels[:, 1:] != IGNORE
+    logits_NV = model.get_output_embeddings()(h_BTD[:, :-1][is_target_BT])
+    return label_loss(logits_NV, batch.labels[:, 1:][is_target_BT], None)
