@@ -68,7 +68,7 @@ class Part(NamedTuple):
 
 def parts() -> dict[str, Part]:
     """What can be measured."""
-    from . import speed_changes, speed_inference, speed_system, speed_training
+    from . import speed_changes, speed_inference, speed_roofline, speed_system, speed_training
 
     return {
         "stages": Part("a training step at every stage against a plain one", speed_training.stages),
@@ -77,6 +77,7 @@ def parts() -> dict[str, Part]:
         "generation": Part("making examples, and with more workers", speed_system.generation),
         "startup": Part("starting the program", speed_system.startup),
         "changes": Part("a training step without each saving of work", speed_changes.changes),
+        "roofline": Part("what a step gets of the machine's FLOP/s", speed_roofline.roofline),
         "memory": Part("peak memory of a training step against a plain one", speed_training.memory),
         "growth": Part("a step with more thoughts, tokens, rows, width", speed_training.growth),
     }

@@ -23,6 +23,7 @@ def speed_tables() -> dict[str, list[tuple[str, str]]]:
 @click.command("speed", cls=ListingCommand, tables=speed_tables)
 @click.option("--only", help="Some of the parts below, with commas.  [default: all]")
 @click.option("--size", default="small", show_default=True, help="One of those below.")
+@click.option("--batch", type=click.IntRange(1), help="Rows of a batch.  [default: the size's]")
 @click.option("--device", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]))
 @click.option("--precision", default="fp32", show_default=True, type=click.Choice(["fp32", "bf16"]))
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Of the processor.")
@@ -31,8 +32,8 @@ def speed_tables() -> dict[str, list[tuple[str, str]]]:
 @click.option("--json", "json_file", type=PATH, help="Write the findings there, after each part again.")
 @click.option("--plot", "plot_file", type=PATH, help="Draw them there (.png, .svg, .pdf).")
 def speed_command(
-    only: str | None, size: str, device: str, precision: str, threads: int, repeats: int, quick: bool,
-    json_file: Path | None, plot_file: Path | None,
+    only: str | None, size: str, batch: int | None, device: str, precision: str, threads: int,
+    repeats: int, quick: bool, json_file: Path | None, plot_file: Path | None,
 ) -> None:  # fmt: skip
     """Measure how fast training, answering, generating and starting are, as ratios within one run."""
     from tqdm import tqdm
@@ -49,7 +50,8 @@ def speed_command(
         def say(line: str) -> None:
             bar.set_description_str(line)
 
-        setting = Setting(get_size(size), device, precision, threads, repeats, quick, say)
+        chosen = get_size(size) if batch is None else get_size(size).changed(batch=batch)
+        setting = Setting(chosen, device, precision, threads, repeats, quick, say)
         report = speed(setting, names, json_file)
     click.echo(str(report))
     if plot_file:

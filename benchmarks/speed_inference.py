@@ -22,7 +22,7 @@ def evaluation(setting: Setting) -> Iterator[Finding]:
     model = build(size, torch.device(setting.device)).eval()
     for thoughts, tokens in ((size.thoughts, size.answer), (0, size.thoughts * size.step + size.answer)):
         setting.say(f"evaluation: {thoughts} thoughts, {tokens} tokens")
-        prompts = [row.prompt for row in rows(size.with_(batch=4 * size.batch), thoughts)]
+        prompts = [row.prompt for row in rows(size.changed(batch=4 * size.batch), thoughts)]
         few = prompts[: 1 if setting.quick else 4]
 
         def batched(prompts: list[list[int]] = prompts, tokens: int = tokens) -> None:

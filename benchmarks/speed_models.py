@@ -45,7 +45,7 @@ class Size:
         """The tokens of the longest row of any stage."""
         return self.question + self.question // 10 + self.thoughts * max(1, self.step) + self.answer
 
-    def with_(self, **changes: int) -> Size:
+    def changed(self, **changes: int) -> Size:
         """The same with other numbers."""
         return replace(self, **changes)  # type: ignore[arg-type]
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..coconut.encoding import Batch
     from ..coconut.modeling import CoconutForCausalLM
 
+LITERAL_POSITIONS = 10_000
+"""At most so many positions in a batch of the published procedure, whose time grows with their square."""
+
 Loss = Callable[["CoconutForCausalLM", "Batch"], "torch.Tensor"]
 
 
@@ -48,10 +51,11 @@ def literal(setting: Setting) -> Iterator[Finding]:
         return published_loss(model, *batch)
 
     model, size = _model(setting), setting.size
-    fewer = max(1, size.batch // 4)
-    for rows in (fewer,) if setting.quick else (fewer, size.batch):
+    most = max(1, min(size.batch, LITERAL_POSITIONS // size.positions))
+    fewer = max(1, most // 4)
+    for rows in (fewer,) if setting.quick else (fewer, most):
         setting.say(f"literal: batch {rows}")
-        latent, _ = _batches(setting, size.with_(batch=rows), size.thoughts)
+        latent, _ = _batches(setting, size.changed(batch=rows), size.thoughts)
         fast = step(model, latent, setting)
         fast()
         seconds = interleave(
@@ -83,6 +87,8 @@ def memory(setting: Setting) -> Iterator[Finding]:
 
 def growth(setting: Setting) -> Iterator[Finding]:
     """A last-stage step with twice and four times as much of one thing."""
+    import torch
+
     size = setting.size
     changed = {
         "thoughts": ("thoughts", size.thoughts),
@@ -92,12 +98,15 @@ def growth(setting: Setting) -> Iterator[Finding]:
     }
     for label, (name, base) in changed.items():
         for factor in (2,) if setting.quick else (0.5, 2, 4):
-            other = size.with_(**{name: max(1, int(base * factor))})
+            other = size.changed(**{name: max(1, int(base * factor))})
             setting.say(f"growth: {label} × {factor}")
             works = {}
             for key, one in {"base": size, "other": other}.items():
                 works[key] = step(_model(setting, one), _batches(setting, one, one.thoughts)[0], setting)
-            seconds = interleave(works, setting, repeats=min(3, setting.repeats))
+            try:
+                seconds = interleave(works, setting, repeats=min(3, setting.repeats))
+            except torch.OutOfMemoryError:
+                break  # the device's memory ends this axis; what fits has been reported
             at = {label: getattr(other, name)}
             yield finding("growth", "Coconut step", seconds["other"], "s", at)
             quotient = ratios(seconds["other"], seconds["base"])

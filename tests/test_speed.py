@@ -10,6 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from tiny_models import CONFIGS, END, PAD, batch, coconut, rows
+from torch.utils.flop_counter import FlopCounterMode
 
 from coconut_bench.benchmarks.speed import Setting, interleave, parts, speed
 from coconut_bench.benchmarks.speed_changes import (
@@ -21,6 +22,7 @@ from coconut_bench.benchmarks.speed_changes import (
 )
 from coconut_bench.benchmarks.speed_models import LATENT, SIZES, batches, build
 from coconut_bench.benchmarks.speed_models import rows as random_rows
+from coconut_bench.benchmarks.speed_roofline import forward_flops
 from coconut_bench.benchmarks.speed_training import peak_bytes
 from coconut_bench.cli import main
 from coconut_bench.coconut.decoding import greedy
@@ -73,6 +75,24 @@ def test_the_plain_step_has_the_tokens_of_the_coconut_step_and_no_thought() -> N
     assert int((~others).sum()) == 2 * MICRO.batch
 
 
+@pytest.mark.parametrize("name", ["micro", "gpt2"])
+def test_the_operations_counted_are_those_of_the_products_computed(name: str) -> None:
+    small = SIZES[name].changed(layers=2, width=24, vocabulary=70, question=15, batch=3)
+    model, (_, plain) = build(small, torch.device("cpu")), batches(small, 1, torch.device("cpu"))
+    needed = forward_flops(model, small, plain)
+    with FlopCounterMode(display=False) as counter:
+        model(*plain)
+    counted = {str(key): value for key, value in counter.get_flop_counts()["Global"].items()}
+    products = counted.get("aten.mm", 0) + counted.get("aten.addmm", 0)
+    assert products == needed.linear + needed.head
+    model.base.set_attn_implementation(
+        "eager"
+    )  # whose two products are counted, on both sides of the diagonal
+    with FlopCounterMode(display=False) as counter:
+        model(*plain)
+    assert counter.get_total_flops() - products == 2 * needed.attention
+
+
 def test_repetitions_are_interleaved_in_alternating_order_after_a_warm_up() -> None:
     calls: list[str] = []
     works = {name: (lambda name=name: calls.append(name)) for name in "ab"}
@@ -92,7 +112,7 @@ def test_peak_memory_is_what_is_held_at_once() -> None:
 
 
 def test_a_coconut_step_holds_little_more_than_a_plain_one_and_less_with_checkpointing() -> None:
-    size = MICRO.with_(question=80, thoughts=6, width=64, batch=8)
+    size = MICRO.changed(question=80, thoughts=6, width=64, batch=8)
     found = {one.name: one.value for one in speed(Setting(size), ["memory"]).findings}
     assert found["Coconut step / plain step"] < 1.3  # a copy of the cache for each pass would be far more
     assert found["checkpointed Coconut step / plain step"] < 0.9
@@ -116,6 +136,12 @@ def test_the_command_reports_every_part_as_text_json_and_picture(tmp_path: Path)
         assert one["n"] == (1 if one["part"] == "memory" else 2), one
     assert len(result.output.splitlines()) == len(found) + 1
     assert "Coconut step / plain step, thoughts 2" in picture.read_text().replace("\n", " ")
+
+
+def test_the_batch_of_a_size_can_be_another_and_bf16_asked_for() -> None:
+    result = run("--only", "roofline", "--quick", "--repeats", "1", "--batch", "2", "--precision", "bf16")
+    assert result.exit_code == 0, result.output
+    assert "precision bf16" in result.output
 
 
 def test_a_ratio_is_that_of_the_figures_beside_it() -> None:
