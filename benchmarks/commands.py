@@ -30,6 +30,10 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
 @click.option("--quick", is_flag=True, help="The same at about a hundredth of the work; the row says so.")
 @click.option("--ood", is_flag=True, help="Test it on the dataset's out-of-distribution rows as well.")
 @click.option("--track", help="Follow it with trackio, wandb or tensorboard.  [default: the run's log only]")
+@click.option(
+    "--cluster", type=click.Choice(["slurm", "local"]), help="A job there for each method and seed."
+)
+@click.option("--job", multiple=True, metavar="NAME=VALUE", help="What the cluster is told: timeout_min=60.")
 @click.option("--out", type=PATH, help="Its folder.  [default: runs/RECIPE-METHOD-SEED]")
 @click.option(
     "--leaderboard", type=PATH, default=Path("leaderboard.json"), show_default=True,
@@ -39,7 +43,7 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
 def run_command(
     method: str, recipe: str, seed: int, seeds: int, dataset: str | None, model: str | None,
     halting: str | None, thoughts: tuple[int, ...], quick: bool, ood: bool, track: str | None,
-    out: Path | None, leaderboard: Path, replace: bool,
+    cluster: str | None, job: tuple[str, ...], out: Path | None, leaderboard: Path, replace: bool,
 ) -> None:  # fmt: skip
     """Generate, train, evaluate, record: one method on one recipe, or many.
 
@@ -48,14 +52,15 @@ def run_command(
     from ..leaderboard.paper_table import render_paper_table
     from ..leaderboard.store import SHIPPED, read
     from ..leaderboard.table import render
+    from .cluster import parse_cluster
     from .recipe import load_recipe
     from .sweep import Grid, method_names, sweep
 
     chosen = load_recipe(recipe).changed(dataset=dataset, model=model, halting=halting)
     numbers = tuple(range(seed, seed + seeds))
-    grid = Grid(
-        chosen.quick() if quick else chosen, method_names(method), numbers, quick, ood, thoughts, track
-    )
+    place = parse_cluster(cluster, job) if cluster else None
+    chosen = chosen.quick() if quick else chosen
+    grid = Grid(chosen, method_names(method), numbers, quick, ood, thoughts, track, place)
     if leaderboard.exists():
         read(leaderboard)  # a damaged file is found before the training, not after it
     rows = sweep(grid, leaderboard, replace=replace, say=click.echo, out=out)

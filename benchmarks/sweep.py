@@ -13,6 +13,7 @@ from pathlib import Path
 from ..coconut.methods import METHODS, get_method
 from ..leaderboard.result import Result
 from ..leaderboard.store import add
+from .cluster import Cell, Cluster, run_on_cluster
 from .ood import evaluate_ood, ood_datasets
 from .recipe import Recipe
 from .retest import evaluate_thoughts
@@ -27,7 +28,7 @@ class Grid:
     """The cells of a sweep. ``recipe`` is cut down already where ``quick``; ``ood``: see `evaluate_ood`.
 
     ``thoughts``: numbers of thoughts that every finished run is tested with again; methods without thoughts
-    are not. ``track`` names an experiment tracker.
+    are not. ``track`` names an experiment tracker; ``cluster`` is where the cells run, here if None.
     """
 
     recipe: Recipe
@@ -37,6 +38,7 @@ class Grid:
     ood: bool = False
     thoughts: tuple[int, ...] = ()
     track: str | None = None
+    cluster: Cluster | None = None
 
     @property
     def cells(self) -> list[RunSpec]:
@@ -74,6 +76,9 @@ def sweep(
         check_tracker(grid.track)
     if grid.ood:
         ood_datasets(grid.recipe.data.name)  # where there are none is said before the training, not after it
+    if grid.cluster is not None:
+        cells = [Cell(spec, out or run_folder(spec)) for spec in grid.cells]
+        run_on_cluster(cells, grid.cluster, say, grid.track)
     rows: dict[tuple[object, ...], Result] = {}
     for place, spec in enumerate(grid.cells, start=1):
         if len(grid.cells) > 1:
