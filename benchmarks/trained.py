@@ -73,7 +73,7 @@ def load_run(folder: Path) -> TrainedRun:
 
 
 def _recipe(folder: Path, result: Result) -> Recipe:
-    """The recipe that was saved with the run, or the shipped one of its name (older runs); checked by hash."""
+    """The recipe saved with the run, or the shipped one of its name (older runs); checked by hash."""
     name = result.recipe.name
     if (folder / "recipe.yaml").is_file():
         recipe = load_recipe(str(folder / "recipe.yaml"))
