@@ -55,17 +55,25 @@ def generate_command(
 
 
 @click.command("verify")
-@click.argument("path", type=PATH)
-def verify_command(path: Path) -> None:
-    """Prove a generated folder from its text, or the records of one data file.
+@click.argument("source")
+@click.option("--token", help="For a private dataset on the Hub.  [default: the usual login]")
+def verify_command(source: str, token: str | None) -> None:
+    """Prove a generated folder from its text, the records of one data file, or org/name@v1.0.0 on the Hub.
 
     Every question is parsed and searched by code of its own; answer, steps, what the dataset promises,
     twins, disjoint splits and checksums are checked. The first thing that is wrong is reported with its
-    place.
+    place. What was published is loaded as anyone loads it, and its rows must have the manifest's hashes.
     """
     from .verify import verify_dir, verify_file
+    from .verify_hub import parse_address, verify_hub
 
-    if path.is_dir():
+    path, address = Path(source), parse_address(source)
+    if address is not None:
+        for report in verify_hub(address, token):
+            click.echo(str(report))
+    elif token is not None:
+        raise ValueError(f"token must be left out for what is not on the Hub (org/name@v1.0.0), got {source}")
+    elif path.is_dir():
         click.echo(str(verify_dir(path)))
     else:
         click.echo(f"{path.name}: {verify_file(path)} examples proved")
