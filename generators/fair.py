@@ -156,12 +156,11 @@ def twins(
     premises = [edges[at] for at in order]
     first_asked, first_candidate = coins
     candidates = (paths[first_candidate][-1], paths[1 - first_candidate][-1])
+    ask = writer(symbols, graph.is_entity, premises)
     for turn in range(2):
         path = paths[first_asked ^ turn]
         other = paths[1 - (first_asked ^ turn)]
-        question, steps, answer = writer(
-            symbols, graph.is_entity, premises, Asked(path[0], *candidates, path)
-        )
+        question, steps, answer = ask(Asked(path[0], *candidates, path))
         known = Graph(symbols, edges, path[0], path[-1], other[-1])
         yield Example(ids[turn], question, steps, answer, len(path) - 1, ids[1 - turn], known)
 

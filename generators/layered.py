@@ -16,7 +16,7 @@ own mirror image, nothing that does not start from the one asked about can tell 
 and target are chosen such that one walk from r ends at t in at most 1 of 5 cases, and one back from t at r in
 at most 1 of 5, whether it goes anywhere at random or to whatever is mentioned most often or least often.
 
-Axes: B graphs, N nodes of a component, S starts and T ends of its edges, L leaves, H layers, E edges.
+Axes: B graphs, N nodes of a component, S starts and T ends of its edges, H layers, E edges.
 """
 
 from __future__ import annotations
@@ -28,18 +28,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ontology import edges_hash
-from .seeding import U64, Arrays, below, draws, first_accepted, split_mask
+from .seeding import U64, Arrays, below, draws, draws_at, first_accepted, split_mask
+from .walks import Component, choose_path
 
 I64 = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 LINKS = 3  # nodes of each of the two chains that connect the components
-# Purposes of draws; the numbers are part of every dataset's version. Names and order take those from 8 on.
-_HOPS, _LAYERS, _EDGES, _QUESTION = range(4)
-
-_ONE = 1 << 40  # the probability 1: walks are computed in integers, which are the same on every platform
-_WALK = _ONE // 5
-_TRIES = 4  # pairs of root and target tried on one component before another one is drawn
+# Purposes of draws; the numbers are part of every dataset's version. Those from 3 on are used elsewhere.
+_HOPS, _LAYERS, _EDGES = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,154 +105,81 @@ def grow(config: LayeredConfig, keys: U64, split: str) -> Layered:
 
     Raises RuntimeError where a configuration leaves no graph.
     """
-    hops_B = np.array(config.hops)[below(draws(keys, purpose=_HOPS, count=1)[:, 0], len(config.hops))]
-    of_key = dict(zip(keys.tolist(), hops_B.tolist(), strict=True))
+    size = config.components * config.edges + 2 * (LINKS + 1)
 
     def propose(keys: U64, attempt: U64) -> tuple[Arrays, Mask]:
-        hops_B = np.array([of_key[key] for key in keys.tolist()])
-        layer_BN = _layers(config, hops_B, draws(keys, purpose=_LAYERS, count=config.nodes, attempt=attempt))
-        starts, ends = config.nodes - config.ends, config.nodes - config.ends
-        words = draws(keys, purpose=_EDGES, count=starts * ends, attempt=attempt)
-        adjacent_BNN, accepted = _connect(config, layer_BN, words.reshape(-1, starts, ends))
-        path_BH = _question(config, adjacent_BNN, layer_BN, draws(
-            keys, purpose=_QUESTION, count=_TRIES * (1 + config.nodes), attempt=attempt))  # fmt: skip
-        rows = np.flatnonzero(accepted & (path_BH[:, 0] >= 0))
-        accepted[:] = False
-        edges_BE2 = np.zeros((len(keys), config.components * config.edges + 2 * (LINKS + 1), 2), np.int64)
-        edges_BE2[rows] = _whole(config, adjacent_BNN[rows], path_BH[rows], hops_B[rows])
+        """Go from what is cheap to check to what is dear; each check leaves fewer rows to the next."""
+        edges_BE2 = np.zeros((len(keys), size, 2), np.int64)
+        path_BH = np.full((len(keys), max(config.hops) + 1), -1)
+        words_BN = draws(keys, purpose=_LAYERS, count=config.nodes - 2 * config.ends, attempt=attempt)
+        layer_BN = _layers(config, _hops(config, keys), words_BN)
+        rows = np.flatnonzero(_roomy(config, layer_BN))
+        adjacent_BST, connected = _connect(config, layer_BN[rows], keys[rows], attempt[rows])
+        rows, adjacent_BST = rows[connected], adjacent_BST[connected]
+        component = Component.of(adjacent_BST, layer_BN[rows], config.ends, config.edges)
+        path_BH[rows] = choose_path(component, path_BH.shape[1], keys[rows], attempt[rows])
+        asked = path_BH[rows, 0] >= 0
+        rows = rows[asked]
+        edges_BE2[rows] = _whole(config, component.edges_BE2[asked], path_BH[rows], layer_BN[rows, -1])
+        accepted = np.zeros(len(keys), np.bool_)
         accepted[rows] = split_mask(edges_hash(edges_BE2[rows], config.size), split)
-        layer_BE = _edge_layers(config, edges_BE2, layer_BN, hops_B)
-        return (edges_BE2, path_BH, layer_BE), accepted
+        return (edges_BE2, path_BH, layer_BN), accepted
 
-    return Layered(*first_accepted(keys, propose))
+    edges_BE2, path_BH, layer_BN = first_accepted(keys, propose)
+    return Layered(edges_BE2, path_BH, _edge_layers(config, edges_BE2, layer_BN))
+
+
+def _hops(config: LayeredConfig, keys: U64) -> I64:
+    """The depth of each graph [B]: of its key alone, or depths that are seldom accepted would be rarer."""
+    return np.array(config.hops)[below(draws(keys, purpose=_HOPS, count=1)[:, 0], len(config.hops))]
 
 
 def _layers(config: LayeredConfig, hops_B: I64, words_BN: U64) -> I64:
     """Put every node into a layer [B, N]: entities first, leaves last, no layer empty."""
-    inner = config.nodes - 2 * config.ends
-    layer_BN = np.zeros(words_BN.shape, np.int64)
-    middle = layer_BN[:, config.ends : config.ends + inner]
-    at = np.arange(inner)
-    drawn = 1 + below(words_BN[:, :inner], (hops_B - 1)[:, None])
-    middle[:] = np.where(at < (hops_B - 1)[:, None], at + 1, drawn)
+    layer_BN = np.zeros((len(hops_B), config.nodes), np.int64)
+    at = np.arange(words_BN.shape[1])
+    drawn = 1 + below(words_BN, (hops_B - 1)[:, None])
+    layer_BN[:, config.ends : -config.ends] = np.where(at < (hops_B - 1)[:, None], at + 1, drawn)
     layer_BN[:, -config.ends :] = hops_B[:, None]
     return layer_BN
 
 
-def _connect(config: LayeredConfig, layer_BN: I64, words_BST: U64) -> tuple[Mask, Mask]:
-    """Draw the edges [B, N, N], and say which graphs could get exactly as many as asked for.
+def _roomy(config: LayeredConfig, layer_BN: I64) -> Mask:
+    """Say which layers [B] have room for as many edges as are asked for."""
+    layers = max(config.hops) + 1
+    flat = layer_BN + np.arange(len(layer_BN))[:, None] * layers
+    size_BH = np.bincount(flat.ravel(), minlength=len(layer_BN) * layers).reshape(-1, layers)
+    room_B: Mask = (size_BH[:, 1:] * size_BH[:, :-1]).sum(axis=1) >= config.edges
+    return room_B
+
+
+def _connect(config: LayeredConfig, layer_BN: I64, keys: U64, attempts: U64) -> tuple[Mask, Mask]:
+    """Draw the edges [B, S, T], and say which graphs got exactly as many as asked for.
 
     Every node that is no entity gets one parent, every node without a child that is no leaf a child, and then
-    any edges from layer to layer, all in the order of their words.
+    any edges from layer to layer, all in the order of their words. Words are drawn only for pairs of nodes
+    that an edge may join, at most a third of all.
     """
-    starts, first_end = config.nodes - config.ends, config.ends
-    allowed = layer_BN[:, None, first_end:] == layer_BN[:, :starts, None] + 1
-    words_BST = np.where(allowed, words_BST | np.uint64(1), np.uint64(0))
+    inner = config.nodes - config.ends
+    flat = (len(layer_BN), inner * inner)
+    allowed = layer_BN[:, None, config.ends :] == layer_BN[:, :inner, None] + 1
+    row, pair = np.nonzero(allowed.reshape(flat))
+    rank = np.zeros(flat, np.uint64)
+    rank[row, pair] = draws_at(keys, row, pair, purpose=_EDGES, attempt=attempts) | np.uint64(1)
+    words_BST = rank.reshape(allowed.shape)
     chosen = words_BST == words_BST.max(axis=1, keepdims=True)
-    childless = ~chosen.any(axis=2, keepdims=True)
-    chosen |= childless & (words_BST == words_BST.max(axis=2, keepdims=True))
-    needed = chosen.sum(axis=(1, 2)) <= config.edges
-    rank = np.where(chosen, np.iinfo(np.uint64).max, words_BST).reshape(len(layer_BN), -1)
-    last = np.partition(rank, -config.edges, axis=1)[:, -config.edges, None]
-    enough = last[:, 0] > 0
-    adjacent_BNN = np.zeros((len(layer_BN), config.nodes, config.nodes), np.bool_)
-    adjacent_BNN[:, :starts, first_end:] = (rank >= np.maximum(last, np.uint64(1))).reshape(words_BST.shape)
-    exact = adjacent_BNN.sum(axis=(1, 2)) == config.edges
-    return adjacent_BNN, needed & enough & exact
+    graph, start = np.nonzero(~chosen.any(axis=2))  # the nodes without a child
+    chosen[graph, start, words_BST[graph, start].argmax(axis=1)] = True
+    needed = np.count_nonzero(chosen.reshape(flat), axis=1) <= config.edges
+    words_BST[chosen] = np.iinfo(np.uint64).max
+    adjacent = rank >= np.partition(rank, -config.edges, axis=1)[:, -config.edges, None]
+    exact = np.count_nonzero(adjacent, axis=1) == config.edges
+    return adjacent.reshape(allowed.shape), needed & exact
 
 
-def _question(config: LayeredConfig, adjacent_BNN: Mask, layer_BN: I64, words_BW: U64) -> I64:
-    """Choose root and target, and return a path [B, H] between them; all -1 where none was found.
-
-    A few pairs are tried among those that a random walk seldom connects, either way; the first is taken that
-    guided walks do not connect.
-    """
-    fits_BP = _seldom_connected(config, adjacent_BNN, int(layer_BN.max()))
-    path_BH = np.full((len(layer_BN), max(config.hops) + 1), -1)
-    rank_BP = fits_BP.cumsum(axis=1)
-    leaf, words_BTW = config.nodes - config.ends, words_BW.reshape(len(words_BW), _TRIES, -1)
-    for turn in range(_TRIES):
-        rows = np.flatnonzero((path_BH[:, 0] < 0) & (rank_BP[:, -1] > 0))
-        drawn = below(words_BTW[rows, turn, 0], rank_BP[rows, -1])[:, None] + 1
-        root_B, target_B = np.divmod((rank_BP[rows] >= drawn).argmax(axis=1), config.ends)
-        adjacent, layer = adjacent_BNN[rows], layer_BN[rows]
-        path = _path(adjacent, layer, root_B, leaf + target_B, words_BTW[rows, turn, 1:], path_BH.shape[1])
-        fits = _unguided(adjacent, path, layer[:, -1])
-        path_BH[rows[fits]] = path[fits]
-    return path_BH
-
-
-def _seldom_connected(config: LayeredConfig, adjacent_BNN: Mask, hops: int) -> Mask:
-    """Say which pairs (root, target), numbered root * ends + target, one walk connects in 1 of 5 or fewer."""
-    leaf = config.nodes - config.ends
-    each = np.eye(config.nodes)
-    forward = _walks(adjacent_BNN, each[:, leaf:], hops)[:, : config.ends]
-    backward = _walks(adjacent_BNN.transpose(0, 2, 1), each[:, : config.ends], hops)[:, leaf:]
-    backward = backward.transpose(0, 2, 1)
-    return ((forward > 0) & (forward <= _WALK) & (backward <= _WALK)).reshape(len(forward), -1)
-
-
-def _walks(adjacent_BNN: Mask, goal_NL: NDArray[np.float64], hops: int) -> NDArray[np.float64]:
-    """Return how likely a random walk from each node ends at each goal [B, N, L], in units of 1 / _ONE.
-
-    ``goal_NL`` is 1 where the node is the goal. All values are whole numbers below 2^53, so the floats hold
-    them exactly and sums do not depend on order.
-    """
-    ways_BN1 = adjacent_BNN.sum(axis=2)[:, :, None].astype(np.float64)
-    stays = ways_BN1 == 0
-    ends_BNL = np.where(stays, _ONE * goal_NL, 0.0)
-    steps_BNN = adjacent_BNN.astype(np.float64)
-    for _ in range(hops):
-        ends_BNL = np.where(stays, ends_BNL, np.floor(steps_BNN @ ends_BNL / np.maximum(ways_BN1, 1)))
-    return ends_BNL
-
-
-def _path(adjacent_BNN: Mask, layer_BN: I64, root_B: I64, target_B: I64, words_BN: U64, length: int) -> I64:
-    """Choose a path from root to target [B, H], going back from the target to any parent under the root."""
-    batch = np.arange(len(root_B))
-    under_BN = np.zeros(layer_BN.shape, np.bool_)
-    under_BN[batch, root_B] = True
-    for _ in range(length - 1):
-        under_BN |= (adjacent_BNN & under_BN[:, :, None]).any(axis=1)
-    path_BH = np.full((len(root_B), length), -1)
-    node_B = target_B
-    for _ in range(length):
-        path_BH[batch, layer_BN[batch, node_B]] = node_B
-        open_BN = adjacent_BNN[batch, :, node_B] & under_BN
-        parent_B = np.where(open_BN, words_BN | np.uint64(1), np.uint64(0)).argmax(axis=1)
-        node_B = np.where(open_BN.any(axis=1), parent_B, node_B)
-    return path_BH
-
-
-def _unguided(adjacent_BNN: Mask, path_BH: I64, hops_B: I64) -> Mask:
-    """Say which graphs [B] also keep a walk away that goes to whatever is mentioned most often, or least.
-
-    The links make two nodes of the right path more frequent, which would guide such a walk. A walk forwards
-    may also turn into a link; left out here, that can only make it miss more often.
-    """
-    batch = np.arange(len(hops_B))
-    mentions_BN = adjacent_BNN.sum(axis=1) + adjacent_BNN.sum(axis=2)
-    for above in (1, 3):
-        mentions_BN[batch, path_BH[batch, hops_B - above]] += 1
-    root_B, target_B = path_BH[:, 0], path_BH[batch, hops_B]
-    fits = np.ones(len(hops_B), np.bool_)
-    walks = ((adjacent_BNN, root_B, target_B), (adjacent_BNN.transpose(0, 2, 1), target_B, root_B))
-    for ways_BNN, start_B, goal_B in walks:
-        for value_BN in (mentions_BN, -mentions_BN):
-            node_B = start_B
-            for _ in range(int(hops_B.max(initial=0))):
-                open_BN = ways_BNN[batch, node_B]
-                best_B = np.where(open_BN, value_BN, np.iinfo(np.int64).min).argmax(axis=1)
-                node_B = np.where(open_BN.any(axis=1), best_B, node_B)
-            fits &= node_B != goal_B
-    return fits
-
-
-def _whole(config: LayeredConfig, adjacent_BNN: Mask, path_BH: I64, hops_B: I64) -> I64:
+def _whole(config: LayeredConfig, component: I64, path_BH: I64, hops_B: I64) -> I64:
     """List the edges [B, E, 2]: those of the component, its mirror image and distractors, then the links."""
     batch = np.arange(len(path_BH))
-    _, start, end = np.nonzero(adjacent_BNN)
-    component = np.stack((start, end), axis=1).reshape(len(path_BH), config.edges, 2)
     whole = [component + at * config.nodes for at in range(config.components)]
     upper, lower = path_BH[batch, hops_B - 3], path_BH[batch, hops_B - 1]
     for side in (0, 1):
@@ -266,9 +190,8 @@ def _whole(config: LayeredConfig, adjacent_BNN: Mask, path_BH: I64, hops_B: I64)
     return np.concatenate(whole, axis=1)
 
 
-def _edge_layers(config: LayeredConfig, edges_BE2: I64, layer_BN: I64, hops_B: I64) -> I64:
+def _edge_layers(config: LayeredConfig, edges_BE2: I64, layer_BN: I64) -> I64:
     """Return the layer of the start of every edge [B, E]; links are below everything that leads to them."""
-    batch = len(hops_B)
-    links = hops_B[:, None] + np.arange(LINKS)
+    links = layer_BN[:, -1:] + np.arange(LINKS)
     of_node = np.concatenate([layer_BN] * config.components + [links, links], axis=1)
-    return np.take_along_axis(of_node, edges_BE2[:, :, 0].reshape(batch, -1), axis=1)
+    return np.take_along_axis(of_node, edges_BE2[:, :, 0], axis=1)

@@ -123,7 +123,7 @@ def _write(id: str, graph: _Drawn, order: list[int], names: Labels, writer: Writ
     path = _shortest_path(graph, graph.coins[0])
     first, second = (target, negative) if graph.coins[1] >> 63 else (negative, target)
     premises = [graph.edges[at] for at in order]
-    wording = writer(symbols, graph.is_entity, premises, Asked(root, first, second, path))
+    wording = writer(symbols, graph.is_entity, premises)(Asked(root, first, second, path))
     known = Graph(symbols, tuple(graph.edges), root, target, negative)
     return Example(id, *wording, hops=len(path) - 1, graph=known)
 

@@ -68,11 +68,12 @@ def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: s
     is_entity = tuple(spec.graph.is_entity())
     nodes, writer = spec.graph.nodes, SURFACES[surface]
     found: list[Example] = []
-    drawn = zip(graphs.edges_BE2.tolist(), graphs.path_BH.tolist(), symbols, orders, coins, strict=True)
-    for row, (edges, path, names, order, coin) in enumerate(drawn):
+    starts, ends = graphs.edges_BE2[:, :, 0].tolist(), graphs.edges_BE2[:, :, 1].tolist()
+    drawn = zip(starts, ends, graphs.path_BH.tolist(), symbols, orders, coins, strict=True)
+    for row, (start, end, path, names, order, coin) in enumerate(drawn):
         path = tuple([node for node in path if node >= 0])
         mirrored = tuple([node + nodes for node in path])
-        shape = Shape(tuple([(u, v) for u, v in edges]), is_entity, (path, mirrored))
+        shape = Shape(tuple(zip(start, end, strict=True)), is_entity, (path, mirrored))
         found += twins(shape, names, order, coin, (ids[2 * row], ids[2 * row + 1]), writer)
     return found
 

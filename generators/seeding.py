@@ -22,12 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 U64 = NDArray[np.uint64]
+Indices = NDArray[np.int64]
 Arrays = tuple[NDArray[Any], ...]
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)  # SplitMix64's increment: odd, so the counter visits all 2^64 states
 MAX_DRAWS = 1 << 16  # draws of one purpose; purposes sit 2^16 apart, attempts 2^32
 MAX_ATTEMPTS = 1 << 14
-_ROWS = 512  # candidates tried together once few examples are still without one
+_ROWS = 512  # candidates tried together: enough for numpy, few enough for the processor's cache
 
 
 def mix(x: U64) -> U64:
@@ -48,17 +49,27 @@ def example_keys(dataset: str, version: str, split: str, seed: int, indices: Ite
     return np.frombuffer(bytes(digests), dtype="<u8").astype(np.uint64)
 
 
-def draws(keys: U64, *, purpose: int, count: int, attempt: U64 | int = 0) -> U64:
-    """Return ``count`` uniform 64-bit words for each key, shape [B, N].
+def draws(keys: U64, *, purpose: int, count: int, first: int = 0, attempt: U64 | int = 0) -> U64:
+    """Return ``count`` uniform 64-bit words for each key, shape [B, N], beginning with number ``first``.
 
     ``purpose`` keeps the draws for one thing (names, order) apart from those for another; ``attempt``, one
     number or one for each key, numbers the candidates that rejection sampling goes through.
     """
-    if count > MAX_DRAWS:
-        raise ValueError(f"count must be at most {MAX_DRAWS}, got {count}")
+    if first + count > MAX_DRAWS:
+        raise ValueError(f"count must be at most {MAX_DRAWS - first}, got {count}")
+    number = np.arange(first + 1, first + count + 1, dtype=np.uint64)
+    return mix(_start(keys, purpose, attempt)[:, None] + number * GAMMA)
+
+
+def draws_at(keys: U64, row: Indices, number: Indices, *, purpose: int, attempt: U64 | int = 0) -> U64:
+    """Return the words ``draws(keys, ...)[row, number]`` without drawing the rest; any shape."""
+    return mix(_start(keys, purpose, attempt)[row] + (number + 1).astype(np.uint64) * GAMMA)
+
+
+def _start(keys: U64, purpose: int, attempt: U64 | int) -> U64:
+    """Return the state before the first word of each key, shape [B]."""
     block = (np.atleast_1d(np.asarray(attempt, np.uint64)) << np.uint64(32)) + np.uint64(purpose << 16)
-    start = keys + block * GAMMA
-    return mix(start[:, None] + np.arange(1, count + 1, dtype=np.uint64) * GAMMA)
+    return keys + block * GAMMA
 
 
 def below(words: U64, bound: int | NDArray[np.integer[Any]]) -> NDArray[np.int64]:
@@ -86,16 +97,20 @@ def first_accepted(keys: U64, propose: Callable[[U64, U64], tuple[Arrays, NDArra
         if done >= MAX_ATTEMPTS:
             raise RuntimeError(f"no candidate accepted in {done} attempts; the configuration leaves none")
         width = min(max(1, _ROWS // pending.size), 64) if done else 1
-        attempts = np.tile(np.arange(done, done + width, dtype=np.uint64), pending.size)
-        rows, accepted = propose(np.repeat(keys[pending], width), attempts)
-        if not out:
-            out = [np.zeros((len(keys), *row.shape[1:]), row.dtype) for row in rows]
-        table = accepted.reshape(pending.size, width)
-        found = table.any(axis=1)
-        chosen = (np.arange(pending.size) * width + table.argmax(axis=1))[found]
-        for whole, row in zip(out, rows, strict=True):
-            whole[pending[found]] = row[chosen]
-        pending = pending[~found]
+        left = []
+        for first in range(0, pending.size, _ROWS):
+            some = pending[first : first + _ROWS]
+            attempts = np.tile(np.arange(done, done + width, dtype=np.uint64), some.size)
+            rows, accepted = propose(np.repeat(keys[some], width), attempts)
+            if not out:
+                out = [np.zeros((len(keys), *row.shape[1:]), row.dtype) for row in rows]
+            table = accepted.reshape(some.size, width)
+            found = table.any(axis=1)
+            chosen = (np.arange(some.size) * width + table.argmax(axis=1))[found]
+            for whole, row in zip(out, rows, strict=True):
+                whole[some[found]] = row[chosen]
+            left.append(some[~found])
+        pending = np.concatenate(left)
         done += width
     return tuple(out)
 

@@ -32,25 +32,42 @@ class Asked(NamedTuple):
 
 
 Edges = Sequence[tuple[int, int]]
-Writer = Callable[[Sequence[str], Sequence[bool], Edges, Asked], Wording]
+Asker = Callable[[Asked], Wording]
+Writer = Callable[[Sequence[str], Sequence[bool], Edges], Asker]
+"""(symbols, which are entities, premises in the order of telling) -> what asks about them.
+
+Twins have their premises told once.
+"""
 
 
-def natural(symbols: Sequence[str], is_entity: Sequence[bool], premises: Edges, asked: Asked) -> Wording:
-    """Write English sentences; ``premises`` are the edges in the order in which they are told."""
-    heads = [name if entity else f"Every {name}" for name, entity in zip(symbols, is_entity, strict=True)]
-    told = " ".join([f"{heads[u]} is a {symbols[v]}." for u, v in premises])
-    who = symbols[asked.root]
-    question = f"{told} Is {who} a {symbols[asked.first]} or {symbols[asked.second]}?"
-    steps = tuple([f"{heads[u]} is a {symbols[v]}." for u, v in pairwise(asked.path)])
-    return Wording(question, steps, f"{who} is a {symbols[asked.path[-1]]}.")
+def natural(symbols: Sequence[str], is_entity: Sequence[bool], premises: Edges) -> Asker:
+    """Write English sentences."""
+    heads = [
+        f"{name} is a " if entity else f"Every {name} is a "
+        for name, entity in zip(symbols, is_entity, strict=True)
+    ]
+    tails = [f"{name}." for name in symbols]
+    told = " ".join([heads[u] + tails[v] for u, v in premises])
+
+    def ask(asked: Asked) -> Wording:
+        who, path = symbols[asked.root], asked.path
+        question = f"{told} Is {who} a {symbols[asked.first]} or {symbols[asked.second]}?"
+        steps = tuple([heads[u] + tails[v] for u, v in pairwise(path)])
+        return Wording(question, steps, f"{who} is a {tails[path[-1]]}")
+
+    return ask
 
 
-def symbolic(symbols: Sequence[str], is_entity: Sequence[bool], premises: Edges, asked: Asked) -> Wording:
+def symbolic(symbols: Sequence[str], is_entity: Sequence[bool], premises: Edges) -> Asker:
     """Write ids, three tokens a premise; an entity looks like any other node."""
     told = " ".join([f"{symbols[u]} {symbols[v]} ." for u, v in premises])
-    question = f"{told} > {symbols[asked.root]} < {symbols[asked.first]} < {symbols[asked.second]}"
-    steps = tuple([f"{symbols[u]} {symbols[v]} ." for u, v in pairwise(asked.path)])
-    return Wording(question, steps, symbols[asked.path[-1]])
+
+    def ask(asked: Asked) -> Wording:
+        question = f"{told} > {symbols[asked.root]} < {symbols[asked.first]} < {symbols[asked.second]}"
+        steps = tuple([f"{symbols[u]} {symbols[v]} ." for u, v in pairwise(asked.path)])
+        return Wording(question, steps, symbols[asked.path[-1]])
+
+    return ask
 
 
 SURFACES: Mapping[str, Writer] = {"natural": natural, "symbolic": symbolic}

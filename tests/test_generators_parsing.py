@@ -121,7 +121,7 @@ def test_writing_the_published_graph_gives_the_published_text() -> None:
     path = [symbols.index(name) for name in ("Tom", "terpus", "brimpus", "lempus")]
     asked = Asked(PROSQA["root"], PROSQA["target"], PROSQA["neg_target"], path)
     is_entity = [all(node != end for _, end in edges) for node in range(len(symbols))]
-    question, steps, answer = natural(symbols, is_entity, premises, asked)
+    question, steps, answer = natural(symbols, is_entity, premises)(asked)
     assert (question, list(steps), answer) == (PROSQA["question"], PROSQA["steps"], PROSQA["answer"])
 
 
