@@ -1,14 +1,14 @@
-"""The keys and values of one training step: a buffer a layer, filled pass by pass, with gradients.
+"""Keys and values that are written into place: those of a training step, with gradients, and of decoding.
 
-A cache of transformers copies everything it holds whenever something is added. Here the length is known
-before the first pass, so each pass writes its columns into place and attends to those up to its own end:
+A cache of transformers copies everything it holds whenever something is added. In training the length is
+known before the first pass, so each pass writes its columns into place and attends to those up to its end:
 
     pass 0   k k k k k · · · ·        [B, H, length, d], one such buffer for keys and one for values
     pass 1   k k k k k k · · ·
     pass 2   k k k k k k k k k
 
 A pass has a cache object of its own, so computing it a second time (gradient checkpointing) writes the same
-columns again instead of adding others.
+columns again instead of adding others. `growing_cache` is for decoding, where the length is not known.
 
 Axes: B batch, H heads, T tokens, d width of a head.
 """
@@ -108,3 +108,72 @@ class PassCache(Cache):
     def fits(config: PreTrainedConfig) -> bool:
         """Whether every layer of the model attends to all columns, none to a window or a state of its own."""
         return all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
+
+
+MORE_ROOM = 32
+"""Columns that a growing cache has room for beyond what it holds, at the least."""
+
+
+class _RoomyLayer(DynamicLayer):
+    """A layer of a growing cache with room for what is to come, so that a token is written, not a copy made.
+
+    Without gradients only; where there are some, it does what its base does.
+    """
+
+    room: tuple[Tensor, Tensor] | None = None
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        if torch.is_grad_enabled():
+            self.room = None
+            return super().update(key_states, value_states, *args, **kwargs)
+        start = self.get_seq_length()
+        stop = start + key_states.shape[2]
+        # Tensors made in inference mode cannot be written to outside it.
+        closed = (
+            self.room is not None and self.room[0].is_inference() and not torch.is_inference_mode_enabled()
+        )
+        if self.room is None or closed or self.room[0].shape[2] < stop:
+            self._make_room(key_states, value_states, start, stop + max(MORE_ROOM, start // 2))
+        assert self.room is not None
+        for room, states in zip(self.room, (key_states, value_states), strict=True):
+            room[:, :, start:stop] = states
+        self.keys, self.values = (room[:, :, :stop] for room in self.room)
+        return self.keys, self.values
+
+    def _make_room(self, key_states: Tensor, value_states: Tensor, held: int, length: int) -> None:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        keys, values = (
+            states.new_empty((*states.shape[:2], length, states.shape[3]))
+            for states in (key_states, value_states)
+        )
+        if held and self.keys is not None and self.values is not None:
+            keys[:, :, :held], values[:, :, :held] = self.keys, self.values
+        self.room = keys, values
+
+    def reset(self) -> None:
+        self.room = None
+        super().reset()
+
+    def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
+        self.room = None
+        super().reorder_cache(beam_idx)
+
+    def batch_repeat_interleave(self, repeats: int) -> None:
+        self.room = None
+        super().batch_repeat_interleave(repeats)
+
+    def batch_select_indices(self, indices: Tensor) -> None:
+        self.room = None
+        super().batch_select_indices(indices)
+
+
+def growing_cache(config: PreTrainedConfig) -> DynamicCache:
+    """A `DynamicCache` for decoding, of a model with the configuration ``config``, that is not copied for
+    every token.
+    """
+    cache = DynamicCache(config=config)
+    cache.layers = [_RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    return cache

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from .cache import growing_cache
 from .decoding import Prompted
 from .modeling import CoconutForCausalLM
 
@@ -54,7 +55,7 @@ def think(
         )
     if max_thoughts < 0:
         raise ValueError(f"max_thoughts must be at least 0, got {max_thoughts}")
-    cache = DynamicCache(config=model.base.config)
+    cache = growing_cache(model.base.config)
     h_BD = model.hidden_states(ids_BT, mask_BT, cache).h_BTD[:, -1]
     running_B = torch.ones(len(ids_BT), dtype=torch.bool, device=ids_BT.device)
     used_B = torch.zeros(len(ids_BT), dtype=torch.long, device=ids_BT.device)

@@ -38,7 +38,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.utils.generic import can_return_tuple
 
 from . import checkpointing
-from .cache import PassCache
+from .cache import PassCache, growing_cache
 from .loss import halting_loss, label_loss, predicting
 from .padding import Layout, unless_full, without_left_padding
 
@@ -167,7 +167,7 @@ class CoconutForCausalLM(PreTrainedModel, GenerationMixin):
         if labels is not None:
             return self._loss(input_ids, attention_mask, labels, num_items_in_batch)
         if use_cache and past_key_values is None:
-            past_key_values = DynamicCache(config=self.base.config)
+            past_key_values = growing_cache(self.base.config)
         h_BTD = self.hidden_states(input_ids, attention_mask, past_key_values).h_BTD
         logits = self.get_output_embeddings()(h_BTD[:, -logits_to_keep:])
         return CausalLMOutputWithPast(logits=logits, past_key_values=past_key_values)

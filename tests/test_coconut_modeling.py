@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from tiny_models import CONFIGS, END, LATENT, PAD, batch, coconut, rows
 from transformers import AutoModelForCausalLM, DynamicCache
 
+from coconut_bench.coconut.cache import growing_cache
 from coconut_bench.coconut.decoding import greedy
 from coconut_bench.coconut.encoding import IGNORE, collate, collate_prompts
 from coconut_bench.coconut.modeling import CoconutForCausalLM
@@ -182,6 +184,43 @@ def test_sampling_follows_the_seed_and_never_writes_a_thought() -> None:
     assert torch.equal(*drawn)
     assert len(set(map(tuple, drawn[0].tolist()))) > 32
     assert LATENT not in drawn[0]
+
+
+def test_a_growing_cache_holds_what_a_dynamic_one_holds() -> None:
+    config, generator = coconut("llama").base.config, torch.Generator().manual_seed(0)
+    roomy, plain = growing_cache(config), DynamicCache(config=config)
+
+    def both(change: Callable[[DynamicCache], object]) -> None:
+        for one in (roomy, plain):
+            change(one)
+        assert roomy.get_seq_length() == plain.get_seq_length()
+        for mine, theirs in zip(roomy.layers, plain.layers, strict=True):
+            assert torch.equal(mine.keys, theirs.keys)
+            assert torch.equal(mine.values, theirs.values)
+
+    def grow(tokens: int, rows: int) -> None:
+        new = torch.randn((4, rows, 2, tokens, 8), generator=generator)
+        both(lambda cache: [cache.update(new[2 * i], new[2 * i + 1], i) for i in range(2)])
+
+    with torch.no_grad():
+        grow(5, 4)
+        grow(1, 4)
+        held = roomy.layers[0].keys.data_ptr()
+        grow(1, 4)
+        assert roomy.layers[0].keys.data_ptr() == held, "a token must not cost a copy"
+        both(lambda cache: cache.batch_select_indices(torch.tensor([0, 2])))
+        grow(1, 2)
+        both(lambda cache: cache.reorder_cache(torch.tensor([1, 1])))
+        grow(1, 2)
+        both(lambda cache: cache.crop(-2))
+        grow(100, 2)
+        both(lambda cache: cache.batch_repeat_interleave(3))
+        grow(1, 6)
+        with torch.inference_mode():
+            grow(1, 6)
+            both(lambda cache: cache.batch_select_indices(torch.tensor([3, 1, 2])))
+            grow(1, 3)
+        grow(1, 3)
 
 
 def test_generate_can_go_on_from_a_cache() -> None:
