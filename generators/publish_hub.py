@@ -184,7 +184,8 @@ class Hub:
                 self.api.create_repo(self.repo, repo_type=self.kind, private=private, exist_ok=True)
                 found = self.look(upload.tag)
                 step = next_step(upload, found, self.repo)
-            assert found.head is not None
+            if found.head is None:
+                raise OSError(f"{self.repo} is not there, or this login must not see it")
             commit = self._commit(upload, found) if step == "commit" else found.head
             if upload.tag and step != "nothing":
                 self._tag(upload, commit)
@@ -257,7 +258,11 @@ def explained(repo: str) -> Iterator[None]:
 
 
 def _reason(error: Any, repo: str) -> str:
+    from huggingface_hub.errors import RepositoryNotFoundError
+
     status = error.response.status_code
+    if isinstance(error, RepositoryNotFoundError):  # a private one is answered with 401
+        status = 404
     said = " ".join((error.server_message or str(error)).split())[:200]
     return {
         401: f"the Hub refuses the login ({said}): run `hf auth login` or give another --token",
