@@ -5,7 +5,9 @@
 
 A figure is a median over repetitions that are interleaved with those of what it is compared with, in
 alternating order, after a warm-up of each: other work on the machine then meets both alike. A ratio is the
-median of the repetitions' own ratios, with the smallest and the largest beside it.
+median of the repetitions' own ratios, with the smallest and the largest beside it. On one thread of a CPU the
+time is the processor's, which other work can only make longer by slowing the processor down; on more threads,
+on a GPU and for other processes it is the clock on the wall.
 """
 
 from __future__ import annotations
@@ -129,30 +131,31 @@ def speed(setting: Setting, only: Iterable[str] = (), json_file: Path | None = N
 
 
 def interleave(
-    works: Mapping[str, Callable[[], object]], setting: Setting, repeats: int | None = None, warm: bool = True
+    works: Mapping[str, Callable[[], object]],
+    setting: Setting,
+    repeats: int | None = None,
+    warm: bool = True,
+    clock: Callable[[], float] | None = None,
 ) -> dict[str, list[float]]:
     """Seconds of each repetition of each of ``works``, measured by turns (see the top of this file)."""
+    if clock is None:
+        clock = time.process_time if (setting.device, setting.threads) == ("cpu", 1) else time.perf_counter
     names = list(works)
     for name in names if warm else ():
-        timed(works[name], setting)
+        works[name]()
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(setting.repeats if repeats is None else repeats):
         for name in names if turn % 2 == 0 else reversed(names):
-            seconds[name].append(timed(works[name], setting))
+            synchronize(setting)
+            started = clock()
+            works[name]()
+            synchronize(setting)
+            seconds[name].append(clock() - started)
     return seconds
 
 
-def timed(work: Callable[[], object], setting: Setting) -> float:
-    """Seconds of one call; on a GPU until everything that was asked of it is done."""
-    synchronize(setting)
-    started = time.perf_counter()
-    work()
-    synchronize(setting)
-    return time.perf_counter() - started
-
-
 def synchronize(setting: Setting) -> None:
-    """Wait for the GPU, if there is one."""
+    """Wait until a GPU has done everything that was asked of it."""
     if setting.device == "cuda":
         import torch
 

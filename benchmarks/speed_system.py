@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def _workers(setting: Setting, count: int) -> Iterator[Finding]:
             for workers in numbers
         }
         setting.say("generation: workers")
-        seconds = interleave(works, setting)
+        seconds = interleave(works, setting, clock=time.perf_counter)
     for name, times in seconds.items():
         at = {"workers": int(name), "processors": processors()}
         yield finding("generation", f"{count:,} prosqa examples in a file", times, "s", at)
@@ -73,7 +74,7 @@ def startup(setting: Setting) -> Iterator[Finding]:
             )
             for name, arguments in commands.items()
         }
-        for name, times in interleave(works, setting).items():
+        for name, times in interleave(works, setting, clock=time.perf_counter).items():
             yield finding("startup", name, times, "s")
 
 

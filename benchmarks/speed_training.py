@@ -86,7 +86,7 @@ def memory(setting: Setting) -> Iterator[Finding]:
 
 
 def growth(setting: Setting) -> Iterator[Finding]:
-    """A last-stage step with twice and four times as much of one thing."""
+    """A last-stage step with half and twice as much of one thing."""
     import torch
 
     size = setting.size
@@ -97,14 +97,14 @@ def growth(setting: Setting) -> Iterator[Finding]:
         "width": ("width", size.width),
     }
     for label, (name, base) in changed.items():
-        for factor in (2,) if setting.quick else (0.5, 2, 4):
+        for factor in (2,) if setting.quick else (0.5, 2):
             other = size.changed(**{name: max(1, int(base * factor))})
             setting.say(f"growth: {label} × {factor}")
             works = {}
             for key, one in {"base": size, "other": other}.items():
                 works[key] = step(_model(setting, one), _batches(setting, one, one.thoughts)[0], setting)
             try:
-                seconds = interleave(works, setting, repeats=min(3, setting.repeats))
+                seconds = interleave(works, setting)
             except torch.OutOfMemoryError:
                 break  # the device's memory ends this axis; what fits has been reported
             at = {label: getattr(other, name)}
