@@ -46,7 +46,12 @@ def model_card(
     }
     text = yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=100)
     entry = row.seeds[0]
-    parts = [_start(row, entry), _results(row), _usage(repo, row, recipe, samples), _training(row, entry)]
+    parts = [
+        _start(row, entry),
+        _results(repo, row),
+        _usage(repo, row, recipe, samples),
+        _training(row, entry),
+    ]
     return f"---\n{text}---\n\n" + "\n\n".join([*parts, CITATION]) + "\n"
 
 
@@ -63,7 +68,7 @@ def _start(row: Result, entry: SeedResult) -> str:
 it answers nothing else.{quick}"""
 
 
-def _results(row: Result) -> str:
+def _results(repo: str, row: Result) -> str:
     means, entry = aggregate(row), row.seeds[0]
     interval = means.interval
     lines = [
@@ -87,8 +92,10 @@ def _results(row: Result) -> str:
 |---|---|
 {rows}
 
-`leaderboard.json` is the row and `predictions/` has every answer: `coconut-bench leaderboard check`
-recomputes the numbers from them."""
+`leaderboard.json` is the row and `predictions/` has every answer, from which all numbers follow again:
+
+    hf download {repo} --local-dir model
+    coconut-bench leaderboard check --leaderboard model/leaderboard.json"""
 
 
 def _usage(repo: str, row: Result, recipe: Recipe | None, samples: Mapping[int, list[Sample]]) -> str:

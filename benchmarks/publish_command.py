@@ -27,7 +27,7 @@ def publish_command(
     source: Path, repo: str, version: str | None, dataset_repo: str | None, private: bool,
     token: str | None, dry_run: bool, yes: bool,
 ) -> None:  # fmt: skip
-    """Put a version of a dataset, or the model of a finished run, on the Hugging Face Hub.
+    """Put a dataset, or a finished run's model, on the Hugging Face Hub.
 
     SOURCE is a folder made by `generate`, a folder of such folders (each becomes a config), or the folder of
     a run. One commit, then a tag that is never moved. What is there already is left as it is, what was cut

@@ -58,7 +58,7 @@ def generate_command(
 @click.argument("source")
 @click.option("--token", help="For a private dataset on the Hub.  [default: the usual login]")
 def verify_command(source: str, token: str | None) -> None:
-    """Prove a generated folder from its text, the records of one data file, or org/name@v1.0.0 on the Hub.
+    """Prove a generated folder, a data file or org/name@v1.0.0 on the Hub from its text.
 
     Every question is parsed and searched by code of its own; answer, steps, what the dataset promises,
     twins, disjoint splits and checksums are checked. The first thing that is wrong is reported with its
