@@ -28,12 +28,13 @@ COMMANDS = {
     ),
     "verify": Place(
         "generators.commands:verify_command",
-        "Prove a generated folder, a data file, or org/name@v1.0.0 on the Hub, from its text.",
+        "Prove a generated folder, a data file or org/name@v1.0.0 on the Hub from its text.",
     ),
     "audit": Place("generators.commands:audit_command", "Guess the answers of SOURCE without reasoning."),
     "run": Place("benchmarks.commands:run_command", "Generate, train, evaluate, record."),
     "publish": Place(
-        "benchmarks.publish_command:publish_command", "Put a dataset or a model on the Hugging Face Hub."
+        "benchmarks.publish_command:publish_command",
+        "Put a dataset, or a finished run's model, on the Hugging Face Hub.",
     ),
     "speed": Place("benchmarks.speed_command:speed_command", "Measure how fast all of it is, as ratios."),
     "leaderboard": Place(
