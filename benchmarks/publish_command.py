@@ -45,7 +45,7 @@ def publish_command(
             _show_texts(upload)
             click.echo("Nothing was sent: --dry-run")
             return
-        found = hub.look(upload.tag)
+        found = hub.look(upload)
         step = next_step(upload, found, repo)
         if private and found.head is not None and not found.private:
             raise ValueError(f"private must be left out: {repo} is there and public")
@@ -104,5 +104,5 @@ def _plan(step: str, upload: Upload, found: Found, private: bool) -> str:
     return {
         "create": f"a new {'private' if private else 'public'} repository, one commit{tag}",
         "commit": f"one commit on {found.head}{tag}",
-        "tag": f"the commit {found.head} is there; only the tag {upload.tag} is missing",
+        "tag": f"the commit {found.untagged} is there; only the tag {upload.tag} is missing",
     }[step]

@@ -51,6 +51,11 @@ class Upload:
         """The hash of the content, by which two versions are the same or not."""
         return str(self.manifest["content_sha256"])
 
+    @property
+    def mark(self) -> str:
+        """What the commit's message says, by which a commit without its tag is found again."""
+        return f"content sha256 {self.identity}"
+
     def sizes(self) -> dict[str, int]:
         """Path → bytes, in the order of the paths."""
         return {
@@ -63,7 +68,8 @@ class Found(NamedTuple):
     """What the Hub holds under a name: ``head`` is None where there is nothing.
 
     ``manifest`` is the one at the head and ``tagged`` that of the version's tag; None where there is none of
-    ours. ``files`` are the paths at the head.
+    ours. ``files`` are the paths at the head; ``untagged`` is the commit of this version, if there is one and
+    the tag is not.
     """
 
     head: str | None = None
@@ -72,6 +78,7 @@ class Found(NamedTuple):
     manifest: Mapping[str, Any] | None = None
     tag_exists: bool = False
     tagged: Mapping[str, Any] | None = None
+    untagged: str | None = None
 
 
 class Published(NamedTuple):
@@ -105,13 +112,12 @@ def next_step(upload: Upload, found: Found, repo: str) -> Step:
             some = ", ".join(sorted(found.files - _OF_THE_HUB)[:3])
             raise ValueError(f"{repo} is taken by something else ({some}): publish under another name")
         return "commit"
-    same = found.manifest.get("content_sha256") == upload.identity
     if upload.version is None:
-        return "nothing" if same else "commit"
+        return "nothing" if found.manifest.get("content_sha256") == upload.identity else "commit"
+    if found.untagged is not None:
+        return "tag"
     before = found.manifest.get("version")
     if before == upload.version:
-        if same:
-            return "tag"
         raise ValueError(
             f"{repo} has {upload.version} with other content, not tagged yet: publish another version"
         )
@@ -138,8 +144,8 @@ class Hub:
         with self._in_one_line():
             return str(self.api.whoami()["name"])
 
-    def look(self, tag: str | None) -> Found:
-        """What is there now, read at one commit."""
+    def look(self, upload: Upload) -> Found:
+        """What is there now, read at one commit, of the repository and of this version."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
         with self._in_one_line():
@@ -149,6 +155,7 @@ class Hub:
                 return Found()
             refs = self.api.list_repo_refs(self.repo, repo_type=self.kind)
             assert info.sha is not None  # only expand=[…] leaves it out
+            tag = upload.tag
             tag_exists = any(ref.name == tag for ref in refs.tags)
             files = frozenset(self.api.list_repo_files(self.repo, revision=info.sha, repo_type=self.kind))
             return Found(
@@ -158,7 +165,14 @@ class Hub:
                 manifest=self._manifest(info.sha) if MANIFEST in files else None,
                 tag_exists=tag_exists,
                 tagged=self._manifest(tag) if tag and tag_exists else None,
+                untagged=self._untagged(upload, info.sha) if tag and not tag_exists else None,
             )
+
+    def _untagged(self, upload: Upload, head: str) -> str | None:
+        """The newest commit up to ``head`` that was made for this version with this content."""
+        commits = self.api.list_repo_commits(self.repo, revision=head, repo_type=self.kind)
+        made = (one.commit_id for one in commits if one.title == upload.title and upload.mark in one.message)
+        return next(made, None)
 
     def _manifest(self, revision: str) -> Mapping[str, Any] | None:
         """The manifest at a revision; None where there is none, or one that is not of this package."""
@@ -182,11 +196,11 @@ class Hub:
         with self._in_one_line():
             if step == "create":
                 self.api.create_repo(self.repo, repo_type=self.kind, private=private, exist_ok=True)
-                found = self.look(upload.tag)
+                found = self.look(upload)
                 step = next_step(upload, found, self.repo)
             if found.head is None:
                 raise OSError(f"{self.repo} is not there, or this login must not see it")
-            commit = self._commit(upload, found) if step == "commit" else found.head
+            commit = self._commit(upload, found) if step == "commit" else found.untagged or found.head
             if upload.tag and step != "nothing":
                 self._tag(upload, commit)
         return Published(commit, upload.tag, step)
@@ -203,7 +217,7 @@ class Hub:
             self.repo,
             operations,
             commit_message=upload.title,
-            commit_description=f"content sha256 {upload.identity}",
+            commit_description=upload.mark,
             repo_type=self.kind,
             parent_commit=found.head,
         )
@@ -221,7 +235,7 @@ class Hub:
         except HfHubHTTPError as error:
             if error.response.status_code != 409:
                 raise
-            next_step(upload, self.look(upload.tag), self.repo)
+            next_step(upload, self.look(upload), self.repo)
 
     @contextmanager
     def _in_one_line(self) -> Iterator[None]:

@@ -175,11 +175,19 @@ class _Handler(Speaker):
             elif line["key"] == "deletedFile":
                 changes[value["path"]] = None
         try:
-            made = repository.commit(changes, header["summary"], header.get("parentCommit"))
+            message = f"{header['summary']}\n\n{header.get('description') or ''}"
+            made = repository.commit(changes, message, header.get("parentCommit"))
         except StaleHead as error:
             raise Reply(412, f"A commit has happened since. Please refresh and try again: {error}") from None
         url = f"http://127.0.0.1:{self.double.port}/{'datasets/' * (kind == 'dataset')}{name}/commit/{made}"
         return {"commitOid": made, "commitUrl": url, "success": True}
+
+    def commits(self, body: bytes, kind: str, name: str, revision: str) -> Any:
+        repository, commit = self._at(kind, name, revision)
+        told = repository.git("log", "--format=%H%x00%s%x00%B%x1e", commit).split("\x1e")
+        entries = [one.strip().split("\0") for one in told if one.strip()]
+        about = {"authors": [], "date": "2026-01-01T00:00:00.000Z"}
+        return [{"id": oid, "title": title, "message": text, **about} for oid, title, text in entries]
 
     def tag(self, body: bytes, kind: str, name: str, revision: str) -> Any:
         self._user(write=True)
@@ -246,6 +254,7 @@ ROUTES = [
     ("GET", f"{_REPO}/refs", "refs"),
     ("POST", f"{_REPO}/preupload/{_REV}", "preupload"),
     ("POST", f"{_REPO}/commit/{_REV}", "commit"),
+    ("GET", f"{_REPO}/commits/{_REV}", "commits"),
     ("POST", f"{_REPO}/tag/{_REV}", "tag"),
     ("GET", f"{_REPO}/tree/{_REV}(?:/(?P<path>.+))?", "tree"),
     ("POST", f"{_REPO}/paths-info/{_REV}", "paths_info"),

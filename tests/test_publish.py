@@ -273,6 +273,18 @@ def test_a_head_that_moved_and_a_tag_that_was_taken_are_left_alone(
     assert client.command("verify", f"{repo}@v1.0.1").code == 0
 
 
+def test_a_version_that_lost_its_tag_gets_it_on_its_own_commit(
+    client: Client, hub: HubDouble, folder: Path, repo: str
+) -> None:
+    hub.faults.append(Fault("POST", "/tag/", "cut"))
+    refusal(client, "publish", folder / "tiny", "--repo", repo, "--version", "1.0.0", "--yes")
+    repository = hub.repositories["dataset", repo]
+    commit = repository.resolve("main")
+    publish(client, folder / "other", repo, "1.0.1")
+    publish(client, folder / "tiny", repo, "1.0.0")
+    assert repository.refs("tags") == {"v1.0.0": commit, "v1.0.1": repository.resolve("main")}
+
+
 def test_verify_finds_a_row_a_manifest_and_a_tag_that_are_not_what_was_published(
     client: Client, hub: HubDouble, folder: Path, repo: str, tmp_path: Path
 ) -> None:
