@@ -37,6 +37,10 @@ COMMANDS = {
         "Put a dataset, or a finished run's model, on the Hugging Face Hub.",
     ),
     "speed": Place("benchmarks.speed_command:speed_command", "Measure how fast all of it is, as ratios."),
+    "controls": Place(
+        "benchmarks.controls_command:controls_command",
+        "Are the thoughts used? Leave them out, replace and exchange them in finished RUNS.",
+    ),
     "leaderboard": Place(
         "leaderboard.commands:leaderboard", "Show, check, merge, compare and publish recorded results."
     ),

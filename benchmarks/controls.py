@@ -101,7 +101,7 @@ def battery(thoughts: int) -> list[Control]:
 def run_battery(
     run: TrainedRun, controls: Sequence[Control], questions: Sequence[Example], first: int, seed: int = 0
 ) -> tuple[dict[str, Answers], Tensor]:
-    """The answers of one batch under every control, and its thoughts as trained [B, K, D].
+    """The answers of one batch under every control, and the states at its thoughts as trained [B, K, D].
 
     ``first`` numbers the batch's first question: with ``seed`` it decides the random numbers.
     """
@@ -115,15 +115,19 @@ def run_battery(
     answers = [answer_of(_text(run, parts.answer), run.evaluator.marker) for parts in segments]
     generator = torch.Generator().manual_seed(seed * 1_000_003 + first)
     materials = Materials(trained.fed_BKD, generator, *_donors(answers))
-    # With all thoughts in place an answer is as long as the longest true one; with fewer, a chain may come.
-    longest = max(len(parts.answer) for parts in segments)
+    # Who has lost the thread goes on writing; nothing is waited for that is longer than a chain and answer.
+    whole = max(sum(map(len, parts.steps)) + len(parts.answer) for parts in segments)
+    limit = min(whole, run.recipe.max_new_tokens)
     found = {}
-    for control in controls:
+    for control in controls:  # as trained is the first: its thoughts have just been thought
         replace = None if control.replace is None else control.replace(materials)
-        thought = think(model, prompted, control.thoughts, replace=replace, token=token, after=after)
-        limit = longest if control.thoughts == run.thoughts else run.recipe.max_new_tokens
+        thought = (
+            trained
+            if control.name == AS_TRAINED
+            else think(model, prompted, control.thoughts, replace=replace, token=token, after=after)
+        )
         found[control.name] = _answers(run, control, thought, limit, materials, answers)
-    return found, trained.fed_BKD
+    return found, trained.states_BKD
 
 
 def is_right(written: str | None, question: str) -> bool:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from .cache import growing_cache
 from .decoding import Prompted
 from .encoding import collate_prompts
 from .modeling import CoconutForCausalLM
@@ -42,14 +43,13 @@ class Thoughts(NamedTuple):
 def read(model: CoconutForCausalLM, prompts: Sequence[list[int]], pad: int) -> Prompted:
     """The prompts, each up to its first thought, read in one pass."""
     ids_BT, mask_BT = (tensor.to(model.device) for tensor in collate_prompts(prompts, pad))
-    cache = DynamicCache(config=model.base.config)
+    cache = growing_cache(model.base.config)
     return Prompted(model.hidden_states(ids_BT, mask_BT, cache).h_BTD[:, -1], mask_BT, cache)
 
 
 def fork(prompted: Prompted) -> Prompted:
-    """The same prompts again; what is appended to one cache does not reach the other.
-
-    Nothing is copied: a cache of transformers makes new tensors when it grows.
+    """The same prompts again, nothing copied: what a fork appends is written behind the prompts, into room
+    that all forks share. So one continuation must be finished before the next begins.
     """
     cache = copy.copy(prompted.cache)
     cache.layers = [copy.copy(layer) for layer in prompted.cache.layers]

@@ -1,0 +1,191 @@
+"""Controls: the right verdicts on models that need their thoughts, and on one that does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from micro import write_recipe
+
+from coconut_bench.benchmarks.controls import AS_TRAINED, battery
+from coconut_bench.benchmarks.controls_verdict import Outcome, verdicts
+from coconut_bench.benchmarks.probes import frontier_labels, probe_thoughts, target_labels
+from coconut_bench.benchmarks.trained import TrainedRun
+from coconut_bench.cli import main
+from coconut_bench.coconut.decoding import Prompted
+from coconut_bench.coconut.prefix import Thoughts
+from coconut_bench.generators import Example, examples
+
+QUESTIONS = 400
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Finished runs of the micro recipe: what they answer is replaced where it matters."""
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("COCONUT_BENCH_CACHE", str(folder / "cache"))
+        changes = {"data": {"name": "prosqa-tiny", "surface": "symbolic", "valid": 8, "test": QUESTIONS}}
+        write_recipe(folder, eval_batch_size=200, **changes)
+        arguments = ["run", "--recipe", "micro.yaml", "--method", "coconut,pause,cot"]
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 0, done.output
+    return folder / "runs"
+
+
+def planted(monkeypatch: pytest.MonkeyPatch, uses_thoughts: bool) -> None:
+    """A model by construction. Its thought holds the number of its question (and noise behind that); it
+    answers what the thoughts that it was fed say, or, if it ignores them, what the question says.
+    """
+    asked: dict[str, list[Example]] = {}
+
+    def read(model: Any, prompts: list[list[int]], pad: int) -> Prompted:
+        number = torch.arange(len(prompts), dtype=torch.float32)
+        h_BD = torch.stack([number + 1, torch.ones(len(prompts))], dim=1)
+        return Prompted(h_BD, torch.ones(len(prompts), 1), None)  # type: ignore[arg-type]
+
+    def think(model: Any, prompted: Prompted, thoughts: int, *, replace: Any = None, **_: Any) -> Thoughts:
+        h_BD, fed = prompted.h_BD, []
+        for k in range(thoughts):
+            vector_BD = h_BD if replace is None else replace(k, h_BD)
+            fed.append(vector_BD)
+            h_BD = vector_BD
+        none_BKD = torch.zeros(len(h_BD), 0, 2)
+        fed_BKD = torch.stack(fed, 1) if fed else none_BKD
+        known_BD = h_BD if uses_thoughts and thoughts == 2 else prompted.h_BD
+        if uses_thoughts and thoughts < 2:
+            known_BD = torch.zeros_like(h_BD)
+        return Thoughts(Prompted(known_BD, prompted.mask_BT, prompted.cache), fed_BKD, fed_BKD)
+
+    def write(model: Any, prompted: Prompted, *, end: int, max_new_tokens: int) -> list[list[int]]:
+        run, batch = asked["run"], asked["batch"]
+        answers = [parts.answer for parts in run.encoder.segments(batch)]  # type: ignore[attr-defined]
+        numbers = [round(float(value)) - 1 for value in prompted.h_BD[:, 0]]
+        return [answers[number] if 0 <= number < len(answers) else [end] for number in numbers]
+
+    module = "coconut_bench.benchmarks.controls"
+    for name, function in (("read", read), ("think", think), ("write", write)):
+        monkeypatch.setattr(f"{module}.{name}", function)
+    from coconut_bench.benchmarks import controls_report
+
+    original = controls_report.run_battery
+
+    def with_batch(run: TrainedRun, rows: Any, questions: Any, first: int, seed: int = 0) -> Any:
+        asked["run"], asked["batch"] = run, list(questions)  # type: ignore[assignment]
+        return original(run, rows, questions, first, seed)
+
+    monkeypatch.setattr(controls_report, "run_battery", with_batch)
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(main, ["controls", *arguments])
+
+
+def report(path: Path) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in json.loads(path.read_text())["controls"]}
+
+
+def test_a_model_that_answers_from_its_thoughts_needs_them(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    planted(monkeypatch, uses_thoughts=True)
+    out = tmp_path / "out.json"
+    done = invoke(str(finished / "micro-coconut-0"), "--seed", "1", "--json", str(out))
+    assert done.exit_code == 0, done.output
+    rows = report(out)
+    for name in (
+        "removed",
+        "exit after 1",
+        "zeroed",
+        "mean",
+        "norm-matched noise",
+        "transplanted, another answer",
+    ):
+        assert rows[name]["verdict"] == "needed", name
+        assert rows[name]["trained"] == 1.0
+    assert rows["permuted"]["verdict"] == "not needed"  # both of its thoughts are the same vector
+    given = rows["transplanted, another answer"]
+    assert given["donor"] == given["n"]
+    assert rows["transplanted, same answer"]["here"] == 1.0
+
+
+def test_a_model_that_ignores_its_thoughts_does_not_need_them(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    planted(monkeypatch, uses_thoughts=False)
+    out = tmp_path / "out.json"
+    done = invoke(str(finished / "micro-coconut-0"), "--seed", "2", "--json", str(out))
+    assert done.exit_code == 0, done.output
+    assert {row["verdict"] for row in report(out).values()} == {"not needed"}
+    assert report(out)["transplanted, another answer"]["donor"] == 0
+
+
+def test_verdicts_need_evidence() -> None:
+    def outcome(wrong_here: int, n: int) -> Outcome:
+        return Outcome("x", "the thoughts", [True] * n, [i >= wrong_here for i in range(n)], list(range(n)))
+
+    assert verdicts([outcome(3, 20)])[0].verdict == "undecided"
+    assert verdicts([outcome(12, 20)])[0].verdict == "needed"
+    assert verdicts([outcome(2, 2000)])[0].verdict == "not needed"
+    family = verdicts([outcome(7, 40)] * 10)
+    assert verdicts([outcome(7, 40)])[0].verdict == "needed"
+    assert {line.verdict for line in family} == {"undecided"}
+
+
+def test_it_goes_on_with_the_batches_that_are_missing(finished: Path, tmp_path: Path) -> None:
+    run, out = finished / "micro-coconut-0", tmp_path / "a.json"
+    first = invoke(str(run), "--seed", "3", "--json", str(out), "--plot", str(tmp_path / "a.png"))
+    assert first.exit_code == 0, first.output
+    before = report(out)
+    assert json.loads(out.read_text())["cost"]["battery / plain"] > 0
+    assert (tmp_path / "a.png").stat().st_size > 5_000
+    kept = (run / "controls" / "batch-0.json").stat().st_mtime_ns
+    (run / "controls" / "batch-200.json").unlink()
+    again = invoke(str(run), "--seed", "3", "--json", str(out))
+    assert again.exit_code == 0, again.output
+    assert report(out) == before
+    assert (run / "controls" / "batch-0.json").stat().st_mtime_ns == kept
+
+
+def test_a_pause_run_has_the_controls_that_mean_something(finished: Path) -> None:
+    done = invoke(str(finished / "micro-pause-0"), "--n", "20")
+    assert done.exit_code == 0, done.output
+    rows = report(finished / "micro-pause-0" / "controls" / "controls.json")
+    assert set(rows) == {row.name for row in battery(2) if row.pauses} - {AS_TRAINED}
+    assert "transplanted, same answer" not in rows
+
+
+def test_what_has_no_thoughts_is_refused_in_one_line(finished: Path) -> None:
+    cases = (
+        ([str(finished / "micro-cot-0")], "a run with thoughts or pauses, got method cot"),
+        ([str(finished)], "must hold a finished run"),
+        ([str(finished / "micro-coconut-0"), str(finished / "micro-pause-0")], "one method and recipe"),
+        ([str(finished / "micro-coconut-0"), "--plot", "x.txt"], "must be a .png"),
+    )
+    for arguments, message in cases:
+        refused = invoke(*arguments)
+        assert refused.exit_code == 2, refused.output
+        assert message in refused.stderr
+
+
+def test_probes_find_what_was_planted_and_nothing_in_noise() -> None:
+    questions = list(examples("prosqa-tiny", "valid", count=600, surface="symbolic"))
+    noise = np.random.default_rng(0).normal(size=(600, 2, 24))
+    holding = noise.copy()
+    frontier, target = frontier_labels(questions, 1), target_labels(questions)
+    holding[:, 0, : frontier.shape[1]] += 3 * (frontier > 0)
+    holding[:, 1, : target.shape[1]] += 3 * (target > 0)
+    found = {(probe.target, probe.thought): probe for probe in probe_thoughts(holding, questions)}
+    assert found["frontier", 1].score > 0.9
+    assert found["target", 2].score > 0.9
+    assert found["frontier", 1].p == found["target", 2].p == pytest.approx(0.005)
+    for probe in probe_thoughts(noise, questions):
+        assert 0.4 < probe.score < 0.6
+        assert 0.4 < probe.permuted < 0.6
+        assert probe.p > 0.005
