@@ -1,7 +1,7 @@
 """`controls`: the battery on finished runs, batch by batch, and what comes of it.
 
     RUN/controls/batch-0.json, batch-0.npy, …     answers and thoughts of each batch; reused when asked again
-    RUN/controls/controls.json                    the report, where there is one run and no other --out
+    RUN/controls/controls.json                    the report, where there is one run and no other --json
 
 Several runs of one method (its seeds) are one report: their questions are added up, and the two questions of
 a pair of twins stay together.
@@ -120,9 +120,10 @@ def plot(report: Report, path: Path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     places = range(len(report.lines))
-    for verdict, colour in COLOURS.items():
-        chosen = [place for place in places if report.lines[place].verdict == verdict]
-        axes.barh(chosen, [100 * report.lines[place].here for place in chosen], color=colour, label=verdict)
+    colours = [COLOURS[line.verdict] for line in report.lines]
+    axes.barh(places, [100 * line.here for line in report.lines], color=colours)
+    for verdict in dict.fromkeys(line.verdict for line in report.lines):
+        axes.fill_between([], [], color=COLOURS[verdict], label=verdict)
     trained = 100 * report.lines[0].trained
     axes.axvline(trained, color="black", linewidth=0.8, linestyle=":", label=f"as trained, {trained:.1f} %")
     axes.set_yticks(places, [line.name for line in report.lines], fontsize=8)
