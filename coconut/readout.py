@@ -1,0 +1,155 @@
+"""What can be read off thoughts: values of continuations, inner products, the logit lens, norms, attention.
+
+All of it works on a reading of the questions and on thoughts on a fork of it (`prefix`), and changes neither:
+
+    q q q q q ─ L L ─┬─ Every lem pus      the value of "lempus" after 2 thoughts: p(lem) · p(pus)
+                     └─ Every ste rp us
+
+A readout shows what is there to be read, not that the model uses it.
+
+Axes: B batch, T tokens, K thoughts, D width, V vocabulary, C continuations, H heads, N layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .decoding import Prompted
+from .modeling import CoconutForCausalLM
+from .prefix import fork
+
+
+class Lens(NamedTuple):
+    """The most probable next tokens at each state, ids and probabilities [B, K, top]."""
+
+    tokens: Tensor
+    probabilities: Tensor
+
+
+@torch.inference_mode()
+def continuation_values(
+    model: CoconutForCausalLM,
+    prompted: Prompted,
+    prefix: Sequence[int],
+    continuations: Sequence[Sequence[Sequence[int]]],
+) -> list[list[float]]:
+    """How probable each row's continuations are after the forced tokens ``prefix``.
+
+    ``continuations[b][c]`` are the tokens of one; its value is the product of their probabilities (arXiv
+    2412.06769, section 5.3). Continuations of one token cost one pass together, a longer one a pass of its
+    own, in which the c-th longer ones of all rows are read together. Raises ValueError for an empty one.
+    """
+    if any(not tokens for row in continuations for tokens in row):
+        raise ValueError("continuations must have at least one token, got an empty one")
+    forced = fork(prompted)
+    last_BD = forced.h_BD
+    if prefix:
+        ids_BT = torch.tensor([list(prefix)] * len(forced.mask_BT), device=last_BD.device)
+        forced, h_BTD = _appended(model, forced, ids_BT)
+        last_BD = h_BTD[:, -1]
+    first_BV = _log_probabilities(model, last_BD)
+    values = [[float(first_BV[b, tokens[0]]) for tokens in row] for b, row in enumerate(continuations)]
+    longer = [[c for c, tokens in enumerate(row) if len(tokens) > 1] for row in continuations]
+    for turn in range(max(map(len, longer), default=0)):
+        chosen = [row[turn] if turn < len(row) else -1 for row in longer]
+        added = _rest(
+            model, forced, [list(r[c]) if c >= 0 else [] for r, c in zip(continuations, chosen, strict=True)]
+        )
+        for b, c in enumerate(chosen):
+            if c >= 0:
+                values[b][c] += added[b]
+    return [torch.tensor(row, dtype=torch.float64).exp().tolist() for row in values]
+
+
+def _rest(model: CoconutForCausalLM, prompted: Prompted, rows: Sequence[list[int]]) -> list[float]:
+    """The log-probability of each row's tokens after its first; 0 for a row without any."""
+    width = max(map(len, rows))
+    device = prompted.mask_BT.device
+    ids_BT = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=device)
+    # What fills a shorter row up comes after what is read, and so is never looked at.
+    _, h_BTD = _appended(model, fork(prompted), ids_BT[:, :-1])
+    found_BTV = _log_probabilities(model, h_BTD)
+    found_BT = found_BTV.gather(-1, ids_BT[:, 1:, None])[..., 0]
+    return [float(found_BT[b, : max(len(row) - 1, 0)].sum()) for b, row in enumerate(rows)]
+
+
+@torch.inference_mode()
+def inner_products(
+    model: CoconutForCausalLM, states_BKD: Tensor, concepts: Sequence[Sequence[Sequence[int]]]
+) -> list[list[list[float]]]:
+    """Of each state with each concept's input embedding, the mean of its tokens': [B][C][K].
+
+    ``concepts[b][c]`` are the tokens of a concept (arXiv 2505.12514, where each has one).
+    """
+    embed = model.get_input_embeddings()
+    found = []
+    for states_KD, row in zip(states_BKD, concepts, strict=True):
+        vectors_CD = torch.stack(
+            [embed(torch.tensor(list(tokens), device=states_KD.device)).mean(0) for tokens in row]
+        )
+        found.append((vectors_CD @ states_KD.T).tolist())
+    return found
+
+
+@torch.inference_mode()
+def logit_lens(model: CoconutForCausalLM, states_BKD: Tensor, top: int) -> Lens:
+    """The ``top`` most probable next tokens at each state, as if the model had to write there."""
+    probabilities, tokens = _log_probabilities(model, states_BKD).exp().topk(top, dim=-1)
+    return Lens(tokens, probabilities)
+
+
+@torch.inference_mode()
+def attention_of_thoughts(model: CoconutForCausalLM, prompted: Prompted, fed_BKD: Tensor) -> Tensor:
+    """What each thought attends to: [N, B, H, K, T], T the positions of ``prompted`` and the thoughts.
+
+    The thoughts ``fed_BKD`` are appended in one pass, so only their own rows of attention are made. Layers
+    that have no attention to show are left out; raises ValueError where none has.
+    """
+    B, K = fed_BKD.shape[:2]
+    branch = fork(prompted)
+    mask_BT = torch.cat([branch.mask_BT, branch.mask_BT.new_ones(B, K)], dim=1)
+    positions_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)[:, -K:]
+    with _eager(model):
+        output = model.base.get_decoder()(
+            inputs_embeds=fed_BKD,
+            attention_mask=mask_BT,
+            position_ids=positions_BT,
+            past_key_values=branch.cache,
+            output_attentions=True,
+        )
+    layers = [layer for layer in output.attentions or () if layer is not None]
+    if not layers:
+        raise ValueError(f"the base model must show its attention, got none from {type(model.base).__name__}")
+    return torch.stack(layers)
+
+
+@contextmanager
+def _eager(model: CoconutForCausalLM) -> Iterator[None]:
+    """The base model with the attention that can be looked at; its own again afterwards."""
+    kept = model.base.config._attn_implementation
+    model.base.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        model.base.set_attn_implementation(kept)
+
+
+def _appended(model: CoconutForCausalLM, prompted: Prompted, ids_BT: Tensor) -> tuple[Prompted, Tensor]:
+    """``prompted`` (whose cache is used up) with the tokens after it, and the states at all of them."""
+    start = prompted.mask_BT.shape[1]
+    mask_BT = torch.cat([prompted.mask_BT, torch.ones_like(ids_BT)], dim=1)
+    full = bool(mask_BT.all())
+    inputs_BTD = model.get_input_embeddings()(ids_BT)
+    h_BTD = model.decode(inputs_BTD, None if full else mask_BT, prompted.cache, start)
+    return Prompted(h_BTD[:, -1], mask_BT, prompted.cache), h_BTD
+
+
+def _log_probabilities(model: CoconutForCausalLM, h: Tensor) -> Tensor:
+    """Of the next token, in float32: [..., D] → [..., V]."""
+    logits: Tensor = model.get_output_embeddings()(h)
+    return logits.float().log_softmax(-1)
