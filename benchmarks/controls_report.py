@@ -23,13 +23,15 @@ from tqdm import tqdm
 
 from ..generators.audit_plot import require_plot
 from ..generators.example import Example
+from ..leaderboard.compare import ALPHA
 from ..leaderboard.files import write_whole
 from .controls import AS_TRAINED, Answers, Control, batches, battery, expected, is_right, run_battery
-from .controls_verdict import Line, Outcome, verdicts
+from .controls_verdict import Line, Outcome, guessing_p, verdicts
 from .probes import Array, Probe, probe_thoughts
 from .trained import TrainedRun, load_run
 
 OPTIONS = "options.json"
+_GUESSES = 'then "needed" tells that an answer is only written there, not that it is found there'
 COLOURS = {"needed": "#4477aa", "not needed": "#ee6677", "undecided": "#bbbbbb"}
 
 
@@ -37,14 +39,17 @@ COLOURS = {"needed": "#4477aa", "not needed": "#ee6677", "undecided": "#bbbbbb"}
 class Report:
     """The lines of all controls, the probes of each run, and what the battery cost.
 
-    ``plain_seconds`` is one evaluation of the same questions, ``battery_seconds`` all controls with the
-    answers as trained: of the processor's time on a CPU, else of the clock. None where nothing was computed.
+    ``guessing`` is the p-value of doing no better than guessing between two candidates, None where questions
+    have no two. ``plain_seconds`` is one evaluation of the same questions, ``battery_seconds`` all controls
+    with the answers as trained: of the processor's time on a CPU, else of the clock. None where nothing was
+    computed.
     """
 
     runs: list[str]
     method: str
     n: int
     lines: list[Line]
+    guessing: float | None
     probes: dict[str, list[Probe]]
     battery_seconds: float | None
     plain_seconds: float | None
@@ -61,6 +66,7 @@ class Report:
             "runs": self.runs,
             "method": self.method,
             "questions": self.n,
+            "p of guessing": self.guessing,
             "controls": [line.to_json() for line in self.lines],
             "probes": {run: [probe.to_json() for probe in found] for run, found in self.probes.items()},
             "cost": {
@@ -73,6 +79,8 @@ class Report:
     def __str__(self) -> str:
         head = f"{self.method}, {len(self.runs)} run(s), {self.n} questions each"
         trained = f"as trained: {100 * self.lines[0].trained:.1f} % right" if self.lines else ""
+        if self.guessing is not None and self.guessing >= ALPHA:
+            trained += f", not above guessing between two candidates (p = {self.guessing:.3f}): {_GUESSES}"
         probes = [f"{run}: {probe}" for run, found in self.probes.items() for probe in found]
         cost = [] if self.cost is None else [f"all controls together cost {self.cost:.2f} plain evaluations"]
         return "\n".join([head, trained, *map(str, self.lines), *probes, *cost])
@@ -90,11 +98,12 @@ def controls(
     _check(runs)
     rows = [row for row in battery(runs[0].thoughts) if row.pauses or runs[0].method.filler == "latent"]
     outcomes: dict[str, list[Outcome]] = {row.name: [] for row in rows}
-    probes, seconds = {}, [0.0, 0.0]
+    probes, seconds, two_candidates = {}, [0.0, 0.0], True
     for run in runs:
         questions = run.questions(n=n)
         if len(questions) < 4:
             raise ValueError(f"questions must be at least 4, got {len(questions)}")
+        two_candidates &= all(example.graph is not None for example in questions)
         computed, answers, thoughts = _answers(run, rows, questions, seed)
         for outcome in _outcomes(run, rows, questions, answers):
             outcomes[outcome.name].append(outcome)
@@ -105,9 +114,10 @@ def controls(
         )
         say(f"{run.folder}: {len(questions)} questions under {len(rows)} conditions")
     lines = verdicts([_pooled(found) for name, found in outcomes.items() if name != AS_TRAINED])
+    guessing = guessing_p(_pooled(outcomes[AS_TRAINED])) if two_candidates else None
     names = [str(run.folder) for run in runs]
     battery_seconds, plain = (value or None for value in seconds)
-    return Report(names, runs[0].method.name, len(questions), lines, probes, battery_seconds, plain)
+    return Report(names, runs[0].method.name, len(questions), lines, guessing, probes, battery_seconds, plain)
 
 
 def plot(report: Report, path: Path) -> None:

@@ -5,6 +5,9 @@
 *Needed*: fewer answers are right (exact McNemar). *Not needed*: the difference is within 2 points (two
 one-sided tests, twins as clusters). Else *undecided*, which is not the same as equal. The controls of one
 report are one family, their p-values Holm's.
+
+A run that only guesses between the two candidates can "need" its thoughts too: it has learned in which place
+an answer stands. So a report says whether the run as trained is above guessing.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ..leaderboard.compare import ALPHA, MARGIN
-from ..leaderboard.statistics import cluster_estimate, holm, mcnemar, tost
+from ..leaderboard.statistics import cluster_estimate, holm, mcnemar, t_test, tost
 
 Verdict = Literal["needed", "not needed", "undecided"]
 
@@ -68,6 +71,13 @@ def verdicts(outcomes: Sequence[Outcome]) -> list[Line]:
         _line(outcome, test, p, same)
         for outcome, test, p, same in zip(outcomes, tests, adjusted, equivalence, strict=True)
     ]
+
+
+def guessing_p(outcome: Outcome) -> float:
+    """The p-value of a share of right answers of one half or less as trained, twins as clusters."""
+    found = cluster_estimate([float(right) - 0.5 for right in outcome.trained], outcome.clusters)
+    both = t_test(found)
+    return both / 2 if found.mean > 0 else 1 - both / 2
 
 
 class _Tests(NamedTuple):

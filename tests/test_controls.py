@@ -11,9 +11,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 from micro import write_recipe
+from scipy import stats
 
 from coconut_bench.benchmarks.controls import AS_TRAINED, battery
-from coconut_bench.benchmarks.controls_verdict import Outcome, verdicts
+from coconut_bench.benchmarks.controls_verdict import Outcome, guessing_p, verdicts
 from coconut_bench.benchmarks.probes import frontier_labels, probe_thoughts, target_labels
 from coconut_bench.benchmarks.trained import TrainedRun
 from coconut_bench.cli import main
@@ -136,6 +137,20 @@ def test_verdicts_need_evidence() -> None:
     family = verdicts([outcome(7, 40)] * 10)
     assert verdicts([outcome(7, 40)])[0].verdict == "needed"
     assert {line.verdict for line in family} == {"undecided"}
+
+
+def test_a_run_is_above_guessing_when_its_pairs_of_twins_are() -> None:
+    def p(right: list[bool]) -> float:
+        return guessing_p(Outcome("as trained", "", right, right, [i // 2 for i in range(len(right))]))
+
+    assert p([True, False] * 500) > 0.4  # one twin of each pair: always the same guess
+    assert p([False] * 400) > 0.99
+    assert p([True] * 14 + [False] * 10) == pytest.approx(p_of_a_t_test([1.0] * 7 + [0.0] * 5))
+    assert p([True] * 300 + [False] * 200) < 0.001
+
+
+def p_of_a_t_test(pairs: list[float]) -> float:
+    return float(stats.ttest_1samp(pairs, 0.5, alternative="greater").pvalue)
 
 
 def test_it_goes_on_with_the_batches_that_are_missing(finished: Path, tmp_path: Path) -> None:
