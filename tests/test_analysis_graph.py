@@ -43,7 +43,7 @@ def test_heights_of_a_graph_drawn_by_hand() -> None:
 
 @pytest.mark.parametrize("name", ["prosqa", "prosqa-fair"])
 def test_optimal_nodes_and_heights_are_what_enumerating_paths_gives(name: str) -> None:
-    for example in examples(name, "valid", count=15):
+    for example in examples(name, "valid", count=16):
         graph = example.graph
         assert graph is not None
         search, directed = Search(graph), nx.DiGraph(list(graph.edges))
