@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ontology import edges_hash
-from .seeding import U64, Arrays, below, draws, draws_at, first_accepted, split_mask
+from .seeding import U64, Arrays, below, draws, first_accepted, split_mask, streams, word
 from .walks import Component, choose_path
 
 I64 = NDArray[np.int64]
@@ -163,18 +163,27 @@ def _connect(config: LayeredConfig, layer_BN: I64, keys: U64, attempts: U64) -> 
     inner = config.nodes - config.ends
     flat = (len(layer_BN), inner * inner)
     allowed = layer_BN[:, None, config.ends :] == layer_BN[:, :inner, None] + 1
-    row, pair = np.nonzero(allowed.reshape(flat))
+    row, pair = np.divmod(np.flatnonzero(allowed), inner * inner)  # much faster than nonzero of two axes
     rank = np.zeros(flat, np.uint64)
-    rank[row, pair] = draws_at(keys, row, pair, purpose=_EDGES, attempt=attempts) | np.uint64(1)
+    stream = streams(keys, purpose=_EDGES, attempt=attempts)
+    rank[row, pair] = word(stream[row], pair) | np.uint64(1)
     words_BST = rank.reshape(allowed.shape)
     chosen = words_BST == words_BST.max(axis=1, keepdims=True)
     graph, start = np.nonzero(~chosen.any(axis=2))  # the nodes without a child
     chosen[graph, start, words_BST[graph, start].argmax(axis=1)] = True
     needed = np.count_nonzero(chosen.reshape(flat), axis=1) <= config.edges
     words_BST[chosen] = np.iinfo(np.uint64).max
-    adjacent = rank >= np.partition(rank, -config.edges, axis=1)[:, -config.edges, None]
+    adjacent = rank >= _largest(rank[row, pair], row, len(rank), config.edges)[:, None]
     exact = np.count_nonzero(adjacent, axis=1) == config.edges
     return adjacent.reshape(allowed.shape), needed & exact
+
+
+def _largest(values: U64, row: I64, rows: int, nth: int) -> U64:
+    """Return the ``nth`` largest of the values of each row [B]; ``row`` is sorted."""
+    count_B = np.bincount(row, minlength=rows)
+    packed = np.zeros((rows, int(count_B.max(initial=nth))), np.uint64)
+    packed[row, np.arange(len(row)) - (count_B.cumsum() - count_B)[row]] = values
+    return np.partition(packed, -nth, axis=1)[:, -nth]
 
 
 def _whole(config: LayeredConfig, component: I64, path_BH: I64, hops_B: I64) -> I64:

@@ -20,9 +20,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .seeding import U64, below, draws, mix
+from .seeding import U64, below, draws, mix, streams, word
 
 I64 = NDArray[np.int64]
+I16 = NDArray[np.int16]
 
 NODES = 28
 FAR = 99  # the distance to what cannot be reached
@@ -62,60 +63,78 @@ def grow(keys: U64, attempt: U64) -> Ontologies:
     A node with k ~ Poisson(1.5) parents draws them without replacement from its group, with weights
     proportional to 1.5 * depth + 1, where depth is the shortest distance to any entity.
     """
-    batch = len(keys)
     side_NB = below(draws(keys, purpose=_SIDE, count=NODES, attempt=attempt), _SIDE_BOUND).T
     count_NB = np.searchsorted(_POISSON, draws(keys, purpose=_COUNT, count=NODES, attempt=attempt).T, "right")
-    pick_NPB = draws(keys, purpose=_PICK, count=NODES * PARENTS, attempt=attempt).T.reshape(
-        NODES, PARENTS, batch
-    )
-    parents_NPB = np.full((NODES, PARENTS, batch), -1, np.int8)
+    stream_B = streams(keys, purpose=_PICK, attempt=attempt)
+    parents_NPB = np.full((NODES, PARENTS, len(keys)), -1, np.int8)
     # Rows: distance from the nearest entity, from node 0, from node 1. Without parents a node is an entity.
-    distance_3NB = np.full((3, NODES, batch), FAR, np.int16)
+    distance_3NB = np.full((3, NODES, len(keys)), FAR, np.int16)
     distance_3NB[0] = 0
     distance_3NB[1, 0] = distance_3NB[2, 1] = 0
-    for node in range(2, NODES):
-        depth, from_0, from_1 = distance_3NB[:, :node]
-        under_0, under_1 = from_0 < FAR, from_1 < FAR
-        side_B = side_NB[node]
-        member = (side_B >= _ONLY_1) | np.where(side_B < _ONLY_0, under_0 & ~under_1, under_1 & ~under_0)
-        weight = np.where(member, 3 * depth.astype(np.int32) + 2, 0)  # 1.5 * depth + 1, doubled
-        _draw_parents(node, count_NB[node], weight, pick_NPB[node], parents_NPB, distance_3NB)
+    depth_NB, under_2NB = distance_3NB[0], np.zeros((2, NODES, len(keys)), np.bool_)
+    weight_NB = np.zeros((NODES, len(keys)), np.int16)
+    for node in range(NODES):
+        if node > 1:
+            own = np.where(side_NB[node] < _ONLY_0, under_2NB[0, :node], under_2NB[1, :node])
+            own |= side_NB[node] >= _ONLY_1
+            stream = (stream_B, node * PARENTS)
+            _draw_parents(node, count_NB[node], own * weight_NB[:node], stream, parents_NPB, distance_3NB)
+        weight_NB[node] = 3 * depth_NB[node] + 2  # 1.5 * depth + 1, doubled
+        reached = distance_3NB[1:, node] < FAR
+        under_2NB[:, node] = reached & ~reached[::-1]  # under the one and not the other
     return Ontologies(
-        np.ascontiguousarray(parents_NPB.transpose(2, 0, 1)), distance_3NB[1].T, distance_3NB[2].T
+        np.ascontiguousarray(parents_NPB.transpose(2, 0, 1)),
+        np.minimum(distance_3NB[1], FAR).T,
+        np.minimum(distance_3NB[2], FAR).T,
     )
 
 
 def _draw_parents(
     node: int,
     count_B: I64,
-    weight_NB: NDArray[np.int32],
-    pick_PB: U64,
+    weight_NB: I16,
+    stream: tuple[U64, int],
     parents_NPB: NDArray[np.int8],
-    distance_3NB: NDArray[np.int16],
+    distance_3NB: I16,
 ) -> None:
-    """Give ``node`` its parents, one after the other, each with probability proportional to its weight."""
-    count_B = np.minimum(count_B, (weight_NB > 0).sum(axis=0))
+    """Give ``node`` its parents, one after the other, each with probability proportional to its weight.
+
+    ``stream`` holds the words that decide, one for each parent, from a number on.
+    """
+    stream_B, first = stream
+    batch = len(count_B)
+    count_B = np.minimum(count_B, (weight_NB > 0).view(np.int8).sum(axis=0, dtype=np.int8))
     rows = np.flatnonzero(count_B)
+    count_B, weight_NB = count_B[rows], weight_NB.take(rows, axis=1)
     distance_3NB[0, node, rows] = FAR
-    for turn in range(PARENTS):
-        rows = rows[count_B[rows] > turn]
-        if not rows.size:
-            return
-        reach = weight_NB[:, rows].cumsum(axis=0)
-        drawn = below(pick_PB[turn, rows], reach[-1])
-        parent = (reach <= drawn).sum(axis=0)
+    for turn in range(int(count_B.max(initial=0))):
+        if turn:
+            left = np.flatnonzero(count_B > turn)
+            rows, count_B, weight_NB = rows[left], count_B[left], weight_NB.take(left, axis=1)
+        reach = weight_NB.cumsum(axis=0, dtype=np.int16)
+        drawn = below(word(stream_B[rows], first + turn), reach[-1]).astype(np.int16)
+        parent = (reach <= drawn).view(np.int8).sum(axis=0, dtype=np.int8).astype(np.int64)
         parents_NPB[node, turn, rows] = parent
-        weight_NB[parent, rows] = 0
-        nearer = np.minimum(distance_3NB[:, node, rows], distance_3NB[:, parent, rows] + 1)
-        distance_3NB[:, node, rows] = np.minimum(nearer, FAR)
+        weight_NB[parent, np.arange(len(rows))] = 0
+        above, here = parent * batch + rows, node * batch + rows
+        for distance_NB in distance_3NB:  # one at a time: indexing all three together is slow
+            flat = distance_NB.reshape(-1)
+            flat[here] = np.minimum(flat[here], flat[above] + 1)
 
 
 def out_degrees(parents_BNP: NDArray[np.int8]) -> I64:
     """Count the children of every node, shape [B, N]."""
+    graph, start, _ = edge_list(parents_BNP)
     batch, nodes, _ = parents_BNP.shape
-    graph, _, _ = at = np.nonzero(parents_BNP >= 0)
-    flat = graph * nodes + parents_BNP[at]
-    return np.bincount(flat, minlength=batch * nodes).reshape(batch, nodes)
+    return np.bincount(graph * nodes + start, minlength=batch * nodes).reshape(batch, nodes)
+
+
+def edge_list(parents_BNP: NDArray[np.int8]) -> tuple[I64, I64, I64]:
+    """List all edges by graph, child and slot: the graph, the parent and the child of each."""
+    flat = parents_BNP.ravel()
+    at = np.flatnonzero(flat >= 0)
+    graph, child = np.divmod(at // PARENTS, parents_BNP.shape[1])
+    return graph, flat[at].astype(np.int64), child
 
 
 def shape_hash(parents_BNP: NDArray[np.int8]) -> U64:
@@ -124,9 +143,8 @@ def shape_hash(parents_BNP: NDArray[np.int8]) -> U64:
     See ``edges_hash``. Nodes without an edge do not count.
     """
     batch, nodes, _ = parents_BNP.shape
-    graph, child, slot = np.nonzero(parents_BNP >= 0)
-    start = graph * nodes + parents_BNP[graph, child, slot]
-    return _refined(start, graph * nodes + child, batch, nodes)
+    graph, start, child = edge_list(parents_BNP)
+    return _refined(graph * nodes + start, graph * nodes + child, batch, nodes)
 
 
 def edges_hash(edges_BE2: I64, nodes: int) -> U64:

@@ -16,15 +16,16 @@ Axes: B graphs, F families of adjectives, P properties, E edges.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .example import Example, Graph
 from .layered import LayeredConfig, grow
-from .prosqa_fair import FairSpec, labels, told_order
+from .prosqa_fair import FairSpec, symbols_of, told_order
 from .seeding import U64, below, draws, shuffled
 from .vocabulary import NAMES, PROPERTY_FAMILIES
 
@@ -33,12 +34,13 @@ _COINS, _FAMILIES, _ADJECTIVES, _POLARITY, _FORMS = range(11, 16)
 
 _FAMILY_SIZES = np.array([len(family) for family in PROPERTY_FAMILIES])
 _FORMS_TOLD = 4  # of a rule: plural twice as often as "Each" and "Every"
+_OF_ENTITY = _FORMS_TOLD  # a fifth form: "Max is a danpus."
 
 
 class _Drawn(NamedTuple):
     """One pair of twins before its text; the candidates are the ends of both paths."""
 
-    edges: list[tuple[int, int]]
+    edges: tuple[tuple[int, int], ...]
     paths: tuple[tuple[int, ...], tuple[int, ...]]
     symbols: tuple[str, ...]
     order: list[int]
@@ -51,34 +53,39 @@ def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: s
 
     Raises ValueError for a graph with more leaves than there are families of adjectives.
     """
-    graph, names = spec.graph, NAMES[spec.names]
+    graph = spec.graph
     if graph.components * (graph.ends - 1) + 1 > len(PROPERTY_FAMILIES):
         raise ValueError(
             f"ends must be small enough for {len(PROPERTY_FAMILIES)} families of adjectives, got {graph.ends}"
         )
     grown = grow(graph, keys, split)
     drawn = zip(
-        grown.edges_BE2.tolist(),
+        grown.edges_BE2[:, :, 0].tolist(),
+        grown.edges_BE2[:, :, 1].tolist(),
         grown.path_BH.tolist(),
-        *(rows.tolist() for rows in labels(spec, keys)),
+        symbols_of(spec, keys, surface),
         _properties(keys),
         told_order(spec, grown, keys).tolist(),
-        below(draws(keys, purpose=_FORMS, count=grown.edges_BE2.shape[1]), _FORMS_TOLD).tolist(),
+        _forms(grown.edges_BE2[:, :, 0], graph, keys).tolist(),
         below(draws(keys, purpose=_COINS, count=2), 2).tolist(),
         strict=True,
     )
-    is_entity = graph.is_entity()
     found: list[Example] = []
-    for row, (edges, nodes, who, what, properties, order, forms, coins) in enumerate(drawn):
+    for row, (starts, ends, nodes, names, properties, order, forms, coins) in enumerate(drawn):
         path = tuple([node for node in nodes if node >= 0])
-        entities, concepts = (names.entities[at] for at in who), (names.concepts[at] for at in what)
-        symbols = [next(entities) if entity else next(concepts) for entity in is_entity]
+        symbols = list(names)
         mirrored = tuple([node + graph.nodes for node in path])
         _put_properties(graph, symbols, path[-1], properties)
-        pairs = [(u, v) for u, v in edges]
-        one = _Drawn(pairs, (path, mirrored), tuple(symbols), order, forms, coins)
-        found += _twins(one, is_entity, (ids[2 * row], ids[2 * row + 1]))
+        edges = tuple(zip(starts, ends, strict=True))
+        one = _Drawn(edges, (path, mirrored), tuple(symbols), order, forms, coins)
+        found += _twins(one, (ids[2 * row], ids[2 * row + 1]))
     return found
+
+
+def _forms(start_BE: NDArray[np.int64], graph: LayeredConfig, keys: U64) -> NDArray[np.int64]:
+    """Draw how each premise is told [B, E]; of an entity there is one way."""
+    forms = below(draws(keys, purpose=_FORMS, count=start_BE.shape[1]), _FORMS_TOLD)
+    return np.where(np.array(graph.is_entity())[start_BE], _OF_ENTITY, forms)
 
 
 def _properties(keys: U64) -> list[list[tuple[str, str]]]:
@@ -109,11 +116,11 @@ def _put_properties(
                 symbols[leaf] = next(rest)[0]
 
 
-def _twins(drawn: _Drawn, is_entity: Sequence[bool], ids: tuple[str, str]) -> Iterator[Example]:
+def _twins(drawn: _Drawn, ids: tuple[str, str]) -> Iterator[Example]:
     """Write one graph twice: the same premises and the same property, asked of either."""
     symbols, edges, paths = drawn.symbols, drawn.edges, drawn.paths
     rules = [
-        _rule(symbols[u], symbols[v], form, is_entity[u])
+        _BEGIN[form][symbols[u]] + _END[form][symbols[v]]
         for (u, v), form in zip(edges, drawn.forms, strict=True)
     ]
     of_edge = dict(zip(edges, rules, strict=True))
@@ -123,7 +130,7 @@ def _twins(drawn: _Drawn, is_entity: Sequence[bool], ids: tuple[str, str]) -> It
     for turn in range(2):
         path, other = paths[first ^ turn], paths[1 - (first ^ turn)]
         who, conclusion = symbols[path[0]], symbols[path[-1]]
-        steps = [f"{_rule(who, symbols[u], 0, True)} {of_edge[u, v]}" for u, v in pairwise(path[1:])]
+        steps = [f"{who} is {_END[_OF_ENTITY][symbols[u]]} {of_edge[u, v]}" for u, v in pairwise(path[1:])]
         yield Example(
             id=ids[turn],
             question=f"{told} True or false: {who} is {asked}.",
@@ -131,16 +138,31 @@ def _twins(drawn: _Drawn, is_entity: Sequence[bool], ids: tuple[str, str]) -> It
             answer=str(asked == conclusion),
             hops=len(path) - 2,
             twin=ids[1 - turn],
-            graph=Graph(symbols, tuple(edges), path[0], path[-1], other[-1]),
+            graph=Graph(symbols, edges, path[0], path[-1], other[-1]),
         )
 
 
-def _rule(start: str, end: str, form: int, of_entity: bool) -> str:
-    """Write one premise; every concept ends in "pus", and only "impus" takes "an"."""
-    is_concept = end.endswith("pus")
-    single = f"an {end}" if end[0] in "aeiou" else f"a {end}"
-    if of_entity:
-        return f"{start} is {single}."
-    if form < 2:
-        return f"{start.capitalize()}es are {end}{'es' if is_concept else ''}."
-    return f"{'Each' if form == 2 else 'Every'} {start} is {single if is_concept else end}."
+def _begin(name: str) -> tuple[str, ...]:
+    """How a premise about ``name`` begins, in each form."""
+    plural = f"{name.capitalize()}es are "
+    return plural, plural, f"Each {name} is ", f"Every {name} is ", f"{name} is "
+
+
+def _end(name: str) -> tuple[str, ...]:
+    """How a premise ends that leads to ``name``, in each form; every concept ends in "pus"."""
+    if not name.endswith("pus"):
+        return (f"{name}.",) * (_OF_ENTITY + 1)
+    plural, single = f"{name}es.", f"an {name}." if name[0] in "aeiou" else f"a {name}."
+    return plural, plural, single, single, single
+
+
+def _table(tell: Callable[[str], tuple[str, ...]], names: Sequence[str]) -> list[dict[str, str]]:
+    """Tell all names once: form -> name -> text."""
+    return [dict(zip(names, form, strict=True)) for form in zip(*map(tell, names), strict=True)]
+
+
+_CONCEPTS = [name for names in NAMES.values() for name in names.concepts]
+_ENTITIES = [name for names in NAMES.values() for name in names.entities]
+_ADJECTIVES_TOLD = [f"{no}{word}" for family in PROPERTY_FAMILIES for word in family for no in ("", "not ")]
+_BEGIN = _table(_begin, _ENTITIES + _CONCEPTS)
+_END = _table(_end, _CONCEPTS + _ADJECTIVES_TOLD)

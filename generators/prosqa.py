@@ -17,20 +17,22 @@ Axes: B graphs, N nodes, P parents.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import compress
-from typing import NamedTuple
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .example import Example, Graph
-from .ontology import FAR, Ontologies, grow, out_degrees, shape_hash
+from .ontology import FAR, NODES, PARENTS, Ontologies, edge_list, grow, out_degrees, shape_hash
 from .seeding import U64, Arrays, below, draws, first_accepted, shuffled, split_mask
 from .surfaces import SURFACES, Asked, Writer
 from .vocabulary import CONCEPTS, ENTITIES
 
 MIN_HOPS, MAX_HOPS = 3, 6
 POOL = tuple(str(label) for label in range(40))
+_POOL, _NAMES = np.array(POOL, object), np.array(ENTITIES + CONCEPTS, object)
+T = TypeVar("T")
 
 # Purposes of draws; 0 to 2 are the ontology's. The numbers are part of the dataset's version.
 _CHOICE, _ENTITY_LABELS, _LABELS, _ORDER, _COINS = range(3, 8)
@@ -83,89 +85,127 @@ def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Exam
         accepted[accepted] = split_mask(shape_hash(graphs.parents_BNP[accepted]), split)
         return (graphs.parents_BNP, *question), accepted
 
-    parents_BNP, root, target, negative, _, distance_BN = first_accepted(keys, propose)
+    parents_BNP, root, target, negative, _, distance_BN = first_accepted(keys, propose, together=2048)
     is_entity_BN = parents_BNP[:, :, 0] < 0
     used_BN = ~is_entity_BN | (out_degrees(parents_BNP) > 0)
     index_BN = used_BN.cumsum(axis=1) - 1  # published indices leave out the nodes that ended up alone
-    asked_B3 = np.take_along_axis(index_BN, np.stack((root, target, negative), axis=1), axis=1)
+    sizes = used_BN.sum(axis=1)
+    edges = _edges(parents_BNP, index_BN)
     drawn = zip(
-        _edges(parents_BNP, index_BN),
-        map(list, map(compress, is_entity_BN.tolist(), used_BN.tolist())),
-        map(list, map(compress, distance_BN.tolist(), used_BN.tolist())),
-        asked_B3.tolist(),
+        ids,
+        edges,
+        _orders(keys, [len(some) for some in edges]),
+        _cut(_symbols(keys, surface, is_entity_BN, used_BN), sizes),
+        _cut(is_entity_BN[used_BN].tolist(), sizes),
+        index_BN.tolist(),
+        _ways(parents_BNP, distance_BN),
+        np.stack((root, target, negative), axis=1).tolist(),
         draws(keys, purpose=_COINS, count=2).tolist(),
         strict=True,
     )
-    graphs = [_Drawn(*row) for row in drawn]
-    orders, names = _orders(keys, graphs), _names(keys, surface)
     writer = SURFACES[surface]
-    return [_write(*row, writer) for row in zip(ids, graphs, orders, names, strict=True)]
+    return [_write(_Drawn(*row), writer) for row in drawn]
 
 
 class _Drawn(NamedTuple):
-    """One accepted graph: all but its names and the order of its premises."""
+    """One accepted graph; ``place`` gives the published index of each of its nodes."""
 
+    id: str
     edges: list[tuple[int, int]]
+    order: list[int]
+    symbols: list[str]
     is_entity: list[bool]
-    distance: list[int]
+    place: list[int]
+    ways: _Ways
     asked: list[int]  # root, target, negative
     coins: list[int]  # two words: which shortest path is told, which candidate is named first
 
 
-Labels = tuple[Iterator[str], Iterator[str]]
+class _Ways(NamedTuple):
+    """What is needed to go back to the root: PARENTS parents of every node, and how far each node is.
+
+    Where a node has fewer parents, it is itself in their place, which is no nearer.
+    """
+
+    parents: bytes
+    distance: bytes
 
 
-def _write(id: str, graph: _Drawn, order: list[int], names: Labels, writer: Writer) -> Example:
-    """Name the nodes and write the text."""
-    entities, concepts = names
-    symbols = tuple([next(entities) if entity else next(concepts) for entity in graph.is_entity])
-    root, target, negative = graph.asked
-    path = _shortest_path(graph, graph.coins[0])
+def _write(graph: _Drawn, writer: Writer) -> Example:
+    """Write the text."""
+    edges, index = graph.edges, graph.place
+    symbols = tuple(graph.symbols)
+    root, target, negative = [index[node] for node in graph.asked]
+    path = [index[node] for node in _shortest_path(graph.ways, graph.asked[1], graph.coins[0])]
     first, second = (target, negative) if graph.coins[1] >> 63 else (negative, target)
-    premises = [graph.edges[at] for at in order]
+    premises = [edges[at] for at in graph.order]
     wording = writer(symbols, graph.is_entity, premises)(Asked(root, first, second, path))
-    known = Graph(symbols, tuple(graph.edges), root, target, negative)
-    return Example(id, *wording, hops=len(path) - 1, graph=known)
+    known = Graph(symbols, tuple(edges), root, target, negative)
+    return Example(graph.id, *wording, hops=len(path) - 1, graph=known)
 
 
-def _shortest_path(graph: _Drawn, word: int) -> tuple[int, ...]:
+def _ways(parents_BNP: NDArray[np.int8], distance_BN: NDArray[np.int16]) -> Iterator[_Ways]:
+    """Pack parents and distances of each graph."""
+    own = np.arange(NODES, dtype=np.int8)[:, None]
+    parents, distance = (
+        np.where(parents_BNP < 0, own, parents_BNP).tobytes(),
+        distance_BN.astype(np.int8).tobytes(),
+    )
+    row = NODES * PARENTS
+    for at in range(len(parents_BNP)):
+        yield _Ways(parents[at * row : (at + 1) * row], distance[at * NODES : (at + 1) * NODES])
+
+
+def _shortest_path(ways: _Ways, target: int, word: int) -> tuple[int, ...]:
     """Return one of the shortest paths from root to target, each with the same probability."""
-    parents: list[list[int]] = [[] for _ in graph.is_entity]
-    for start, end in graph.edges:
-        parents[end].append(start)
-    distance, target = graph.distance, graph.asked[1]
+    parents, distance = ways
     paths: list[tuple[int, ...]] = [(target,)]
     for step in range(distance[target] - 1, -1, -1):
-        paths = [(node, *path) for path in paths for node in parents[path[0]] if distance[node] == step]
+        paths = [
+            (node, *path)
+            for path in paths
+            for node in parents[path[0] * PARENTS : (path[0] + 1) * PARENTS]
+            if distance[node] == step
+        ]
     return paths[((word >> 32) * len(paths)) >> 32]
 
 
 def _edges(parents_BNP: NDArray[np.int8], index_BN: NDArray[np.int64]) -> list[list[tuple[int, int]]]:
     """List the edges of each graph by child, with the published indices of the nodes."""
-    graph, child, slot = np.nonzero(parents_BNP >= 0)
-    start, end = index_BN[graph, parents_BNP[graph, child, slot]], index_BN[graph, child]
-    pairs = list(zip(start.tolist(), end.tolist(), strict=True))
-    stops = np.bincount(graph, minlength=len(parents_BNP)).cumsum().tolist()
-    return [pairs[first:stop] for first, stop in zip([0, *stops], stops, strict=False)]
+    graph, parent, child = edge_list(parents_BNP)
+    start, end = index_BN[graph, parent].tolist(), index_BN[graph, child].tolist()
+    return list(_cut(list(zip(start, end, strict=True)), np.bincount(graph, minlength=len(parents_BNP))))
 
 
-def _orders(keys: U64, graphs: Sequence[_Drawn]) -> list[list[int]]:
+def _cut(rows: list[T], sizes: NDArray[np.int64]) -> Iterator[list[T]]:
+    """Cut what is listed for all graphs into one list a graph."""
+    stops = sizes.cumsum().tolist()
+    return (rows[first:stop] for first, stop in pairwise([0, *stops]))
+
+
+def _orders(keys: U64, counts: Sequence[int]) -> list[list[int]]:
     """Shuffle the edges of each graph; the graphs have different numbers of them."""
-    counts_B = np.array([len(graph.edges) for graph in graphs])
-    words_BE = draws(keys, purpose=_ORDER, count=int(counts_B.max()))
-    words_BE[np.arange(words_BE.shape[1]) >= counts_B[:, None]] = np.iinfo(np.uint64).max  # sorted to the end
-    return [row[:count] for row, count in zip(shuffled(words_BE).tolist(), counts_B.tolist(), strict=True)]
+    words_BE = draws(keys, purpose=_ORDER, count=max(counts))
+    unused_BE = np.arange(words_BE.shape[1]) >= np.array(counts)[:, None]
+    words_BE[unused_BE] = np.iinfo(np.uint64).max  # sorted to the end
+    return [row[:count] for row, count in zip(shuffled(words_BE).tolist(), counts, strict=True)]
 
 
-def _names(keys: U64, surface: str) -> list[Labels]:
-    """Draw the names of each graph: those of its entities and those of its concepts, in order of use."""
+def _symbols(
+    keys: U64, surface: str, is_entity_BN: NDArray[np.bool_], used_BN: NDArray[np.bool_]
+) -> list[str]:
+    """Draw the names of all nodes that are used, graph after graph."""
     if surface == "symbolic":
-        labels = shuffled(draws(keys, purpose=_LABELS, count=len(POOL))).tolist()
-        streams = [map(POOL.__getitem__, row) for row in labels]
-        return [(stream, stream) for stream in streams]
-    entities = shuffled(draws(keys, purpose=_ENTITY_LABELS, count=len(ENTITIES))).tolist()
-    concepts = shuffled(draws(keys, purpose=_LABELS, count=len(CONCEPTS))).tolist()
-    return [
-        (map(ENTITIES.__getitem__, some), map(CONCEPTS.__getitem__, others))
-        for some, others in zip(entities, concepts, strict=True)
-    ]
+        labels = shuffled(draws(keys, purpose=_LABELS, count=len(POOL)))
+        label_BN = np.take_along_axis(labels, used_BN.cumsum(axis=1) - 1, axis=1)
+        return _POOL[label_BN[used_BN]].tolist()
+    entities = shuffled(draws(keys, purpose=_ENTITY_LABELS, count=len(ENTITIES)))
+    concepts = shuffled(draws(keys, purpose=_LABELS, count=len(CONCEPTS))) + len(ENTITIES)
+    entity_rank = np.maximum((is_entity_BN & used_BN).cumsum(axis=1) - 1, 0)
+    concept_rank = np.maximum((~is_entity_BN).cumsum(axis=1) - 1, 0)
+    label_BN = np.where(
+        is_entity_BN,
+        np.take_along_axis(entities, entity_rank, axis=1),
+        np.take_along_axis(concepts, concept_rank, axis=1),
+    )
+    return _NAMES[label_BN[used_BN]].tolist()

@@ -62,7 +62,7 @@ class FairSpec:
 def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Example]:
     """Make the pair of twins of each key [B]; ``ids`` names the 2 B examples in order."""
     graphs = grow(spec.graph, keys, split)
-    symbols = _symbols(spec, keys, surface)
+    symbols = symbols_of(spec, keys, surface)
     orders = told_order(spec, graphs, keys).tolist()
     coins = below(draws(keys, purpose=_COINS, count=2), 2).tolist()
     is_entity = tuple(spec.graph.is_entity())
@@ -87,7 +87,7 @@ def told_order(spec: FairSpec, graphs: Layered, keys: U64) -> NDArray[np.int64]:
     return shuffled(words_BE)
 
 
-def labels(spec: FairSpec, keys: U64) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _labels(spec: FairSpec, keys: U64) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw the names of each graph: indices of its entities [B, entities] and of its other nodes."""
     names, graph = NAMES[spec.names], spec.graph
     entities = shuffled(draws(keys, purpose=_ENTITY_LABELS, count=len(names.entities)))
@@ -95,7 +95,7 @@ def labels(spec: FairSpec, keys: U64) -> tuple[NDArray[np.int64], NDArray[np.int
     return entities[:, : graph.entities], concepts[:, : graph.size - graph.entities]
 
 
-def _symbols(spec: FairSpec, keys: U64, surface: str) -> list[tuple[str, ...]]:
+def symbols_of(spec: FairSpec, keys: U64, surface: str) -> list[tuple[str, ...]]:
     """Name the nodes of each graph."""
     names = NAMES[spec.names]
     table: NDArray[Any]
@@ -105,7 +105,7 @@ def _symbols(spec: FairSpec, keys: U64, surface: str) -> list[tuple[str, ...]]:
     else:
         table = np.array(names.entities + names.concepts, object)
         is_entity = np.array(spec.graph.is_entity())
-        entities, concepts = labels(spec, keys)
+        entities, concepts = _labels(spec, keys)
         label_BN = np.empty((len(keys), spec.graph.size), np.int64)
         label_BN[:, is_entity] = entities
         label_BN[:, ~is_entity] = len(names.entities) + concepts

@@ -28,7 +28,6 @@ Arrays = tuple[NDArray[Any], ...]
 GAMMA = np.uint64(0x9E3779B97F4A7C15)  # SplitMix64's increment: odd, so the counter visits all 2^64 states
 MAX_DRAWS = 1 << 16  # draws of one purpose; purposes sit 2^16 apart, attempts 2^32
 MAX_ATTEMPTS = 1 << 14
-_ROWS = 512  # candidates tried together: enough for numpy, few enough for the processor's cache
 
 
 def mix(x: U64) -> U64:
@@ -49,27 +48,27 @@ def example_keys(dataset: str, version: str, split: str, seed: int, indices: Ite
     return np.frombuffer(bytes(digests), dtype="<u8").astype(np.uint64)
 
 
-def draws(keys: U64, *, purpose: int, count: int, first: int = 0, attempt: U64 | int = 0) -> U64:
-    """Return ``count`` uniform 64-bit words for each key, shape [B, N], beginning with number ``first``.
+def streams(keys: U64, *, purpose: int, attempt: U64 | int = 0) -> U64:
+    """Return the stream of each key [B] for one purpose, to ask for its words one by one with ``word``.
 
     ``purpose`` keeps the draws for one thing (names, order) apart from those for another; ``attempt``, one
     number or one for each key, numbers the candidates that rejection sampling goes through.
     """
-    if first + count > MAX_DRAWS:
-        raise ValueError(f"count must be at most {MAX_DRAWS - first}, got {count}")
-    number = np.arange(first + 1, first + count + 1, dtype=np.uint64)
-    return mix(_start(keys, purpose, attempt)[:, None] + number * GAMMA)
-
-
-def draws_at(keys: U64, row: Indices, number: Indices, *, purpose: int, attempt: U64 | int = 0) -> U64:
-    """Return the words ``draws(keys, ...)[row, number]`` without drawing the rest; any shape."""
-    return mix(_start(keys, purpose, attempt)[row] + (number + 1).astype(np.uint64) * GAMMA)
-
-
-def _start(keys: U64, purpose: int, attempt: U64 | int) -> U64:
-    """Return the state before the first word of each key, shape [B]."""
     block = (np.atleast_1d(np.asarray(attempt, np.uint64)) << np.uint64(32)) + np.uint64(purpose << 16)
     return keys + block * GAMMA
+
+
+def word(stream: U64, number: Indices | int) -> U64:
+    """Return word ``number``, counted from 0 and below MAX_DRAWS, of each stream; shapes broadcast."""
+    return mix(stream + (np.atleast_1d(number) + 1).astype(np.uint64) * GAMMA)
+
+
+def draws(keys: U64, *, purpose: int, count: int, first: int = 0, attempt: U64 | int = 0) -> U64:
+    """Return ``count`` uniform 64-bit words for each key, shape [B, N], beginning with number ``first``."""
+    if first + count > MAX_DRAWS:
+        raise ValueError(f"count must be at most {MAX_DRAWS - first}, got {count}")
+    stream = streams(keys, purpose=purpose, attempt=attempt)
+    return word(stream[:, None], np.arange(first, first + count))
 
 
 def below(words: U64, bound: int | NDArray[np.integer[Any]]) -> NDArray[np.int64]:
@@ -82,12 +81,15 @@ def shuffled(words: U64) -> NDArray[np.int64]:
     return np.argsort(words, axis=1, kind="stable")
 
 
-def first_accepted(keys: U64, propose: Callable[[U64, U64], tuple[Arrays, NDArray[np.bool_]]]) -> Arrays:
+def first_accepted(
+    keys: U64, propose: Callable[[U64, U64], tuple[Arrays, NDArray[np.bool_]]], together: int = 512
+) -> Arrays:
     """Rejection sampling for a whole batch: for each key the first attempt that is accepted.
 
     ``propose(keys, attempts)`` returns arrays with one row for each (key, attempt) and a mask [B] of the
-    rows to accept; a row may depend on its own key and attempt only. Several attempts of one example are
-    tried side by side when few examples are left, which cannot change which one is first.
+    rows to accept; a row may depend on its own key and attempt only. ``together`` rows are proposed at once:
+    enough for numpy, few enough for the processor's cache. Several attempts of one example are tried side by
+    side when few examples are left, which cannot change which one is first.
     Raises RuntimeError when an example is still without a candidate after MAX_ATTEMPTS.
     """
     pending = np.arange(len(keys))
@@ -96,10 +98,10 @@ def first_accepted(keys: U64, propose: Callable[[U64, U64], tuple[Arrays, NDArra
     while pending.size:
         if done >= MAX_ATTEMPTS:
             raise RuntimeError(f"no candidate accepted in {done} attempts; the configuration leaves none")
-        width = min(max(1, _ROWS // pending.size), 64) if done else 1
+        width = min(max(1, together // pending.size), 64) if done else 1
         left = []
-        for first in range(0, pending.size, _ROWS):
-            some = pending[first : first + _ROWS]
+        for first in range(0, pending.size, together):
+            some = pending[first : first + together]
             attempts = np.tile(np.arange(done, done + width, dtype=np.uint64), some.size)
             rows, accepted = propose(np.repeat(keys[some], width), attempts)
             if not out:

@@ -43,10 +43,10 @@ class Component(NamedTuple):
     @classmethod
     def of(cls, adjacent_BST: Mask, layer_BN: I64, ends: int, edges: int) -> Component:
         """List the edges; every graph has ``edges``."""
-        shape = (len(layer_BN), edges, 2)
-        _, start, end = np.nonzero(adjacent_BST)
+        shape, (starts, stops) = (len(layer_BN), edges, 2), adjacent_BST.shape[1:]
+        start, end = np.divmod(np.flatnonzero(adjacent_BST) % (starts * stops), stops)
         edges_BE2 = np.stack((start, end + ends), axis=1).reshape(shape)
-        _, end, start = np.nonzero(np.ascontiguousarray(adjacent_BST.transpose(0, 2, 1)))
+        end, start = np.divmod(np.flatnonzero(adjacent_BST.transpose(0, 2, 1)) % (starts * stops), starts)
         by_end_BE2 = np.stack((start, end + ends), axis=1).reshape(shape)
         return cls(adjacent_BST, layer_BN, ends, edges_BE2, by_end_BE2)
 
