@@ -36,7 +36,7 @@ COMMANDS = {
         "benchmarks.publish_command:publish_command",
         "Put a dataset, or a finished run's model, on the Hugging Face Hub.",
     ),
-    "speed": Place("benchmarks.speed_command:speed_command", "Measure how fast all of it is, as ratios."),
+    "speed": Place("benchmarks.speed_command:speed_command", "Measure how fast training, answering, generating and starting are, as ratios."),
     "controls": Place(
         "benchmarks.controls_command:controls_command",
         "Are the thoughts used? Leave them out, replace and exchange them in finished RUNS.",
