@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: install check test slow ci
+.PHONY: install check test slow tools docs ci
 
 install:
 	python3 -m venv .venv
@@ -15,6 +15,10 @@ test:
 
 slow:
 	$(PYTHON) -m pytest -m slow
+
+# With lm-evaluation-harness, reasoning-gym or inspect-ai installed (extras tools and inspect).
+tools:
+	$(PYTHON) -m pytest -m tools tests/test_integrations.py
 
 ci:
 	.ci/run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from .result import Result, SeedResult
@@ -31,7 +31,7 @@ def slug(text: str) -> str:
 def unix_time(entry: SeedResult) -> int:
     """The date of the run in seconds since 1970."""
     date = datetime.strptime(entry.provenance.date, "%Y-%m-%dT%H:%M:%SZ")
-    return int(date.replace(tzinfo=timezone.utc).timestamp())
+    return int(date.replace(tzinfo=UTC).timestamp())
 
 
 def json_text(value: Any) -> str:

@@ -12,7 +12,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import NamedTuple
@@ -44,7 +44,7 @@ def provenance(*, device: str, hardware: str | None = None, threads: int | None 
         command=command(),
         commit=commit.id,
         dirty=commit.dirty,
-        date=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         environment=Environment(
             python=platform.python_version(),
             packages={name: found for name in RECORDED if (found := _version(name))},

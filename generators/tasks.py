@@ -1,0 +1,107 @@
+"""A dataset as a sequence of tasks with a score, in the shape that reasoning-gym made common.
+
+    >>> tasks = create_dataset("prosqa-tiny", seed=0, size=100)
+    >>> tasks[7]["question"]
+    '15 11 . 11 13 . 15 0 . 10 12 . 12 1 . 5 3 . 10 5 . 0 8 . 6 13 . 6 3 . > 10 < 13 < 3'
+    >>> tasks.score_answer("10 5 . 5 3 . ### 3", tasks[7])
+    1.0
+
+An entry is ``{"question": text, "answer": text, "metadata": {...}}``. Any index can be asked for at once,
+in any order, and another seed gives other questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
+
+from .datasets import examples, get_dataset, resolve_surface
+from .example import Example
+from .lookup import pick
+from .seeding import SPLITS
+
+ANSWER_MARKER = "###"
+Entry = dict[str, Any]
+
+
+def score_answer(answer: str | None, entry: Mapping[str, Any]) -> float:
+    """1.0 if ``answer`` is the entry's, else 0.0.
+
+    What stands after the last ``###`` counts, or all of it where there is none, as in the published code.
+    Commas, white space and a full stop at the end are put aside on both sides; a chain of thought before
+    the marker is not looked at.
+    """
+    return float(answer is not None and _read(answer) == _read(str(entry["answer"])))
+
+
+def _read(text: str) -> str:
+    words = text.split(ANSWER_MARKER)[-1].replace(",", "").split()
+    return " ".join(words).rstrip(". ")
+
+
+class TaskDataset(Sequence[Entry]):
+    """``size`` entries of one split of a dataset of the table; made when they are asked for."""
+
+    def __init__(self, name: str, seed: int, size: int, split: str, surface: str | None) -> None:
+        dataset = get_dataset(name)
+        largest = dataset.largest(pick({known: known for known in SPLITS}, split, "split"))
+        if not 1 <= size <= largest:
+            raise ValueError(f"size must be in 1..{largest} for {name} {split}, got {size}")
+        self.name, self.seed, self.size, self.split = name, seed, size, split
+        self.surface = resolve_surface(dataset, surface)
+        # Outside train a dataset with twins gives whole pairs only.
+        self._unit = 2 if dataset.twins else 1
+        self._examples(0, self._unit)  # refuses a bad seed here, not at the first entry
+
+    def __len__(self) -> int:
+        return self.size
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Entry]: ...
+    def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
+        """The entry at ``index``, or those of a slice; IndexError beyond the size."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self.size))]
+        if not -self.size <= index < self.size:
+            raise IndexError(f"index must be in {-self.size}..{self.size - 1}, got {index}")
+        index %= self.size
+        start = index - index % self._unit
+        return self._entry(index, list(self._examples(start, self._unit))[index - start])
+
+    def __iter__(self) -> Iterator[Entry]:
+        whole = self.size + self.size % self._unit
+        for index, example in zip(range(self.size), self._examples(0, whole), strict=False):
+            yield self._entry(index, example)
+
+    def score_answer(self, answer: str | None, entry: Mapping[str, Any]) -> float:
+        """See `score_answer`."""
+        return score_answer(answer, entry)
+
+    def _examples(self, start: int, count: int) -> Iterator[Example]:
+        return examples(self.name, self.split, seed=self.seed, start=start, count=count, surface=self.surface)
+
+    def _entry(self, index: int, example: Example) -> Entry:
+        metadata = {
+            "source_dataset": self.name,
+            "source_index": index,
+            "id": example.id,
+            "twin": example.twin,
+            "steps": list(example.steps),
+            "difficulty": {"hops": example.hops},
+        }
+        return {"question": example.question, "answer": example.answer, "metadata": metadata}
+
+
+def create_dataset(
+    name: str, seed: int = 0, size: int = 500, *, split: str = "train", surface: str | None = None
+) -> TaskDataset:
+    """``size`` tasks of the dataset ``name``; the same arguments give the same tasks on any machine.
+
+    No graph of one ``split`` (train, valid, test) is in another, whatever the seeds, so a model may train
+    on train without end and be tested on test. ``surface`` is the wording, None the dataset's first.
+    Raises ValueError for an unknown name, split or surface (with the nearest known one) and for a size or
+    a seed that there is not.
+    """
+    return TaskDataset(name, seed, size, split, surface)
