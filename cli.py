@@ -41,6 +41,10 @@ COMMANDS = {
         "benchmarks.controls_command:controls_command",
         "Are the thoughts used? Leave them out, replace and exchange them in finished RUNS.",
     ),
+    "analyze": Place(
+        "benchmarks.analyze_command:analyze_command",
+        "Look into a finished RUN: its search tree, fewer thoughts, what the thoughts hold.",
+    ),
     "leaderboard": Place(
         "leaderboard.commands:leaderboard", "Show, check, merge, compare and publish recorded results."
     ),

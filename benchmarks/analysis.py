@@ -36,7 +36,8 @@ class Seen:
 class Analysis:
     """All models of one report; the first is the run that was asked about.
 
-    ``marker`` stands before the answer in what is written; ``cases`` are indices into the test questions.
+    ``per_step`` thoughts stand for a step; ``marker`` stands before the answer in what is written; ``cases``
+    are indices into the test questions.
     """
 
     run: str
@@ -45,6 +46,7 @@ class Analysis:
     dataset: str
     n: int
     thoughts: int
+    per_step: int
     marker: str
     models: list[Seen]
     cases: dict[int, Asked]
@@ -94,9 +96,17 @@ def analyze(
         models.append(_seen(subject, questions, found, cases))
     data = run.recipe.data
     return Analysis(
-        str(folder), run.method.name, run.recipe.name, f"{data.name}, {data.surface}", len(questions),
-        run.thoughts, run.evaluator.marker, models, {index: questions[index] for index in cases},
-    )  # fmt: skip
+        run=str(folder),
+        method=run.method.name,
+        recipe=run.recipe.name,
+        dataset=f"{data.name}, {data.surface}",
+        n=len(questions),
+        thoughts=run.thoughts,
+        per_step=run.recipe.curriculum.thoughts_per_step,
+        marker=run.evaluator.marker,
+        models=models,
+        cases={index: questions[index] for index in cases},
+    )
 
 
 def _subjects(run: TrainedRun, others: Sequence[TrainedRun], seed: int) -> list[Subject]:

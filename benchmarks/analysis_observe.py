@@ -75,15 +75,20 @@ class Subject:
 
 
 def trained_subject(run: TrainedRun, thoughts: int, name: str, every_k: bool) -> Subject:
-    """The model of ``run``; its text for every number of thoughts, or as it was trained to write."""
+    """The model of ``run``; its text for every number of thoughts, or as it was trained to write.
+
+    Raises ValueError for a run that was trained to have more thoughts than these.
+    """
     weights = run.result.seeds[0].predictions
     native = run.thoughts
+    if native > thoughts:
+        raise ValueError(f"a baseline must have at most {thoughts} thoughts, as the run has, got {native}")
     key = {
         "recipe": run.recipe.hash, "method": run.method.name, "seed": run.spec.seed,
         "predictions": weights and weights.sha256,
     }  # fmt: skip
     writes = tuple(range(thoughts + 1)) if every_k else (native,)
-    return Subject(name, run, run.model.eval(), max(thoughts, native), native, writes, key)
+    return Subject(name, run, run.model.eval(), thoughts, native, writes, key)
 
 
 def untrained_subject(run: TrainedRun, seed: int) -> Subject:
@@ -120,8 +125,8 @@ def observe(subject: Subject, questions: Sequence[Example], with_attention: bool
             _keep(found, "written", k, texts)
             written = [answer_of(text, subject.run.evaluator.marker) for text in texts]
             _keep(found, "right", k, list(map(is_match, written, answers)))
-    if with_attention:
-        attention = attention_of_thoughts(model, prompted, whole.fed_BKD)
+    attention = attention_of_thoughts(model, prompted, whole.fed_BKD) if with_attention else None
+    if attention is not None:
         for b, (example, entry) in enumerate(zip(questions, found, strict=True)):
             entry["attention"] = _by_premise(subject, example, attention[:, b])
     return found

@@ -104,11 +104,11 @@ def logit_lens(model: CoconutForCausalLM, states_BKD: Tensor, top: int) -> Lens:
 
 
 @torch.inference_mode()
-def attention_of_thoughts(model: CoconutForCausalLM, prompted: Prompted, fed_BKD: Tensor) -> Tensor:
+def attention_of_thoughts(model: CoconutForCausalLM, prompted: Prompted, fed_BKD: Tensor) -> Tensor | None:
     """What each thought attends to: [N, B, H, K, T], T the positions of ``prompted`` and the thoughts.
 
     The thoughts ``fed_BKD`` are appended in one pass, so only their own rows of attention are made. Layers
-    that have no attention to show are left out; raises ValueError where none has.
+    that have no attention to show are left out; None where none has.
     """
     B, K = fed_BKD.shape[:2]
     branch = fork(prompted)
@@ -123,9 +123,7 @@ def attention_of_thoughts(model: CoconutForCausalLM, prompted: Prompted, fed_BKD
             output_attentions=True,
         )
     layers = [layer for layer in output.attentions or () if layer is not None]
-    if not layers:
-        raise ValueError(f"the base model must show its attention, got none from {type(model.base).__name__}")
-    return torch.stack(layers)
+    return torch.stack(layers) if layers else None
 
 
 @contextmanager

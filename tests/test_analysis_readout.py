@@ -49,6 +49,7 @@ def test_attention_of_thoughts_is_that_of_the_whole_row_in_one_eager_pass(archit
     prompted = read(model, QUESTIONS, PAD)
     fed_BKD = think(model, prompted, 2).fed_BKD
     found = attention_of_thoughts(model, prompted, fed_BKD)
+    assert found is not None
     assert model.base.config._attn_implementation != "eager"  # as it was before
     width = prompted.mask_BT.shape[1]
     torch.testing.assert_close(found.sum(-1), torch.ones(found.shape[:-1]))
