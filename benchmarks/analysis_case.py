@@ -41,6 +41,11 @@ def written_lines(analysis: Analysis, index: int) -> list[WrittenLine]:
     ]  # fmt: skip
 
 
+def case_name(index: int, model: int) -> str:
+    """What the picture of the question ``index`` and the model of that number is called."""
+    return f"case-{index}-{model}" if model else f"case-{index}"
+
+
 def search_tree(analysis: Analysis, index: int, model: int = 0) -> Figure:
     """The question's graph, a panel for each number of thoughts, each with the values of its frontier."""
     question, seen = analysis.cases[index], analysis.models[model]

@@ -5,11 +5,16 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..leaderboard.markup import Markup, join, tag
 from .analysis import Analysis
-from .analysis_case import written_lines
+from .analysis_case import case_name, search_tree, written_lines
+from .analysis_plots import figures
 from .analysis_tables import Table, tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; }
@@ -29,7 +34,9 @@ GUIDE = {
     "interpolation": (
         "Fewer thoughts, more language",
         "The same weights with fewer thoughts than trained, the rest of the chain in language. The six "
-        "categories judge the written path, not the answer; after thoughts a path may begin late and is "
+        "categories judge the written path, not the answer (Correct: a shortest one; Longer: to the "
+        "target as well; Hallucination: with an edge that no premise tells, or in pieces; Wrong Target: "
+        "ends elsewhere; Label: no path is written); after thoughts a path may begin late and is "
         "completed by search. A model without examples of the earlier stages in its last one need not be "
         "able to write them any more: a low accuracy with few thoughts shows what was forgotten, not what "
         "thoughts are good for.",
@@ -38,26 +45,26 @@ GUIDE = {
         "The search tree: what the frontier is worth",
         "After k thoughts a step is forced to begin, and the probability of each concept is read. Breadth "
         "is two concepts of like value; pruning is a right one above a wrong one. The target is named in "
-        "the question: a model that only knows the two candidates gives it half of the probability too, so "
-        "look at “other candidate” before believing “right”.",
+        "the question: a model that only knows the two candidates gives it half of the probability too, "
+        "so look at “other candidate” before believing “right”.",
     ),
     "parallelism": (
         "Parallelism",
         "The value of the best 1, 2 and 3 frontier concepts together; each curve is sorted by itself. Far "
-        "apart: several concepts at once. One that falls on the next: one concept has it all, or there are "
-        "no more.",
+        "apart: several concepts at once. One that falls on the next: one concept has it all, or there "
+        "are no more.",
     ),
     "value_by_height": (
         "Value against height",
         "Height is the number of edges to a leaf, by the longest or the shortest way. The paper reports "
-        "that right and wrong concepts are told apart better when they are low. Where all dead ends are as "
-        "long as the right path there is one height a step, and nothing to compare.",
+        "that right and wrong concepts are told apart better when they are low. Where all dead ends are "
+        "as long as the right path there is one height a step, and nothing to compare.",
     ),
     "superposition": (
         "Superposition",
         "Inner products of the state after k thoughts with the input embeddings of the concepts, by their "
-        "class after k steps. With tied embeddings this is the logit of the concept, so it says again what "
-        "the values say. The state after 0 thoughts is fed as thought 1.",
+        "class after k steps. With tied embeddings this is the logit of the concept, so it says again "
+        "what the values say. The state after 0 thoughts is fed as thought 1.",
     ),
     "attention": (
         "Attention",
@@ -72,16 +79,28 @@ GUIDE = {
 }  # fmt: skip
 
 EVIDENCE = (
-    "A readout is evidence only if it differs from the same readout of models that cannot have learned it. "
-    "So every readout here is also taken from the same configuration untrained, and from the baselines. A "
-    "model without thoughts is given the run's number of them all the same: its own hidden states are fed "
-    "back. What it shows as well is no sign of latent search. And a readout never shows that the model "
-    "uses what is there: that is what the controls are for."
+    "A readout is evidence only if it differs from the same readout of models that cannot have learned "
+    "it. So every readout here is also taken from the same configuration untrained, and from the "
+    "baselines. A model without thoughts is given the run's number of them all the same: its own hidden "
+    "states are fed back. What it shows as well is no sign of latent search. And a readout never shows "
+    "that the model uses what is there: that is what the controls are for."
 )
 
 
+LONG = 16
+"""A table with more rows is folded away."""
+
+
+def drawn(analysis: Analysis) -> Iterator[tuple[str, Figure]]:
+    """Every picture of the page, by name."""
+    yield from figures(analysis)
+    for index in analysis.cases:
+        for number in range(len(analysis.models)):
+            yield case_name(index, number), search_tree(analysis, index, number)
+
+
 def page(analysis: Analysis, pictures: Mapping[str, Path]) -> str:
-    """The whole file. ``pictures``: SVG files by the name of what they show, cases as ``case-INDEX``."""
+    """The whole file. ``pictures``: SVG files by the name of what they show (see `case_name`)."""
     all_tables = tables(analysis)
     parts = [part for name in GUIDE for part in _section(name, all_tables.get(name), pictures)]
     cases = [part for index in analysis.cases for part in _case(analysis, index, pictures)]
@@ -115,7 +134,7 @@ def _section(name: str, table: Table | None, pictures: Mapping[str, Path]) -> It
     if name in pictures:
         yield _picture(pictures[name], title)
     if table is not None:
-        yield _table(table)
+        yield _folded("The table", _table(table)) if len(table.rows) > LONG else _table(table)
 
 
 def _case(analysis: Analysis, index: int, pictures: Mapping[str, Path]) -> Iterator[Markup]:
@@ -125,7 +144,12 @@ def _case(analysis: Analysis, index: int, pictures: Mapping[str, Path]) -> Itera
     yield tag("h2", f"Case: test question {index}", id=f"case-{index}")
     yield tag("p", case.example.question, class_="question")
     yield tag("p", "Chain: ", tag("code", chain), "; answer: ", tag("code", case.example.answer))
-    yield _picture(pictures[f"case-{index}"], f"The graph of question {index} and the values of its frontier")
+    alt = f"The graph of question {index} and the values of its frontier"
+    own, *others = (
+        _picture(pictures[case_name(index, number)], f"{alt}, {seen.name}")
+        for number, seen in enumerate(analysis.models)
+    )
+    yield own
     note = (
         "Thick circles: the frontier and its values. Grey: who is asked about; green: the target; red: the "
     )
@@ -143,6 +167,10 @@ def _case(analysis: Analysis, index: int, pictures: Mapping[str, Path]) -> Itera
         for k, tokens in enumerate(seen.cases[index]["lens"])
     ]
     yield _table(Table("Logit lens", ("model", "thoughts", "most probable next tokens"), lens), texts=(2,))
+
+
+def _folded(summary: str, *content: Markup) -> Markup:
+    return tag("details", tag("summary", summary), *content)
 
 
 def _picture(path: Path, alt: str) -> Markup:

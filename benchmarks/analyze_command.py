@@ -39,9 +39,8 @@ def analyze_command(
     from ..generators.audit_plot import require_plot
     from ..leaderboard.files import write_whole
     from .analysis import analyze
-    from .analysis_case import search_tree
-    from .analysis_page import page
-    from .analysis_plots import figures, save
+    from .analysis_page import drawn, page
+    from .analysis_plots import save
     from .analysis_tables import tables
 
     require_plot("report.svg")  # found before the work, not after it
@@ -49,10 +48,7 @@ def analyze_command(
     analysis = analyze(
         run, baselines, out, n=n, cases=cases, seed=seed, say=lambda line: click.echo(line, err=True)
     )
-    pictures = {name: save(figure, out / "figures", name)[0] for name, figure in figures(analysis)}
-    for index in analysis.cases:
-        name = f"case-{index}"
-        pictures[name] = save(search_tree(analysis, index), out / "figures", name)[0]
+    pictures = {name: save(figure, out / "figures", name)[0] for name, figure in drawn(analysis)}
     write_whole(out / "analysis.json", json.dumps(analysis.to_json(), indent=1).encode() + b"\n")
     write_whole(out / "report.html", page(analysis, pictures).encode())
     found = tables(analysis)
