@@ -11,7 +11,7 @@ check:
 	$(PYTHON) -m mypy -p coconut_bench
 
 test:
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto
 
 slow:
 	$(PYTHON) -m pytest -m slow
@@ -19,6 +19,11 @@ slow:
 # With lm-evaluation-harness, reasoning-gym or inspect-ai installed (extras tools and inspect).
 tools:
 	$(PYTHON) -m pytest -m tools tests/test_integrations.py
+
+# Into site/. The reference is made from the checkout under its package's name.
+docs:
+	mkdir -p .docs && ln -sfn .. .docs/coconut_bench
+	$(PYTHON) -m mkdocs build --strict
 
 ci:
 	.ci/run

@@ -1,0 +1,140 @@
+"""The documentation does what it says: commands parse, tutorial and examples run, pages are in the site."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from click.testing import CliRunner
+from micro import write_recipe
+
+from coconut_bench.cli import main
+from coconut_bench.coconut.methods import METHODS, Method
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of a page in one language; "" is that of commands."""
+    return [body for name, body in FENCE.findall(page.read_text(encoding="utf-8")) if name == language]
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The lines that begin with ``coconut-bench``, in a block or indented, as arguments without comments."""
+    text = re.sub(r"\\\n\s*", "", text)
+    for line in re.findall(r"^(?: {4}|)(?:\$ )?coconut-bench (.+)$", text, re.MULTILINE):
+        yield shlex.split(line, comments=True)
+
+
+def parsed(arguments: list[str]) -> click.Context:
+    """The context that the command makes of ``arguments``; raises click.UsageError if it cannot."""
+    command: click.Command = main
+    context, rest = click.Context(main), list(arguments)
+    while isinstance(command, click.Group):
+        found = command.get_command(context, rest.pop(0))
+        assert found is not None
+        command = found
+    return command.make_context(str(command.name), rest)
+
+
+def every_command() -> list[tuple[str, list[str]]]:
+    found = [(page.name, line) for page in PAGES for line in commands(page.read_text(encoding="utf-8"))]
+    return [(page, line) for page, line in found if not {"…", "..."} & set(line)]
+
+
+@pytest.mark.parametrize(
+    ("page", "arguments"), every_command(), ids=lambda v: v if isinstance(v, str) else " ".join(v)
+)
+def test_every_command_that_is_shown_has_its_options(
+    page: str, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "--help" in arguments:
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+    else:
+        parsed(arguments)
+
+
+def test_an_option_that_is_not_there_would_be_found() -> None:
+    with pytest.raises(click.UsageError, match="--sped"):
+        parsed(["run", "--method", "coconut", "--sped"])
+    assert list(commands("text\n    coconut-bench run --quick   # why\n")) == [["run", "--quick"]]
+
+
+def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
+    lines = [line for block in blocks(DOCS / "tutorial.md", "") for line in block.splitlines()]
+    shown = [
+        line for line in lines if line.startswith("coconut-bench ") and "# not run by the tests" not in line
+    ]
+    assert len(shown) >= 9
+    for line in shown:
+        done = CliRunner().invoke(main, shlex.split(line, comments=True)[1:])
+        assert done.exit_code == 0, f"{line}\n{done.output}"
+    for made in (
+        "data/tiny/manifest.json",
+        "runs/tiny-coconut-0-quick/result.json",
+        "controls.png",
+        "all.json",
+    ):
+        assert (tmp_path / made).stat().st_size > 0
+    assert (tmp_path / "site" / "index.html").exists()
+
+
+def test_the_examples_of_other_tools_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """reasoning-gym's is run where it is installed: ``make tools``."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    page = DOCS / "tools.md"
+    for arguments in commands("\n".join(blocks(page, ""))):
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+    run = [block for block in blocks(page, "python") if "reasoning_gym" not in block]
+    assert len(run) == 2
+    for block in run:
+        exec(compile(block, str(page), "exec"), {})
+
+
+@pytest.mark.tools
+@pytest.mark.filterwarnings("ignore")
+def test_the_example_of_reasoning_gym_runs() -> None:
+    pytest.importorskip("reasoning_gym")
+    [block] = [block for block in blocks(DOCS / "tools.md", "python") if "reasoning_gym" in block]
+    exec(compile(block, "tools.md", "exec"), {})
+
+
+def test_the_recipe_and_the_method_of_your_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = DOCS / "extending.md"
+    [recipe] = blocks(page, "yaml")
+    [row] = blocks(page, "python")
+    monkeypatch.chdir(tmp_path)
+    Path("my.yaml").write_text(recipe, encoding="utf-8")
+    from coconut_bench.benchmarks.recipe import load_recipe
+
+    mine, tiny = load_recipe("my.yaml"), load_recipe("tiny")
+    assert mine.curriculum.thoughts_per_step == 2 and mine.model == tiny.model and mine.hash != tiny.hash
+    method = eval(row, {"Method": Method})
+    monkeypatch.setitem(METHODS, method.name, method)
+    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
+    write_recipe(tmp_path)
+    done = CliRunner().invoke(main, ["run", "--recipe", "micro.yaml", "--method", method.name])
+    assert done.exit_code == 0, done.output
+    assert method.name in done.output
+
+
+def test_every_page_is_in_the_site_and_every_link_leads_somewhere() -> None:
+    nav = set(re.findall(r"[\w/-]+\.md", str(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])))
+    pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
+    assert nav == pages
+    for page in [*PAGES, *(DOCS / "reference").glob("*.md")]:
+        for link in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+            if not link.startswith(("http", "mailto")):
+                assert (page.parent / link).exists(), f"{page.name}: {link}"
