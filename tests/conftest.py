@@ -1,5 +1,6 @@
-"""Refuses to test another checkout than the one these tests belong to."""
+"""Refuses to test another checkout than the one these tests belong to; one torch thread a test process."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,9 @@ import pytest
 import coconut_bench
 
 ROOT = Path(__file__).resolve().parents[1]
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes with as many threads as cores each wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported, which is later
 
 
 def pytest_configure(config: pytest.Config) -> None:
