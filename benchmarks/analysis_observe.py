@@ -95,7 +95,8 @@ def untrained_subject(run: TrainedRun, seed: int) -> Subject:
     """A model of the run's configuration that has learned nothing, initialised from ``seed``."""
     torch.manual_seed(seed)
     base = AutoModelForCausalLM.from_config(run.model.base.config, dtype=torch.float32)
-    model = CoconutForCausalLM.wrap(base, run.model.config.latent_token_id).to(run.model.device).eval()
+    base.to(run.model.device)
+    model = CoconutForCausalLM.wrap(base, run.model.config.latent_token_id).eval()
     key = {"recipe": run.recipe.hash, "method": run.method.name, "untrained": seed}
     return Subject(UNTRAINED, run, model, run.thoughts, run.thoughts, (run.thoughts,), key)
 
@@ -150,7 +151,7 @@ def _states_read_out(
             "products": products[b],
             "norms": norms[b],
             "lens": [
-                [[vocabulary.decode([token]).strip(), value] for token, value in zip(*row, strict=True)]
+                [[str(vocabulary.decode([token])).strip(), value] for token, value in zip(*row, strict=True)]
                 for row in zip(lens.tokens[b].tolist(), lens.probabilities[b].tolist(), strict=True)
             ],
         }
@@ -201,7 +202,7 @@ def _by_premise(subject: Subject, example: Example, attention_NHKT: Tensor) -> l
     count, premise, places = len(read_question(example.question).premises), 0, []
     for token in tokens:
         places.append(min(premise, count))
-        premise += subject.encoder.tokenizer.decode([token]).strip().endswith(".")
+        premise += str(subject.encoder.tokenizer.decode([token])).strip().endswith(".")
     sums_NKP = mean_NKT.new_zeros((*mean_NKT.shape[:2], count + 1))
     sums_NKP.index_add_(2, torch.tensor(places, device=mean_NKT.device), mean_NKT)
     shares: list[list[list[float]]] = sums_NKP[:, :, :count].tolist()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding: .3rem 0; }
 th, td { padding: .15rem .6rem; text-align: right; border-bottom: 1px solid #ddd; }
-th:first-child, td:first-child, td.text { text-align: left; }
+th:first-child, td:first-child, th.text, td.text { text-align: left; }
 tr.first td { border-top: 2px solid #888; }
 .scroll { overflow-x: auto; margin: .5rem 0 1.5rem; }
 img { max-width: 100%; height: auto; display: block; }
@@ -87,6 +87,10 @@ EVIDENCE = (
 )
 
 
+CIRCLES = (
+    "Thick circles: the frontier and its values. Grey: who is asked about; green: the target; red: the other "
+    "candidate. Black edges are on a shortest path; what is not reached is left out."
+)
 LONG = 16
 """A table with more rows is folded away."""
 
@@ -150,23 +154,24 @@ def _case(analysis: Analysis, index: int, pictures: Mapping[str, Path]) -> Itera
         for number, seen in enumerate(analysis.models)
     )
     yield own
-    note = (
-        "Thick circles: the frontier and its values. Grey: who is asked about; green: the target; red: the "
-    )
-    yield tag(
-        "p", note + "other candidate. Black edges are on a shortest path; what is not reached is left out."
-    )
+    yield tag("p", CIRCLES)
+    yield _folded("The same of the other models", *others)
     written = [
         [line.model, str(line.thoughts), line.text, line.category, "right" if line.is_right else "wrong"]
         for line in written_lines(analysis, index)
     ]
     yield _table(Table("Written", ("model", "thoughts", "text", "category", "answer"), written), texts=(2,))
     lens = [
-        [seen.name, str(k), ", ".join(f"{token} {100 * value:.0f} %" for token, value in tokens)]
+        [seen.name, str(k), _likely(tokens)]
         for seen in analysis.models
         for k, tokens in enumerate(seen.cases[index]["lens"])
     ]
     yield _table(Table("Logit lens", ("model", "thoughts", "most probable next tokens"), lens), texts=(2,))
+
+
+def _likely(tokens: Sequence[tuple[str, float]]) -> str:
+    """The tokens that have at least a hundredth."""
+    return ", ".join(f"{token} ({100 * value:.0f} %)" for token, value in tokens if value >= 0.01)
 
 
 def _folded(summary: str, *content: Markup) -> Markup:
@@ -180,11 +185,13 @@ def _picture(path: Path, alt: str) -> Markup:
 
 def _table(table: Table, texts: tuple[int, ...] = ()) -> Markup:
     """Columns ``texts`` are set left; a line is drawn where the first column changes."""
+    kinds = ["text" if at in texts else None for at in range(len(table.header))]
     rows, before = [], None
     for row in table.rows:
-        cells = [tag("td", cell, class_="text" if at in texts else None) for at, cell in enumerate(row)]
+        cells = [tag("td", cell, class_=kind) for cell, kind in zip(row, kinds, strict=True)]
         rows.append(tag("tr", *cells, class_="first" if row[0] != before else None))
         before = row[0]
-    header = tag("tr", *(tag("th", name, scope="col") for name in table.header))
+    names = zip(table.header, kinds, strict=True)
+    header = tag("tr", *(tag("th", name, scope="col", class_=kind) for name, kind in names))
     body = join(tag("caption", table.title), tag("thead", header), tag("tbody", *rows))
     return tag("div", tag("table", body), class_="scroll")

@@ -206,7 +206,7 @@ def attention(
     ]
 
 
-def norms(found: Sequence[Observation]) -> list[Mean]:
+def norms(found: Sequence[Observation]) -> list[Mean | None]:
     """The length of the state after 0, 1, … thoughts."""
     return [mean(column) for column in zip(*(entry["norms"] for entry in found), strict=True)]
 
