@@ -1,0 +1,218 @@
+"""`analyze` from end to end on runs of a micro recipe, and on thoughts in which a search is planted."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+from micro import MICRO, write_recipe
+
+from coconut_bench.benchmarks import analysis_summary as summary
+from coconut_bench.benchmarks.analysis import analyze
+from coconut_bench.benchmarks.analysis_observe import Subject, observe, trained_subject
+from coconut_bench.benchmarks.trained import load_run
+from coconut_bench.cli import main
+from coconut_bench.coconut.decoding import Prompted
+from coconut_bench.coconut.prefix import Thoughts, think
+from coconut_bench.generators.process import Category
+
+QUESTIONS = 44
+WIDE = {**MICRO["model"]["config"], "hidden_size": 64}
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of the micro recipe, symbolic, and one of Coconut in English with markers around the thoughts."""
+    folder = tmp_path_factory.mktemp("runs")
+    model = {"architecture": "llama", "config": WIDE}
+    data = {"name": "prosqa-tiny", "valid": 8, "test": QUESTIONS}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("COCONUT_BENCH_CACHE", str(folder / "cache"))
+        write_recipe(folder, model=model, data={**data, "surface": "symbolic"}, eval_batch_size=7)
+        done = invoke("run", "--recipe", "micro.yaml", "--method", "coconut,pause,cot")
+        assert done.exit_code == 0, done.output
+        english = folder / "english"
+        english.mkdir()
+        write_recipe(english, model=model, data={**data, "surface": "natural"}, markers=True, base=None)
+        done = invoke("run", "--recipe", "english/micro.yaml", "--method", "coconut", "--out", "english/run")
+        assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(finished: Path) -> Path:
+    """The report of the symbolic run, in the folder that it is put into by default."""
+    runs = finished / "runs"
+    arguments = [str(runs / "micro-coconut-0")]
+    for name in ("cot", "pause"):
+        arguments += ["--baseline", str(runs / f"micro-{name}-0")]
+    done = invoke("analyze", *arguments, "--case", "0", "--case", "3")
+    assert done.exit_code == 0, done.output
+    assert "Correct Path" in done.output
+    return runs / "micro-coconut-0" / "analysis"
+
+
+def test_every_question_has_a_category_and_answers_are_those_of_the_run(report: Path, finished: Path) -> None:
+    models = json.loads((report / "analysis.json").read_text())["models"]
+    assert list(models) == ["Coconut", "untrained", "CoT", "Pause token"]
+    for name, method in (("Coconut", "coconut"), ("CoT", "cot"), ("Pause token", "pause")):
+        rows = models[name]["interpolation"]
+        recorded = json.loads((finished / "runs" / f"micro-{method}-0" / "result.json").read_text())
+        native = next(row for row in rows if row["thoughts"] == models[name]["native_thoughts"])
+        assert native["right"] == recorded["seeds"][0]["test"]["n_correct"]
+        assert [row["thoughts"] for row in rows] == {"coconut": [0, 1, 2], "cot": [0], "pause": [2]}[method]
+        for row in rows:
+            assert sum(row["categories"].values()) == row["n"] == QUESTIONS
+            assert list(row["categories"]) == [category.value for category in Category]
+
+
+def test_the_report_is_one_file_that_shows_every_model_and_case(report: Path) -> None:
+    text = (report / "report.html").read_text()
+    assert not re.search(r'(?:src|href)="(?!data:)', text)
+    pictures = sorted(path.stem for path in (report / "figures").glob("*.svg"))
+    assert len(pictures) == text.count("<img") == 6 + 2 * 4
+    for name in pictures:
+        assert (report / "figures" / f"{name}.png").stat().st_size > 3_000
+    for wanted in ("Case: test question 3", "Pause token", "untrained", "evidence only if"):
+        assert wanted in text
+
+
+def test_an_interrupted_analysis_goes_on_and_ends_the_same(finished: Path, tmp_path: Path) -> None:
+    run, out = finished / "runs" / "micro-coconut-0", tmp_path / "out"
+    before = analyze(run, (), out).to_json()
+    parts = sorted((out / "parts").rglob("batch-*.json"))
+    assert len(parts) == 2 * 3
+    times = {path: path.stat().st_mtime_ns for path in parts}
+    parts[1].unlink()
+    assert analyze(run, (), out).to_json() == before
+    assert [path for path in parts if path.stat().st_mtime_ns != times[path]] == [parts[1]]
+    analyze(run, (), out, seed=1)
+    changed = {path.parent.name for path in parts[2:] if path.stat().st_mtime_ns != times[path]}
+    assert changed == {"untrained"}
+
+
+def test_bad_requests_are_refused_in_one_line(finished: Path) -> None:
+    runs = finished / "runs"
+    run = str(runs / "micro-coconut-0")
+    cases = (
+        ([str(runs / "micro-cot-0")], "a run with thoughts or pauses, got method cot"),
+        ([str(finished)], "must hold a finished run"),
+        ([run, "--case", "99"], f"case must be in 0..{QUESTIONS - 1}, got 99"),
+        ([run, "--baseline", run], "must differ in method or seed"),
+        ([run, "--baseline", str(finished / "english/run")], "on the same questions"),
+    )
+    for arguments, message in cases:
+        refused = invoke("analyze", *arguments)
+        assert refused.exit_code == 2, refused.output
+        assert message in refused.stderr
+
+
+def test_values_in_english_follow_the_forced_prefix(finished: Path) -> None:
+    """Against the whole row in one pass without a cache, markers included."""
+    run = load_run(finished / "english/run")
+    questions = run.questions(n=6)
+    seen = observe(trained_subject(run, run.thoughts, "Coconut", every_k=True), questions, True)
+    ids, tokenizer = run.encoder.ids, run.encoder.tokenizer
+    for example, entry in zip(questions, seen, strict=True):
+        [parts] = run.encoder.segments([example])
+        row = [*parts.question, ids.begin_thought, ids.latent, ids.latent, ids.end_thought]
+        every = tokenizer.convert_tokens_to_ids("Every")
+        with torch.no_grad():
+            probabilities = run.model(torch.tensor([[*row, every]])).logits[0, -1].softmax(-1)
+        assert example.graph is not None
+        for symbol, value in zip(example.graph.symbols, entry["values"]["2"], strict=True):
+            wanted = float(probabilities[tokenizer.convert_tokens_to_ids(symbol)])
+            assert value == pytest.approx(wanted, rel=1e-3)
+        shares = torch.tensor(entry["attention"])
+        assert shares.shape == (2, run.thoughts, len(example.graph.edges))
+        assert bool(((shares.sum(-1) > 0.2) & (shares.sum(-1) < 1)).all())  # the rest is the question's end
+
+
+def planted(
+    subject: Subject, questions: Any, monkeypatch: pytest.MonkeyPatch, pruned: bool = False
+) -> list[summary.Asked]:
+    """Thoughts by construction: after k of them the state is the sum of the concepts at the frontier, or of
+    those from which the target can be reached.
+    """
+    weight_VD = subject.model.get_input_embeddings().weight
+    torch.nn.init.orthogonal_(weight_VD)  # more dimensions than tokens, so no concept looks like another
+    found = [summary.asked(example) for example in questions]
+
+    def state(k: int) -> torch.Tensor:
+        rows = []
+        for question in found:
+            held = [
+                node for node in question.search.frontier(k) if question.search.is_right(node) or not pruned
+            ]
+            names = [question.search.graph.symbols[node] for node in held]
+            tokens = subject.encoder.tokenizer.convert_tokens_to_ids(names)
+            rows.append(12 * weight_VD[torch.tensor(tokens)].sum(0))
+        return torch.stack(rows).detach()
+
+    def thinking(model: Any, prompted: Prompted, thoughts: int, **options: Any) -> Thoughts:
+        thought = think(model, prompted, thoughts, **options)
+        states_BKD = (
+            torch.stack([state(k + 1) for k in range(thoughts)], 1) if thoughts else thought.states_BKD
+        )
+        return thought._replace(
+            prompted=thought.prompted._replace(h_BD=state(thoughts)), states_BKD=states_BKD
+        )
+
+    monkeypatch.setattr("coconut_bench.benchmarks.analysis_observe.think", thinking)
+    return found
+
+
+def test_a_frontier_that_is_planted_in_the_thoughts_is_what_every_readout_finds(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = load_run(finished / "runs/micro-coconut-0")
+    questions = run.questions(n=30)
+    subject = trained_subject(run, run.thoughts, "Coconut", every_k=True)
+    with torch.no_grad():
+        asked = planted(subject, questions, monkeypatch)
+    seen = observe(replace(subject, writes=()), questions, False)
+    for row in summary.frontier_values(asked, seen, 1):
+        assert row["mass"].mean > 0.99
+        assert row["right"].mean == pytest.approx(row["wrong"].mean, abs=1e-3)
+        assert row["other"].mean < 0.01
+    for row in summary.parallelism(asked, seen, 1):
+        best, two, three = (curve[10] for curve in row["top"])
+        assert (round(best, 2), round(two, 2), round(three, 2)) == (0.5, 1.0, 1.0)
+    for row in summary.superposition(asked, seen, 1)[1:]:
+        means = {name: found.mean for name, found in row["classes"].items()}
+        assert means["Optimal"] == pytest.approx(means["Frontier"], abs=1e-3)
+        assert means["Frontier"] > 10
+        assert abs(means["Reachable"]) < 1e-3
+        assert abs(means["Not Reachable"]) < 1e-3
+    for row in summary.lens_classes(asked, seen, 1)[1:]:
+        assert row["shares"]["Optimal"] + row["shares"]["Frontier"] == 1
+    for row in summary.value_by_height(asked, seen, 1):
+        assert row["right"].n == row["wrong"].n == 30
+
+
+def test_a_search_that_is_planted_without_its_dead_ends_is_found_to_be_pruned(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = load_run(finished / "runs/micro-coconut-0")
+    questions = run.questions(n=30)
+    subject = trained_subject(run, run.thoughts, "Coconut", every_k=True)
+    with torch.no_grad():
+        asked = planted(subject, questions, monkeypatch, pruned=True)
+    seen = observe(replace(subject, writes=()), questions, False)
+    for row in summary.frontier_values(asked, seen, 1):
+        assert row["right"].mean > 0.99
+        assert row["wrong"].mean < 0.01
+        assert (row["top_right"].mean, row["chance"].mean, row["decided"]) == (1.0, 0.5, 30)
+    for row in summary.superposition(asked, seen, 1)[1:]:
+        assert row["classes"]["Optimal"].mean > 10 * abs(row["classes"]["Frontier"].mean)
