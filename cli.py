@@ -43,7 +43,7 @@ COMMANDS = {
     ),
     "analyze": Place(
         "benchmarks.analyze_command:analyze_command",
-        "Look into a finished RUN: its search tree, fewer thoughts, what the thoughts hold.",
+        "Look into a finished RUN: with fewer thoughts, at its search tree, at what its thoughts hold.",
     ),
     "leaderboard": Place(
         "leaderboard.commands:leaderboard", "Show, check, merge, compare and publish recorded results."
