@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import networkx as nx
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+PANELS = 3
+"""Panels side by side."""
+SIZES = (700, 1250)
+"""Of nodes that are named by ids, and by words."""
 ROOT, PLAIN, UNREACHED = "#dddddd", "#ffffff", "#f7f7f7"
 
 
@@ -47,20 +52,31 @@ def case_name(index: int, model: int) -> str:
 
 
 def search_tree(analysis: Analysis, index: int, model: int = 0) -> Figure:
-    """The question's graph, a panel for each number of thoughts, each with the values of its frontier."""
+    """The question's graph, a panel for each number of thoughts with the values of the frontier after it.
+
+    Numbers of thoughts after which there is no frontier are left out: the search has ended before.
+    """
     question, seen = analysis.cases[index], analysis.models[model]
-    values = seen.cases[index]["values"]
-    depth = max(question.search.distance.values())
-    width = max(map(len, _layers(question.search).values()))
-    figure = new_figure(min(1.0 + max(2.6, 0.75 * width) * len(values), 14), 0.6 + 0.8 * (depth + 1))
-    panels = figure.subplots(1, len(values), squeeze=False)[0]
-    for axes, (k, row) in zip(panels, values.items(), strict=True):
-        _tree(axes, question, dict(enumerate(row)), -(-int(k) // analysis.per_step))
+    layers = _layers(question.search)
+    shown = {
+        k: -(-int(k) // analysis.per_step)
+        for k in seen.cases[index]["values"]
+        if question.search.frontier(-(-int(k) // analysis.per_step))
+    }
+    columns = min(len(shown), PANELS)
+    lines = -(-len(shown) // columns)
+    width = max(2.8, 0.9 * max(map(len, layers.values())))
+    figure = new_figure(min(columns * width, 15), lines * (0.6 + 0.85 * len(layers)))
+    panels = list(figure.subplots(lines, columns, squeeze=False).flat)
+    for axes, (k, steps) in zip(panels, shown.items(), strict=False):
+        _tree(axes, question, seen.cases[index]["values"][k], steps)
         axes.set_title(f"{seen.name}, after {k} thought{'' if k == '1' else 's'}", fontsize=SMALL)
+    for axes in panels[len(shown) :]:
+        axes.set_visible(False)
     return figure
 
 
-def _tree(axes: Axes, question: Asked, values: dict[int, float], steps: int) -> None:
+def _tree(axes: Axes, question: Asked, values: Sequence[float], steps: int) -> None:
     search, symbols = question.search, question.search.graph.symbols
     layers = _layers(search)
     nodes = [node for layer in layers.values() for node in layer]
@@ -71,13 +87,14 @@ def _tree(axes: Axes, question: Asked, values: dict[int, float], steps: int) -> 
     }
     shown = search.edges.subgraph(nodes)
     frontier = search.frontier(steps)
-    best = [search.is_optimal(u) and search.is_optimal(v) for u, v in shown.edges]
+    best = [search.is_best(u, v) for u, v in shown.edges]
+    size = SIZES[max(map(len, symbols)) > 3]
     nx.draw_networkx_edges(
-        shown, place, ax=axes, node_size=700, arrowsize=8, width=0.8,
+        shown, place, ax=axes, node_size=size, arrowsize=8, width=0.8,
         edge_color=["black" if is_best else "#aaaaaa" for is_best in best],
     )  # fmt: skip
     nx.draw_networkx_nodes(
-        shown, place, nodelist=nodes, ax=axes, node_size=700,
+        shown, place, nodelist=nodes, ax=axes, node_size=size,
         node_color=[_colour(search, node) for node in nodes],
         edgecolors=["black" if node in frontier else "#aaaaaa" for node in nodes],
         linewidths=[2.0 if node in frontier else 0.8 for node in nodes],

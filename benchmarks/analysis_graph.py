@@ -60,6 +60,12 @@ class Search:
             return False
         return self.distance[node] + self.to_target[node] == self.distance[self.graph.target]
 
+    def is_best(self, start: int, end: int) -> bool:
+        """Whether the edge from ``start`` to ``end`` is on a shortest path from the root to the target."""
+        if not (self.is_optimal(start) and self.is_optimal(end)):
+            return False
+        return self.distance[end] == self.distance[start] + 1
+
     def class_after(self, node: int, steps: int) -> str:
         """The class of ``node`` after ``steps`` steps of the search, one of ``CLASSES``."""
         edges = self.distance.get(node)

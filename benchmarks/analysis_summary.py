@@ -104,8 +104,10 @@ def frontier_values(
 
 
 def _at_frontier(search: Search, values_of: Sequence[float], steps: int) -> dict[str, float]:
-    """The columns of `frontier_values` that one question has."""
+    """The columns of `frontier_values` that one question has; none where the search has ended before."""
     frontier = search.frontier(steps)
+    if not frontier:
+        return {}
     values = np.array([values_of[node] for node in frontier])
     is_right = np.array([search.is_right(node) for node in frontier], bool)
     row = {"mass": float(values.sum()), "other": values_of[search.graph.neg_target]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import networkx as nx
 import pytest
 
@@ -52,6 +54,8 @@ def test_optimal_nodes_and_heights_are_what_enumerating_paths_gives(name: str) -
             wanted = {path[steps] for path in best}
             found = {node for node in directed if search.class_after(node, steps) == "Optimal"}
             assert found == wanted
+        edges = {edge for path in best for edge in pairwise(path)}
+        assert {edge for edge in directed.edges if search.is_best(*edge)} == edges
         leaves = [node for node in directed if directed.out_degree(node) == 0]
         for node in list(directed)[:6]:
             lengths = [len(path) - 1 for path in nx.all_simple_paths(directed, node, leaves)]
