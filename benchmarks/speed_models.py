@@ -56,6 +56,7 @@ SIZES = {
         Size("micro", "for trying the measurement itself", "llama", 2, 16, 2, 64, 4, 12, 2, 3, 3),
         Size("tiny", "the recipe tiny", "llama", 3, 128, 4, 60, 64, 32, 2, 3, 5),
         Size("small", "2 layers, d=256, 6 thoughts", "llama", 2, 256, 4, 1000, 32, 200, 6, 8, 10),
+        Size("prosqa", "small, with GPT-2's words and lengths", "gpt2", 2, 256, 4, 50262, 32, 270, 6, 11, 12),
         Size("gpt2", "GPT-2 small on ProsQA, batch 128", "gpt2", 12, 768, 12, 50262, 128, 270, 6, 11, 12),
     )
 }

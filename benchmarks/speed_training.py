@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..coconut.encoding import Batch
     from ..coconut.modeling import CoconutForCausalLM
 
-LITERAL_POSITIONS = 10_000
+LITERAL_POSITIONS = 12_000
 """At most so many positions in a batch of the published procedure, whose time grows with their square."""
 
 Loss = Callable[["CoconutForCausalLM", "Batch"], "torch.Tensor"]
