@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..coconut.encoding import IGNORE, Batch
+from ..coconut.last_layer import positionwise_weights
 from ..coconut.modeling import CoconutForCausalLM
 from .speed import Finding, Setting, finding, interleave, ratios
 from .speed_models import Size, batches, build
@@ -22,32 +23,48 @@ SIDE = {"cpu": 2048, "cuda": 8192}
 
 
 class Flops(NamedTuple):
-    """Floating-point operations of a forward pass over a batch; a multiplication with its addition is two."""
+    """Floating-point operations of a forward pass over a batch; a multiplication with its addition is two.
+
+    ``unread``: those of ``linear`` that a training step leaves out, since nothing reads what they would give.
+    """
 
     linear: int
     attention: int
     head: int
+    unread: int
 
     @property
     def step(self) -> int:
         """Forward and backward, which has two products for each of the forward pass."""
-        return 3 * sum(self)
+        return 3 * (self.linear + self.attention + self.head - self.unread)
 
 
 def forward_flops(model: CoconutForCausalLM, size: Size, batch: Batch) -> Flops:
     """What a forward pass must compute, padding included: every position once, attention below the diagonal
-    only, the head at labelled positions.
+    only, the head at labelled positions. A step leaves out what `last_layer` says.
     """
     rows, columns = batch.input_ids.shape
     decoder = model.base.get_decoder()
     tables = {id(part.weight) for part in decoder.modules() if isinstance(part, nn.Embedding)}
     weights = sum(p.numel() for p in decoder.parameters() if p.ndim == 2 and id(p) not in tables)
     labels = int((batch.labels[:, 1:] != IGNORE).sum())
+    unread = rows * columns - int(read_at(model, batch).sum())
     return Flops(
         linear=2 * weights * rows * columns,
         attention=2 * size.layers * size.width * rows * columns**2,
         head=2 * size.width * size.vocabulary * labels,
+        unread=2 * positionwise_weights(model.base) * unread,
     )
+
+
+def read_at(model: CoconutForCausalLM, batch: Batch) -> Tensor:
+    """Where a step computes the last layer [B, T]: at the positions that predict a label, at those before a
+    thought, and at everything from the first thought on.
+    """
+    is_thought_BT = batch.input_ids == model.config.latent_token_id
+    is_read_BT = (is_thought_BT | (batch.labels != IGNORE)).roll(-1, dims=1)
+    is_read_BT[:, -1] = False
+    return is_read_BT | (is_thought_BT.any(0).cumsum(0) > 0)
 
 
 def roofline(setting: Setting) -> Iterator[Finding]:

@@ -110,6 +110,14 @@ class PassCache(Cache):
         return all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
 
 
+def training_cache(config: PreTrainedConfig, length: int) -> Cache:
+    """The cache for a training step over ``length`` columns of a model with the configuration ``config``."""
+    config = config.get_text_config()
+    if not PassCache.fits(config):
+        return DynamicCache(config=config)
+    return PassCache(config.num_hidden_layers, length)
+
+
 MORE_ROOM = 32
 """Columns that a growing cache has room for beyond what it holds, at the least."""
 

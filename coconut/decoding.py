@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from .cache import growing_cache
 from .encoding import collate_prompts
 from .modeling import CoconutForCausalLM
 
@@ -45,8 +46,8 @@ def greedy(
     See `write`. The result of a row does not depend on the others.
     """
     ids_BT, mask_BT = (tensor.to(model.device) for tensor in collate_prompts(prompts, pad))
-    cache = DynamicCache(config=model.base.config)
-    h_BD = model.hidden_states(ids_BT, mask_BT, cache).h_BTD[:, -1]
+    cache = growing_cache(model.base.config)
+    h_BD = model.hidden_states(ids_BT, mask_BT, cache, keep=1).h_BTD[:, -1]
     thoughts_B = (ids_BT == model.config.latent_token_id).sum(1).tolist()
     written = write(model, Prompted(h_BD, mask_BT, cache), end=end, max_new_tokens=max_new_tokens)
     return [

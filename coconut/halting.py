@@ -56,7 +56,7 @@ def think(
     if max_thoughts < 0:
         raise ValueError(f"max_thoughts must be at least 0, got {max_thoughts}")
     cache = growing_cache(model.base.config)
-    h_BD = model.hidden_states(ids_BT, mask_BT, cache).h_BTD[:, -1]
+    h_BD = model.hidden_states(ids_BT, mask_BT, cache, keep=1).h_BTD[:, -1]
     running_B = torch.ones(len(ids_BT), dtype=torch.bool, device=ids_BT.device)
     used_B = torch.zeros(len(ids_BT), dtype=torch.long, device=ids_BT.device)
     while int(used_B.max()) < max_thoughts and bool(running_B.any()):

@@ -33,6 +33,20 @@ def predicting(passes: Sequence[Tensor], layout: Layout) -> tuple[Tensor, Tensor
     return h_BTD[is_target_BT], targets_BT[is_target_BT]
 
 
+def read_positions(layout: Layout, first: int | None) -> Tensor:
+    """Which hidden states [B, T] are read: those that predict a label, and the one that each row's first
+    thought takes; ``first`` is the first thought's column, None without thoughts.
+    """
+    assert layout.labels_BT is not None
+    is_read_BT = (layout.labels_BT != IGNORE).roll(-1, dims=1)
+    is_read_BT[:, -1] = False
+    if first is not None:
+        columns_T = torch.arange(is_read_BT.shape[1], device=is_read_BT.device)
+        last_B1 = first - 1 if layout.last_B is None else layout.last_B[:, None]
+        is_read_BT |= columns_T == last_B1
+    return is_read_BT
+
+
 def label_loss(logits_NV: Tensor, targets_N: Tensor, items: int | Tensor | None) -> Tensor:
     """The mean cross-entropy of the labels, or its sum divided by ``items``."""
     if items is None:

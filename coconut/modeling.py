@@ -24,11 +24,9 @@ from torch import Tensor, nn
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
-    DynamicCache,
     GenerationConfig,
     GenerationMixin,
     LogitsProcessorList,
-    PreTrainedConfig,
     PreTrainedModel,
     SuppressTokensLogitsProcessor,
 )
@@ -38,38 +36,11 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.utils.generic import can_return_tuple
 
 from . import checkpointing
-from .cache import PassCache, growing_cache
-from .loss import halting_loss, label_loss, predicting
+from .cache import PassCache, growing_cache, training_cache
+from .config import CoconutConfig
+from .last_layer import read_only_at
+from .loss import halting_loss, label_loss, predicting, read_positions
 from .padding import Layout, unless_full, without_left_padding
-
-
-class CoconutConfig(PreTrainedConfig):
-    """The base model's configuration, and the id of the token that marks a continuous thought.
-
-    ``base_config`` is any causal LM's configuration: an object, or its dictionary with ``model_type``.
-    ``halting``: whether the model has a classifier that says of a thought whether it is the last one.
-    """
-
-    model_type = "coconut"
-
-    def __init__(
-        self,
-        base_config: PreTrainedConfig | dict[str, Any] | None = None,
-        latent_token_id: int | None = None,
-        halting: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        if isinstance(base_config, dict):
-            fields = dict(base_config)
-            base_config = AutoConfig.for_model(fields.pop("model_type"), **fields)
-        self.base_config = base_config
-        self.latent_token_id = latent_token_id
-        self.halting = halting
-        super().__init__(**kwargs)
-
-    def get_text_config(self, *args: Any, **kwargs: Any) -> PreTrainedConfig:
-        """The base model's: where transformers looks for layers, width and vocabulary when it generates."""
-        return self if self.base_config is None else self.base_config.get_text_config(*args, **kwargs)
 
 
 class HiddenStates(NamedTuple):
@@ -168,8 +139,8 @@ class CoconutForCausalLM(PreTrainedModel, GenerationMixin):
             return self._loss(input_ids, attention_mask, labels, num_items_in_batch)
         if use_cache and past_key_values is None:
             past_key_values = growing_cache(self.base.config)
-        h_BTD = self.hidden_states(input_ids, attention_mask, past_key_values).h_BTD
-        logits = self.get_output_embeddings()(h_BTD[:, -logits_to_keep:])
+        h_BTD = self.hidden_states(input_ids, attention_mask, past_key_values, logits_to_keep).h_BTD
+        logits = self.get_output_embeddings()(h_BTD)
         return CausalLMOutputWithPast(logits=logits, past_key_values=past_key_values)
 
     def _loss(
@@ -177,7 +148,7 @@ class CoconutForCausalLM(PreTrainedModel, GenerationMixin):
     ) -> CausalLMOutputWithPast:
         first = self._first_thought(ids_BT)
         layout = without_left_padding(ids_BT, mask_BT, labels_BT, ids_BT.shape[1] if first is None else first)
-        h = self._passes(layout, None)
+        h = self._passes(layout, None, read_positions(layout, first))
         h_ND, targets_N = predicting(h, layout)
         logits_NV = self.get_output_embeddings()(h_ND)
         loss = label_loss(logits_NV, targets_N, items)
@@ -188,39 +159,52 @@ class CoconutForCausalLM(PreTrainedModel, GenerationMixin):
         return CausalLMOutputWithPast(loss=loss, logits=logits_NV)
 
     def hidden_states(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, cache: Cache | None = None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        cache: Cache | None = None,
+        keep: int = 0,
     ) -> HiddenStates:
         """The last hidden state at every position of ``input_ids`` [B, T], thoughts fed back on the way.
 
         ``cache``, if given, holds the positions before (none, if it is empty), which ``attention_mask``
         covers as well, and all positions' keys and values afterwards. Rows may hold different numbers of
-        thoughts; each row's first thought must not stand at its first token.
+        thoughts; each row's first thought must not stand at its first token. Of the last ``keep`` positions
+        only, if that is not 0, which is cheaper.
         """
         layout = Layout(input_ids, unless_full(attention_mask))
-        passes = self._passes(layout, cache)
-        return HiddenStates(passes[0] if len(passes) == 1 else torch.cat(passes, dim=1), len(passes))
+        is_read_BT = None
+        if keep:
+            is_read_BT = (input_ids == self.config.latent_token_id).roll(-1, dims=1)
+            is_read_BT[:, -keep:] = True
+        passes = self._passes(layout, cache, is_read_BT)
+        h_BTD = passes[0] if len(passes) == 1 else torch.cat(passes, dim=1)
+        return HiddenStates(h_BTD[:, -keep:], len(passes))
 
     def _first_thought(self, ids_BT: Tensor) -> int | None:
         """The first column in which any row has a thought."""
         columns = (ids_BT == self.config.latent_token_id).any(0).nonzero().flatten()
         return int(columns[0]) if len(columns) else None
 
-    def _passes(self, layout: Layout, cache: Cache | None) -> list[Tensor]:
-        """The hidden states of each pass over ``layout``, [B, columns of the pass, D]."""
+    def _passes(self, layout: Layout, cache: Cache | None, is_read_BT: Tensor | None = None) -> list[Tensor]:
+        """The hidden states of each pass over ``layout``, [B, columns of the pass, D].
+
+        Those of the prefix need be right where ``is_read_BT`` is set only.
+        """
         is_thought_BT = layout.ids_BT == self.config.latent_token_id
         columns = is_thought_BT.any(0).nonzero().flatten().tolist()
         embeddings_BTD = self.get_input_embeddings()(layout.ids_BT)
         start, length = 0 if cache is None else int(cache.get_seq_length()), embeddings_BTD.shape[1]
         prefix_mask_BT = None if layout.is_causal else layout.mask_BT
         if not columns:
-            return [self.decode(embeddings_BTD, prefix_mask_BT, cache, start)]
+            return [self.decode(embeddings_BTD, prefix_mask_BT, cache, start, is_read_BT)]
         first, last = columns[0], columns[-1]
         if first == 0:
             raise ValueError("a continuous thought needs a position before it, got <latent> at position 0")
-        cache = self._own_cache(length) if cache is None else cache
+        cache = training_cache(self.base.config, length) if cache is None else cache
         # Split at once, not sliced again and again: the gradient of each slice would be a whole tensor.
         prefix_BTD, *rest = embeddings_BTD.split([first, *[1] * (last - first), length - last], dim=1)
-        passes = [self.decode(prefix_BTD, prefix_mask_BT, cache, start)]
+        passes = [self.decode(prefix_BTD, prefix_mask_BT, cache, start, is_read_BT)]
         before_B1D = layout.last_of_prefix(passes[0])
         for column, step_BTD in enumerate(rest, first):
             is_thought_B11 = is_thought_BT[:, column, None, None]
@@ -233,15 +217,19 @@ class CoconutForCausalLM(PreTrainedModel, GenerationMixin):
             before_B1D = passes[-1][:, -1:]
         return passes
 
-    def _own_cache(self, length: int) -> Cache:
-        config = self.base.config.get_text_config()
-        return PassCache(config.num_hidden_layers, length) if PassCache.fits(config) else DynamicCache(config)
-
-    def decode(self, inputs_BTD: Tensor, mask_BT: Tensor | None, cache: Cache | None, start: int) -> Tensor:
+    def decode(
+        self,
+        inputs_BTD: Tensor,
+        mask_BT: Tensor | None,
+        cache: Cache | None,
+        start: int,
+        is_read_BT: Tensor | None = None,
+    ) -> Tensor:
         """One pass of the base model over the positions ``start``… of rows whose padding ``mask_BT`` tells.
 
         ``mask_BT`` may be longer than what has been computed so far; None means that no row has padding.
-        Returns the hidden states after the final norm, [B, T, D].
+        Returns the hidden states after the final norm, [B, T, D], right where ``is_read_BT`` says that they
+        are read, which may be longer too; everywhere for None.
         """
         stop = start + inputs_BTD.shape[1]
         if mask_BT is None:
@@ -249,13 +237,17 @@ class CoconutForCausalLM(PreTrainedModel, GenerationMixin):
         else:
             positions_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)[:, start:stop]
             mask_BT = mask_BT[:, :stop]
-        output = self.base.get_decoder()(
-            inputs_embeds=inputs_BTD,
-            attention_mask=mask_BT,
-            position_ids=positions_BT,
-            past_key_values=cache,
-            use_cache=cache is not None and not checkpointing.applies(self._checkpointed, cache),
-        )
+        if is_read_BT is not None:
+            checkpointed = bool(self._checkpointed) and torch.is_grad_enabled()
+            is_read_BT = None if checkpointed else is_read_BT[:, : inputs_BTD.shape[1]]
+        with read_only_at(self.base, is_read_BT):
+            output = self.base.get_decoder()(
+                inputs_embeds=inputs_BTD,
+                attention_mask=mask_BT,
+                position_ids=positions_BT,
+                past_key_values=cache,
+                use_cache=cache is not None and not checkpointing.applies(self._checkpointed, cache),
+            )
         return output.last_hidden_state
 
     def generate(  # type: ignore[override]

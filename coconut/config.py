@@ -1,0 +1,36 @@
+"""The configuration of a Coconut model: that of its base model, and what marks a thought."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import AutoConfig, PreTrainedConfig
+
+
+class CoconutConfig(PreTrainedConfig):
+    """The base model's configuration, and the id of the token that marks a continuous thought.
+
+    ``base_config`` is any causal LM's configuration: an object, or its dictionary with ``model_type``.
+    ``halting``: whether the model has a classifier that says of a thought whether it is the last one.
+    """
+
+    model_type = "coconut"
+
+    def __init__(
+        self,
+        base_config: PreTrainedConfig | dict[str, Any] | None = None,
+        latent_token_id: int | None = None,
+        halting: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(base_config, dict):
+            fields = dict(base_config)
+            base_config = AutoConfig.for_model(fields.pop("model_type"), **fields)
+        self.base_config = base_config
+        self.latent_token_id = latent_token_id
+        self.halting = halting
+        super().__init__(**kwargs)
+
+    def get_text_config(self, *args: Any, **kwargs: Any) -> PreTrainedConfig:
+        """The base model's: where transformers looks for layers, width and vocabulary when it generates."""
+        return self if self.base_config is None else self.base_config.get_text_config(*args, **kwargs)

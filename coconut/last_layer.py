@@ -1,0 +1,76 @@
+"""The last layer computed only where something reads it.
+
+Of a prefix every position gives keys and values to those after it, but few hidden states are read in the end:
+the one that the first thought takes, and those that predict a label. So in the last layer the query, the
+attention's output and the MLP are computed at those positions alone:
+
+    layer 1   q q q q q L L a a .
+    layer 2   k k k k q L L a a .       k: keys and values only
+
+At the other positions the last layer adds nothing; what stands there must not be read. Losses and gradients
+are those of the whole computation.
+
+Axes: B batch, T tokens, N positions that are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+_SPLIT = ("self_attn.q_proj", "self_attn.o_proj", "mlp")
+POSITIONWISE = {
+    "gpt2": ("attn.c_proj", "mlp"),
+    "llama": _SPLIT,
+    "mistral": _SPLIT,
+    "qwen2": _SPLIT,
+    "qwen3": _SPLIT,
+}
+"""Model type -> the parts of a layer that see one position at a time and give nothing to other positions."""
+
+
+@contextmanager
+def read_only_at(base: PreTrainedModel, is_read_BT: Tensor | None) -> Iterator[None]:
+    """Within it, the last layer of ``base`` is computed where ``is_read_BT`` is set, on inputs of that shape.
+
+    Everywhere for None, and for a type of model that is not in `POSITIONWISE`.
+    """
+    parts = POSITIONWISE.get(base.config.model_type, ())
+    if is_read_BT is None or not parts or bool(is_read_BT.all()):
+        yield
+        return
+    shape, read_N = is_read_BT.shape, is_read_BT.flatten().nonzero().squeeze(1)
+
+    def pick(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (inputs[0].flatten(0, 1).index_select(0, read_N)[None], *inputs[1:])
+
+    def put_back(module: nn.Module, inputs: tuple[Any, ...], output_1ND: Tensor) -> Tensor:
+        whole = output_1ND.new_zeros(shape.numel(), output_1ND.shape[-1])
+        return whole.index_copy(0, read_N, output_1ND[0]).view(*shape, -1)
+
+    layer = _last_layer(base)
+    handles = []
+    try:
+        for name in parts:
+            part = layer.get_submodule(name)
+            handles += [part.register_forward_pre_hook(pick), part.register_forward_hook(put_back)]
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def positionwise_weights(base: PreTrainedModel) -> int:
+    """How many weights, biases not counted, are applied only to what is read."""
+    layer = _last_layer(base)
+    parts = [layer.get_submodule(name) for name in POSITIONWISE.get(base.config.model_type, ())]
+    return sum(p.numel() for part in parts for p in part.parameters() if p.ndim == 2)
+
+
+def _last_layer(base: PreTrainedModel) -> nn.Module:
+    layers = next(part for part in base.get_decoder().children() if isinstance(part, nn.ModuleList))
+    return layers[-1]
