@@ -45,8 +45,9 @@ GUIDE = {
         "The search tree: what the frontier is worth",
         "After k thoughts a step is forced to begin, and the probability of each concept is read. Breadth "
         "is two concepts of like value; pruning is a right one above a wrong one. The target is named in "
-        "the question: a model that only knows the two candidates gives it half of the probability too, "
-        "so look at “other candidate” before believing “right”.",
+        "the question, and a dead end is not: a model that only knows the names of the two candidates gives "
+        "the target half of the probability, and “top right” is 100 %. What it cannot do is to put the "
+        "target above the other candidate, the last column.",
     ),
     "parallelism": (
         "Parallelism",

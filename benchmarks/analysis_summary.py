@@ -87,13 +87,14 @@ def frontier_values(
     ``mass`` is their sum; ``right`` and ``wrong`` the mean value of those from which the target can and
     cannot be reached; ``top_right`` how often the highest is right and ``chance`` how often a random one is,
     of the ``decided`` questions whose frontier has both kinds. ``other`` is the mean value of the wrong
-    candidate, wherever it is: what a model that only knows the candidates' names gives to the target too.
+    candidate, wherever it is, and ``above_other`` how often the target's is higher: a model that only knows
+    the candidates' names gives both the same.
     """
     rows = []
     for k in found[0]["values"]:
         steps = math.ceil(int(k) / per_step)
         seen: dict[str, list[float]] = {
-            name: [] for name in ("mass", "right", "wrong", "other", "top_right", "chance")
+            name: [] for name in ("mass", "right", "wrong", "other", "above_other", "top_right", "chance")
         }
         for question, entry in zip(questions, found, strict=True):
             for name, value in _at_frontier(question.search, entry["values"][k], steps).items():
@@ -110,7 +111,9 @@ def _at_frontier(search: Search, values_of: Sequence[float], steps: int) -> dict
         return {}
     values = np.array([values_of[node] for node in frontier])
     is_right = np.array([search.is_right(node) for node in frontier], bool)
-    row = {"mass": float(values.sum()), "other": values_of[search.graph.neg_target]}
+    target, other = values_of[search.graph.target], values_of[search.graph.neg_target]
+    above = float(target > other) + 0.5 * float(target == other)
+    row = {"mass": float(values.sum()), "other": other, "above_other": above}
     for name, chosen in (("right", is_right), ("wrong", ~is_right)):
         if chosen.any():
             row[name] = float(values[chosen].mean())

@@ -64,11 +64,11 @@ def _values(analysis: Analysis) -> Table:
     rows = []
     for name, row in _rows(analysis, "frontier_values"):
         values = [number(row[column]) for column in ("mass", "right", "wrong", "other")]
-        ranks = [share(row["top_right"]), share(row["chance"]), str(row["decided"])]
+        ranks = [share(row[column]) for column in ("top_right", "chance", "above_other")]
         rows.append([name, str(row["thoughts"]), *values, *ranks])
     header = ["model", "thoughts", "frontier", "right", "wrong", "other candidate"]
-    title = "Value of frontier concepts: the sum, and means; how often the highest is right"
-    return Table(title, [*header, "top right %", "chance %", "of"], rows)
+    title = "Value of frontier concepts: the sum, means, how often the highest is right"
+    return Table(title, [*header, "top right %", "chance %", "target above other %"], rows)
 
 
 def _heights(analysis: Analysis) -> Table:

@@ -214,5 +214,19 @@ def test_a_search_that_is_planted_without_its_dead_ends_is_found_to_be_pruned(
         assert row["right"].mean > 0.99
         assert row["wrong"].mean < 0.01
         assert (row["top_right"].mean, row["chance"].mean, row["decided"]) == (1.0, 0.5, 30)
+    assert row["above_other"].mean == 1.0  # of the last step, at which the target is reached
     for row in summary.superposition(asked, seen, 1)[1:]:
         assert row["classes"]["Optimal"].mean > 10 * abs(row["classes"]["Frontier"].mean)
+
+
+def test_a_guess_between_the_candidates_is_not_taken_for_a_search(finished: Path) -> None:
+    """All of the frontier's value is on the target, and the other candidate is above it as often."""
+    questions = [summary.asked(e) for e in load_run(finished / "runs/micro-coconut-0").questions(n=40)]
+    seen = []
+    for number, question in enumerate(questions):
+        graph, values = question.search.graph, [0.0] * len(question.search.graph.symbols)
+        values[graph.target], values[graph.neg_target] = (0.6, 0.4) if number % 2 else (0.4, 0.6)
+        seen.append({"values": {"1": [0.0] * len(values), "2": values}})
+    one, two = summary.frontier_values(questions, seen, 1)
+    assert (two["top_right"].mean, two["above_other"].mean) == (1.0, 0.5)
+    assert (one["top_right"].mean, one["above_other"].mean, one["mass"].mean) == (0.5, 0.5, 0.0)
