@@ -34,12 +34,11 @@ GUIDE = {
     "interpolation": (
         "Fewer thoughts, more language",
         "The same weights with fewer thoughts than trained, the rest of the chain in language. The six "
-        "categories judge the written path, not the answer (Correct: a shortest one; Longer: to the "
-        "target as well; Hallucination: with an edge that no premise tells, or in pieces; Wrong Target: "
-        "ends elsewhere; Label: no path is written); after thoughts a path may begin late and is "
-        "completed by search. A model without examples of the earlier stages in its last one need not be "
-        "able to write them any more: a low accuracy with few thoughts shows what was forgotten, not what "
-        "thoughts are good for.",
+        "categories judge the written path, not the answer (Correct: a shortest one; Longer: to the target "
+        "as well; Hallucination: with an edge that no premise tells, or in pieces; Wrong Target: ends "
+        "elsewhere; Label: no path is written); after thoughts a path may begin late and is completed by "
+        "search. A low accuracy with few thoughts may only say that the model never learned the earlier "
+        "stages, or forgot them: see the accuracy that each stage reached in training.",
     ),
     "frontier_values": (
         "The search tree: what the frontier is worth",
