@@ -1,5 +1,6 @@
 """The command's face: help without heavy libraries, bad input in one line."""
 
+import os
 import subprocess
 import sys
 
@@ -78,3 +79,14 @@ def test_bad_values_become_one_line_and_exit_code_2() -> None:
         assert (done.exit_code, done.stderr) == (2, line)
     defect = CliRunner().invoke(group, ["fail", "other"])
     assert isinstance(defect.exception, KeyError)
+
+
+@pytest.mark.parametrize(("given", "found"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_sleep_unless_told_otherwise(
+    given: str | None, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", given or "")  # restored afterwards, set or not
+    if given is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert CliRunner().invoke(main, ["leaderboard", "show"]).exit_code == 0
+    assert os.environ["OMP_WAIT_POLICY"] == found
