@@ -91,8 +91,8 @@ class LazyCommands(click.Group):
 @click.version_option(__version__, prog_name="coconut-bench")
 def main() -> None:
     """Latent reasoning on data that cannot be solved without reasoning."""
-    # Read when torch is imported. Its threads otherwise spin while they wait for one that another process keeps
-    # from running: beside two busy processes `run --quick` on two threads took 127 s and 33 s, so 25 s and 40 s.
+    # Read when torch is imported. Its threads otherwise spin while they wait for one that another process
+    # keeps from running: beside two busy ones `run --quick` took 127 s and 33 s; like this 25 s and 40 s.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
