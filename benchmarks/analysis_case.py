@@ -52,7 +52,8 @@ def case_name(index: int, model: int) -> str:
 
 
 def search_tree(analysis: Analysis, index: int, model: int = 0) -> Figure:
-    """The question's graph, a panel for each number of thoughts with the values of the frontier after it.
+    """The question's graph, a panel for each number of thoughts with the values after it of the frontier
+    and of the other candidate.
 
     Numbers of thoughts after which there is no frontier are left out: the search has ended before.
     """
@@ -99,8 +100,9 @@ def _tree(axes: Axes, question: Asked, values: Sequence[float], steps: int) -> N
         edgecolors=["black" if node in frontier else "#aaaaaa" for node in nodes],
         linewidths=[2.0 if node in frontier else 0.8 for node in nodes],
     )  # fmt: skip
+    told = {*frontier, search.graph.neg_target}
     labels = {
-        node: f"{symbols[node]}\n{values[node]:.2f}" if node in frontier else symbols[node] for node in nodes
+        node: f"{symbols[node]}\n{values[node]:.2f}" if node in told else symbols[node] for node in nodes
     }
     nx.draw_networkx_labels(shown, place, labels, ax=axes, font_size=7)
     axes.margins(0.18, 0.15)

@@ -89,7 +89,7 @@ EVIDENCE = (
 
 CIRCLES = (
     "Thick circles: the frontier and its values. Grey: who is asked about; green: the target; red: the other "
-    "candidate. Black edges are on a shortest path; what is not reached is left out."
+    "candidate, with its value. Black edges are on a shortest path; what is not reached is left out."
 )
 LONG = 16
 """A table with more rows is folded away."""
