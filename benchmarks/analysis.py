@@ -86,26 +86,30 @@ def analyze(
     others = [load_run(path) for path in baselines]
     examples = run.questions(n=n)
     questions = [summary.asked(example) for example in examples]
-    for index in cases:
-        if not 0 <= index < len(questions):
-            raise ValueError(f"case must be in 0..{len(questions) - 1}, got {index}")
+    outside = next((index for index in cases if not 0 <= index < len(questions)), None)
+    if outside is not None:
+        raise ValueError(f"case must be in 0..{len(questions) - 1}, got {outside}")
     models = []
     for subject in _subjects(run, others, seed):
         found = observations(subject, examples, out / "parts")
         say(f"{subject.name}: {len(found)} questions")
         models.append(_seen(subject, questions, found, cases))
+    return _analysis(run, models, len(questions), {index: questions[index] for index in cases})
+
+
+def _analysis(run: TrainedRun, models: list[Seen], n: int, cases: dict[int, Asked]) -> Analysis:
     data = run.recipe.data
     return Analysis(
-        run=str(folder),
+        run=str(run.folder),
         method=run.method.name,
         recipe=run.recipe.name,
         dataset=f"{data.name}, {data.surface}",
-        n=len(questions),
+        n=n,
         thoughts=run.thoughts,
         per_step=run.recipe.curriculum.thoughts_per_step,
         marker=run.evaluator.marker,
         models=models,
-        cases={index: questions[index] for index in cases},
+        cases=cases,
     )
 
 
