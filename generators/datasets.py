@@ -27,7 +27,7 @@ Sampler = Callable[[U64, Sequence[str], str, str], list[Example]]
 """(keys [B], ids, split, surface) -> one example for each id."""
 
 MAX_INDEX = 1 << 48
-_FIRST_BATCH, _BATCH = 128, 2048  # graphs sampled together; changes speed and memory, never an example
+_FIRST_BATCH, _BATCH = 128, 8192  # examples sampled together; changes speed and memory, never an example
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,10 +255,11 @@ def _stream(
     group, last = start // size, -(-stop // size)
     skip, left = start % size, stop - start
     # Large batches waste the fewest candidates; an endless stream begins with a small one, to begin soon.
-    batch = _BATCH if left <= _BATCH * size else _FIRST_BATCH
+    largest = _BATCH // size
+    batch = largest if left <= _BATCH else _FIRST_BATCH
     while left > 0:
         groups = range(group, min(group + batch, last))
-        batch = min(2 * batch, _BATCH)
+        batch = min(2 * batch, largest)
         keys = example_keys(dataset.name, dataset.version, split, seed, groups)
         ids = [f"{prefix}{index}" for index in range(groups.start * size, groups.stop * size)]
         for example in islice(dataset.sampler(keys, ids, split, surface), skip, skip + left):
