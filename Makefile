@@ -18,7 +18,7 @@ slow:
 
 # With lm-evaluation-harness, reasoning-gym or inspect-ai installed (extras tools and inspect).
 tools:
-	$(PYTHON) -m pytest -m tools tests/test_integrations.py
+	$(PYTHON) -m pytest -m tools tests/test_integrations.py tests/test_docs.py
 
 # Into site/. The reference is made from the checkout under its package's name.
 docs:

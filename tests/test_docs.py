@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,13 +94,13 @@ def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_examples_of_other_tools_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """reasoning-gym's is run where it is installed: ``make tools``."""
+    """Those of lm-eval and reasoning-gym are run where these are installed: ``make tools``."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     page = DOCS / "tools.md"
     for arguments in commands("\n".join(blocks(page, ""))):
         assert CliRunner().invoke(main, arguments).exit_code == 0
-    run = [block for block in blocks(page, "python") if "reasoning_gym" not in block]
+    run = [block for block in blocks(page, "python") if not re.search("reasoning_gym|lm_eval", block)]
     assert len(run) == 2
     for block in run:
         exec(compile(block, str(page), "exec"), {})
@@ -109,6 +112,35 @@ def test_the_example_of_reasoning_gym_runs() -> None:
     pytest.importorskip("reasoning_gym")
     [block] = [block for block in blocks(DOCS / "tools.md", "python") if "reasoning_gym" in block]
     exec(compile(block, "tools.md", "exec"), {})
+
+
+@pytest.mark.tools
+@pytest.mark.filterwarnings("ignore")
+def test_the_example_of_a_run_in_lm_eval_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a run of seconds with 12 questions instead of one of minutes with 1,000."""
+    pytest.importorskip("lm_eval")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
+    run = ["run", "--recipe", str(write_recipe(tmp_path)), "--method", "coconut"]
+    assert CliRunner().invoke(main, [*run, "--out", "runs/tiny-coconut-0"]).exit_code == 0
+    [block] = [block for block in blocks(DOCS / "tools.md", "python") if "lm_eval" in block]
+    assert "size=1000" in block
+    exec(compile(block.replace("size=1000", "size=12"), "tools.md", "exec"), {})
+
+
+@pytest.mark.tools
+def test_the_command_line_of_lm_eval_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With lm-eval's model that says nothing of worth. That of inspect-ai fetches a tokenizer."""
+    pytest.importorskip("lm_eval")
+    [block] = [block for block in blocks(DOCS / "tools.md", "") if "lm_eval --include" in block]
+    model = "--model hf --model_args pretrained=…"
+    assert model in block
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    line = ["bash", "-euo", "pipefail", "-c", block.replace(model, "--model dummy --limit 2")]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "coconut_bench_prosqa_fair" in done.stdout
 
 
 def test_the_recipe_and_the_method_of_your_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,19 +8,24 @@ tools``.
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from micro import write_recipe
 
 import coconut_bench
 from coconut_bench import create_dataset, score_answer
 from coconut_bench.benchmarks import integrations_lm_eval as lm
+from coconut_bench.cli import main
 from coconut_bench.generators import DATASETS, examples
 from coconut_bench.generators.write import generate, plan
+from coconut_bench.leaderboard.predictions import read_predictions
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -167,6 +172,39 @@ def test_lm_eval_itself_reads_the_tasks_and_gives_the_share_of_right_answers() -
 
 @pytest.mark.tools
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("method", ["coconut", "cot", "pause"])
+def test_a_run_answers_in_lm_eval_what_it_answered_here(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lm_eval = pytest.importorskip("lm_eval")
+    from coconut_bench.benchmarks.integrations_lm_eval_model import RunModel, task_manager
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
+    line = ["run", "--recipe", str(write_recipe(tmp_path)), "--method", method, "--out", "run"]
+    assert CliRunner().invoke(main, line).exit_code == 0
+    model = RunModel("run")
+    [entry] = model.trained.result.seeds
+    assert entry.predictions is not None
+    filed = read_predictions(entry.predictions, Path("run/predictions"))
+
+    def evaluated(shots: int) -> list[dict[str, Any]]:
+        found = lm_eval.simple_evaluate(
+            model, tasks=["coconut_bench_prosqa_tiny"], task_manager=task_manager(size=len(filed)),
+            num_fewshot=shots, bootstrap_iters=0, log_samples=True, verbosity="ERROR",
+        )  # fmt: skip
+        return sorted(found["samples"]["coconut_bench_prosqa_tiny"], key=lambda sample: sample["doc_id"])
+
+    samples = evaluated(0)
+    assert [sample["doc"]["metadata"]["id"] for sample in samples] == [row.id for row in filed]
+    assert [sample["resps"] for sample in samples] == [[[f"### {row.prediction}"]] for row in filed]
+    assert [sample["exact_match"] for sample in samples] == [float(row.correct) for row in filed]
+    with pytest.raises(ValueError, match="num_fewshot must be 0"):
+        evaluated(1)
+
+
+@pytest.mark.tools
+@pytest.mark.filterwarnings("ignore")
 def test_reasoning_gym_itself_serves_the_registered_datasets() -> None:
     reasoning_gym = pytest.importorskip("reasoning_gym")
     from coconut_bench.benchmarks.integrations_reasoning_gym import register
@@ -183,8 +221,13 @@ def test_reasoning_gym_itself_serves_the_registered_datasets() -> None:
 
 @pytest.mark.tools
 @pytest.mark.filterwarnings("ignore")
-def test_inspect_itself_scores_the_task_and_finds_it_by_its_short_name(tmp_path: Path) -> None:
+def test_inspect_itself_scores_the_task_and_finds_it_by_its_short_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("inspect_ai")
+    # python -m pytest adds the checkout, whose egg-info hides that the package is installed.
+    root = Path(__file__).resolve().parents[1]
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if Path(place).resolve() != root])
     from inspect_ai import eval as evaluate
     from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
@@ -196,7 +239,10 @@ def test_inspect_itself_scores_the_task_and_finds_it_by_its_short_name(tmp_path:
     for output in outputs:
         output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
     model = get_model("mockllm/model", custom_outputs=outputs)
-    [log] = evaluate(made, model=model, log_dir=str(tmp_path), max_samples=1, display="none")
+    [log] = evaluate(
+        "coconut_bench/coconut_bench", task_args={"dataset": "prosqa-tiny", "size": 8},
+        model=model, log_dir=str(tmp_path), max_samples=1, display="none",
+    )  # fmt: skip
     assert log.status == "success" and log.results is not None
     metrics = {metric.name: metric.value for score in log.results.scores for metric in score.metrics.values()}
     assert metrics["2"] == metrics["all"] == 0.75
