@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import torch
 from transformers import DynamicCache
 
 from ..coconut.encoding import IGNORE, Batch, Row
+from ..coconut.last_layer import POSITIONWISE
 from ..coconut.loss import label_loss
 from ..coconut.modeling import CoconutForCausalLM
 from .speed import Finding, Setting, finding, interleave, ratios
@@ -38,9 +40,10 @@ def changes(setting: Setting) -> Iterator[Finding]:
     without = {
         "all computed again in every pass": step(model, latent, setting, recomputed_loss),
         "thoughts not aligned": step(model, spread, setting),
-        "prefix with a mask": step(model, latent, setting, masked_loss),
-        "prefix with a mask, cache concatenated": step(model, latent, setting, concatenated_loss),
-        "head at every position": step(model, latent, setting, everywhere_loss),
+        "last layer at every position": step(model, latent, setting, whole_last_layer_loss),
+        "the same, prefix with a mask": step(model, latent, setting, masked_loss),
+        "the same, cache concatenated": step(model, latent, setting, concatenated_loss),
+        "last layer and head at every position": step(model, latent, setting, everywhere_loss),
         "layers computed again (checkpointing)": step(checkpointed, latent, setting),
         "bf16 instead of fp32": step(model, latent, in_bf16),
     }
@@ -51,8 +54,15 @@ def changes(setting: Setting) -> Iterator[Finding]:
         yield finding("changes", f"{name} / step", ratios(seconds["without"], seconds["whole"]), "×")
 
 
+def whole_last_layer_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
+    """The loss with all of the last layer computed, whether it is read or not."""
+    with patch.dict(POSITIONWISE, clear=True):
+        loss: Tensor = model(*batch).loss
+    return loss
+
+
 def masked_loss(model: CoconutForCausalLM, batch: Batch, cache: DynamicCache | None = None) -> Tensor:
-    """The loss with the padding on the left, where the prefix needs a mask, over ``cache`` if given."""
+    """`whole_last_layer_loss` with the padding on the left, where the prefix needs a mask; over ``cache``."""
     h_BTD = model.hidden_states(batch.input_ids, batch.attention_mask, cache).h_BTD
     return _labelled_loss(model, h_BTD, batch)
 
