@@ -117,9 +117,9 @@ def speed(setting: Setting, only: Iterable[str] = (), json_file: Path | None = N
     chosen = [(name, pick(known, name, "part")) for name in only] or list(known.items())
     if setting.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device must be one that is there: this machine has no CUDA device")
-    hardware = torch.cuda.get_device_name() if setting.device == "cuda" else None
     torch.set_num_threads(setting.threads)
-    origin = provenance(device=setting.device, hardware=hardware, threads=setting.threads)
+    named = hardware(setting.device) or None
+    origin = provenance(device=setting.device, hardware=named, threads=setting.threads)
     described = {name: value for name, value in setting._asdict().items() if name not in ("say", "size")}
     report = Report([], {**described, "size": asdict(setting.size)}, origin.model_dump(mode="json"))
     for name, part in chosen:
@@ -128,6 +128,13 @@ def speed(setting: Setting, only: Iterable[str] = (), json_file: Path | None = N
         if json_file is not None:
             write_whole(json_file, json.dumps(report.to_json(), indent=2).encode() + b"\n")
     return report
+
+
+def hardware(device: str) -> str:
+    """The name of the GPU; nothing for ``cpu``."""
+    import torch
+
+    return torch.cuda.get_device_name() if device == "cuda" else ""
 
 
 def interleave(

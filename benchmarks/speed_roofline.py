@@ -14,12 +14,16 @@ from torch import Tensor, nn
 from ..coconut.encoding import IGNORE, Batch
 from ..coconut.last_layer import positionwise_weights
 from ..coconut.modeling import CoconutForCausalLM
-from .speed import Finding, Setting, finding, interleave, ratios
+from .speed import Finding, Setting, finding, hardware, interleave, ratios
 from .speed_models import Size, batches, build
 from .speed_training import step
 
 SIDE = {"cpu": 2048, "cuda": 8192}
 """The side of the square matrices whose product stands for what the device can do."""
+
+
+PEAKS = {"A100": 312.0, "H100 80GB HBM3": 989.0, "H200": 989.0}
+"""Part of a GPU's name -> what its data sheet promises of bf16 products without sparsity, in TFLOP/s."""
 
 
 class Flops(NamedTuple):
@@ -68,7 +72,7 @@ def read_at(model: CoconutForCausalLM, batch: Batch) -> Tensor:
 
 
 def roofline(setting: Setting) -> Iterator[Finding]:
-    """GFLOP/s of a matrix product, of a forward pass without thoughts, of a last-stage step."""
+    """GFLOP/s of a matrix product, of a forward pass without thoughts, of a last-stage step; their shares."""
     size, device = setting.size, torch.device(setting.device)
     model, (latent, plain) = build(size, device), batches(size, size.thoughts, device)
     side = 256 if setting.quick else SIDE[device.type]
@@ -99,6 +103,17 @@ def roofline(setting: Setting) -> Iterator[Finding]:
     for name in ("forward pass", "Coconut step"):
         share = ratios(rates[name], rates["matrix product"])
         yield finding("roofline", f"{name} / matrix product", share, "×", {"precision": setting.precision})
+        for peak in peaks(setting):
+            share = [rate / (1000 * peak) for rate in rates[name]]
+            at = {"precision": setting.precision, "peak, TFLOP/s": f"{peak:g}"}
+            yield finding("roofline", f"{name} / data sheet's peak", share, "×", at)
+
+
+def peaks(setting: Setting) -> list[float]:
+    """The peak in TFLOP/s of a known GPU in bf16; nothing for another, and in fp32."""
+    if setting.precision != "bf16":
+        return []
+    return [peak for part, peak in PEAKS.items() if part in hardware(setting.device)]
 
 
 def _product(side: int, setting: Setting) -> Callable[[], object]:

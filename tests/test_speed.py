@@ -144,6 +144,18 @@ def test_the_batch_of_a_size_can_be_another_and_bf16_asked_for() -> None:
     assert "precision bf16" in result.output
 
 
+def test_a_known_gpu_is_measured_against_its_data_sheet_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coconut_bench.benchmarks.speed_roofline.hardware", lambda device: "NVIDIA H200")
+    setting = Setting(
+        SIZES["gpt2"].changed(layers=2, width=24, batch=2), precision="bf16", repeats=1, quick=True
+    )
+    found = {one.name: one.value for one in speed(setting, ["roofline"]).findings}
+    for work in ("forward pass", "Coconut step"):
+        assert found[f"{work} / data sheet's peak"] == pytest.approx(found[work] / 989_000)
+    plain = speed(setting._replace(precision="fp32"), ["roofline"]).findings
+    assert not any("data sheet" in one.name for one in plain)
+
+
 def test_a_ratio_is_that_of_the_figures_beside_it() -> None:
     report = speed(Setting(MICRO, repeats=1), ["stages"])
     assert len(report.findings) == 3 * (MICRO.thoughts + 1)
