@@ -12,6 +12,8 @@ from .analysis import Analysis
 from .analysis_case import case_name, search_tree, written_lines
 from .analysis_plots import figures
 from .analysis_tables import Table, tables
+from .controls_report import Report
+from .controls_verdict import p_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,6 +88,12 @@ EVIDENCE = (
     "that the model uses what is there: that is what the controls are for."
 )
 
+CONTROLS = (
+    "The thoughts left out, replaced and exchanged, question by question against the answers as trained. "
+    "Needed: fewer answers are right (exact McNemar, Holm over all lines); not needed: within 2 points "
+    "(TOST); undecided: neither. Removed, zeroed and noise show whether the place is needed; mean and the "
+    "transplants, whether it matters what is in it."
+)
 
 CIRCLES = (
     "Thick circles: the frontier and its values. Grey: who is asked about; green: the target; red: the other "
@@ -103,8 +111,10 @@ def drawn(analysis: Analysis) -> Iterator[tuple[str, Figure]]:
             yield case_name(index, number), search_tree(analysis, index, number)
 
 
-def page(analysis: Analysis, pictures: Mapping[str, Path]) -> str:
-    """The whole file. ``pictures``: SVG files by the name of what they show (see `case_name`)."""
+def page(analysis: Analysis, pictures: Mapping[str, Path], controls: Report | None = None) -> str:
+    """The whole file. ``pictures``: SVG files by the name of what they show (see `case_name`); ``controls``:
+    the run's report, drawn as the picture of that name, if there is one.
+    """
     all_tables = tables(analysis)
     parts = [part for name in GUIDE for part in _section(name, all_tables.get(name), pictures)]
     cases = [part for index in analysis.cases for part in _case(analysis, index, pictures)]
@@ -123,10 +133,32 @@ def page(analysis: Analysis, pictures: Mapping[str, Path]) -> str:
         tag("h1", title),
         tag("p", f"Recipe {analysis.recipe}, {data}. Models: {names}."),
         tag("p", tag("b", "How to read this. "), EVIDENCE, class_="note"),
+        *_controls(analysis, controls, pictures),
         *parts,
         *cases,
     )
     return "<!doctype html>\n" + tag("html", head, body, lang="en") + "\n"
+
+
+def _controls(analysis: Analysis, report: Report | None, pictures: Mapping[str, Path]) -> Iterator[Markup]:
+    yield tag("h2", "Controls: are the thoughts used?", id="controls")
+    if report is None:
+        command = f"coconut-bench controls {analysis.run}"
+        yield tag("p", "Not run yet. ", tag("code", command), " and the same analysis again bring them here.")
+        return
+    yield tag("p", CONTROLS)
+    yield tag("p", str(report).splitlines()[1])
+    yield _picture(pictures["controls"], "Share of right answers under each control")
+    rows = [
+        [line.name, line.subject, f"{100 * line.here:.1f}", str(line.only_trained), str(line.only_here),
+         p_text(line.p), line.verdict]
+        for line in report.lines
+    ]  # fmt: skip
+    header = ("control", "asks for", "right, %", "only as trained", "only here", "p", "verdict")
+    yield _table(Table(f"{report.n} questions", header, rows), texts=(1, 6))
+    probes = [str(probe) for found in report.probes.values() for probe in found]
+    if probes:
+        yield _folded("Linear probes on the thoughts", *(tag("p", line) for line in probes))
 
 
 def _section(name: str, table: Table | None, pictures: Mapping[str, Path]) -> Iterator[Markup]:

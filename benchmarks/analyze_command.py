@@ -42,6 +42,7 @@ def analyze_command(
     from .analysis_page import drawn, page
     from .analysis_plots import save
     from .analysis_tables import tables
+    from .controls_report import REPORT, Report, plot
 
     require_plot("report.svg")  # found before the work, not after it
     out = out or run / "analysis"
@@ -49,8 +50,14 @@ def analyze_command(
         run, baselines, out, n=n, cases=cases, seed=seed, say=lambda line: click.echo(line, err=True)
     )
     pictures = {name: save(figure, out / "figures", name)[0] for name, figure in drawn(analysis)}
+    controls = None
+    if (run / REPORT).exists():
+        controls = Report.from_json(json.loads((run / REPORT).read_bytes()))
+        pictures["controls"] = out / "figures" / "controls.svg"
+        for kind in (".svg", ".png"):
+            plot(controls, pictures["controls"].with_suffix(kind))
     write_whole(out / "analysis.json", json.dumps(analysis.to_json(), indent=1).encode() + b"\n")
-    write_whole(out / "report.html", page(analysis, pictures).encode())
+    write_whole(out / "report.html", page(analysis, pictures, controls).encode())
     found = tables(analysis)
     for name in ("interpolation", "frontier_values", "superposition", "lens"):
         click.echo(f"{found[name]}\n")

@@ -31,13 +31,13 @@ def controls_command(
 
     from ..generators.audit_plot import require_plot
     from ..leaderboard.files import write_whole
-    from .controls_report import controls, plot
+    from .controls_report import REPORT, controls, plot
 
     if plot_file:
         require_plot(plot_file)  # found before the work, not after it
     report = controls(runs, n=n, seed=seed, say=lambda line: click.echo(line, err=True))
     click.echo(str(report))
-    target = json_file or (runs[0] / "controls" / "controls.json" if len(runs) == 1 else None)
+    target = json_file or (runs[0] / REPORT if len(runs) == 1 else None)
     if target:
         write_whole(target, json.dumps(report.to_json(), indent=2).encode() + b"\n")
     if plot_file:

@@ -32,6 +32,8 @@ from .trained import TrainedRun, load_run
 
 OPTIONS = "options.json"
 _GUESSES = 'then "needed" tells that an answer is only written there, not that it is found there'
+REPORT = Path("controls", "controls.json")
+"""Where the report of one run is, in its folder."""
 COLOURS = {"needed": "#4477aa", "not needed": "#ee6677", "undecided": "#bbbbbb"}
 
 
@@ -76,6 +78,17 @@ class Report:
             },
         }
 
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Report:
+        """What `to_json` gave."""
+        lines = [Line(**row) for row in data["controls"]]
+        probes = {run: [Probe(**row) for row in found] for run, found in data["probes"].items()}
+        cost = data["cost"]
+        return cls(
+            data["runs"], data["method"], data["questions"], lines, data["p of guessing"], probes,
+            cost["battery_seconds"], cost["plain_seconds"],
+        )  # fmt: skip
+
     def __str__(self) -> str:
         head = f"{self.method}, {len(self.runs)} run(s), {self.n} questions each"
         trained = f"as trained: {100 * self.lines[0].trained:.1f} % right" if self.lines else ""
@@ -113,7 +126,11 @@ def controls(
             [seconds[0] + computed, seconds[1] + _plain_seconds(run, questions)] if computed else [0.0, 0.0]
         )
         say(f"{run.folder}: {len(questions)} questions under {len(rows)} conditions")
-    lines = verdicts([_pooled(found) for name, found in outcomes.items() if name != AS_TRAINED])
+    pooled = [_pooled(found) for name, found in outcomes.items() if name != AS_TRAINED]
+    for outcome in pooled:
+        if len(set(outcome.clusters)) < 2:  # of a few questions no two may have the same answer
+            say(f"{outcome.name}: left out, {len(outcome.clusters)} questions have a donor")
+    lines = verdicts([outcome for outcome in pooled if len(set(outcome.clusters)) >= 2])
     guessing = guessing_p(_pooled(outcomes[AS_TRAINED])) if two_candidates else None
     names = [str(run.folder) for run in runs]
     battery_seconds, plain = (value or None for value in seconds)

@@ -57,7 +57,7 @@ class Line(NamedTuple):
     def __str__(self) -> str:
         accuracy = f"{100 * self.trained:.1f} -> {100 * self.here:.1f} % of {self.n}"
         counts = f"{self.only_trained} right only as trained, {self.only_here} only here"
-        tests = f"p {_p(self.p)}, equivalence p {_p(self.equivalence_p)}"
+        tests = f"p {p_text(self.p)}, equivalence p {p_text(self.equivalence_p)}"
         donor = "" if self.donor is None else f"; {self.donor} answers are the donor's"
         return f"{self.verdict:<11} {self.subject} ({self.name}): {accuracy}; {counts}, {tests}{donor}"
 
@@ -107,5 +107,6 @@ def _line(outcome: Outcome, test: _Tests, p: float, equivalence_p: float) -> Lin
     )  # fmt: skip
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
+    """As it is printed after “p”."""
     return "< .001" if value < 0.001 else f"= {value:.3f}"

@@ -16,6 +16,7 @@ from micro import MICRO, write_recipe
 from coconut_bench.benchmarks import analysis_summary as summary
 from coconut_bench.benchmarks.analysis import analyze
 from coconut_bench.benchmarks.analysis_observe import Subject, observe, trained_subject
+from coconut_bench.benchmarks.controls_report import Report
 from coconut_bench.benchmarks.trained import load_run
 from coconut_bench.cli import main
 from coconut_bench.coconut.decoding import Prompted
@@ -86,6 +87,21 @@ def test_the_report_is_one_file_that_shows_every_model_and_case(report: Path) ->
         assert (report / "figures" / f"{name}.png").stat().st_size > 3_000
     for wanted in ("Case: test question 3", "Pause token", "untrained", "evidence only if"):
         assert wanted in text
+
+
+def test_controls_that_were_run_are_part_of_the_report(finished: Path, tmp_path: Path) -> None:
+    run = finished / "english" / "run"
+    shown = []
+    for _ in range(2):
+        assert invoke("analyze", str(run), "--n", "8", "--out", str(tmp_path)).exit_code == 0
+        shown.append((tmp_path / "report.html").read_text())
+        done = invoke("controls", str(run), "--n", "8")
+        assert done.exit_code == 0, done.output
+    assert "Not run yet" in shown[0] and "Not run yet" not in shown[1]
+    for line in json.loads((run / "controls" / "controls.json").read_text())["controls"]:
+        assert f">{line['name']}<" in shown[1]
+    assert (tmp_path / "figures" / "controls.png").stat().st_size > 3_000
+    assert str(Report.from_json(json.loads((run / "controls" / "controls.json").read_text()))) in done.output
 
 
 def test_an_interrupted_analysis_goes_on_and_ends_the_same(finished: Path, tmp_path: Path) -> None:
