@@ -43,7 +43,7 @@ UNTRAINED = "untrained"
 
 Observation = dict[str, Any]
 """Of one question, ready for JSON. For k = 0…K: ``written`` (texts), ``values`` (k ≥ 1: of each node of the
-graph, else none), ``products`` [node][k], ``norms``, ``lens`` (per k, pairs of token and probability);
+graph, else none), ``products`` ``[node][k]``, ``norms``, ``lens`` (per k, pairs of token and probability);
 ``right`` (per k, whether the answer is); ``attention`` [layer][thought][premise], if it was looked at.
 """
 
@@ -192,7 +192,7 @@ def _texts(subject: Subject, prompted: Prompted, limit: int) -> list[str]:
 
 
 def _by_premise(subject: Subject, example: Example, attention_NHKT: Tensor) -> list[list[list[float]]]:
-    """What each thought's attention, the mean of the heads, sums to on each premise: [layer][k][premise].
+    """What each thought's attention, the mean of the heads, sums to on each premise: ``[layer][k][premise]``.
 
     Premises are in the order of telling; each has its tokens up to its full stop.
     """

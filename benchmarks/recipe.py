@@ -31,7 +31,7 @@ from .recipe_parts import (
 
 
 class Recipe(Part):
-    """See the parts. ``markers``: whether <bot> and <eot> stand around the thoughts.
+    """See the parts. ``markers``: whether ``<bot>`` and ``<eot>`` stand around the thoughts.
 
     ``answer_marker``: whether ``###`` stands before the answer. Without it the answer is what stands after
     the last full stop, which only the symbolic wording allows.

@@ -63,8 +63,8 @@ class Batch(NamedTuple):
 class Encoder:
     """Turns examples into rows with one tokenizer.
 
-    ``markers``: whether <bot> and <eot> stand around thoughts. ``answer_marker``: whether ``###`` stands
-    before the answer; without it the last thought itself predicts the answer's first token.
+    ``markers``: whether ``<bot>`` and ``<eot>`` stand around thoughts. ``answer_marker``: whether ``###``
+    stands before the answer; without it the last thought itself predicts the answer's first token.
     ``latent_stages``: the stage up to which thoughts are added; a later one has no step left. ``padded``:
     whether a chain shorter than the stage keeps the stage's number of thoughts, or has only its own.
     """

@@ -82,7 +82,7 @@ def _rest(model: CoconutForCausalLM, prompted: Prompted, rows: Sequence[list[int
 def inner_products(
     model: CoconutForCausalLM, states_BKD: Tensor, concepts: Sequence[Sequence[Sequence[int]]]
 ) -> list[list[list[float]]]:
-    """Of each state with each concept's input embedding, the mean of its tokens': [B][C][K].
+    """Of each state with each concept's input embedding, the mean of its tokens': ``[B][C][K]``.
 
     ``concepts[b][c]`` are the tokens of a concept (arXiv 2505.12514, where each has one).
     """

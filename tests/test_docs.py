@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -21,6 +22,7 @@ from coconut_bench.coconut.methods import METHODS, Method
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
+FLOORS = ("generators", "coconut", "leaderboard", "benchmarks")
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -160,6 +162,24 @@ def test_the_recipe_and_the_method_of_your_own_run(tmp_path: Path, monkeypatch: 
     done = CliRunner().invoke(main, ["run", "--recipe", "micro.yaml", "--method", method.name])
     assert done.exit_code == 0, done.output
     assert method.name in done.output
+
+
+CODE = re.compile(r"``.*?``|`[^`]*`|^ {4}.*?$|^>>> .*?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+MARKUP = re.compile(r"<[a-zA-Z/!][^>]*>|\]\s*\[\w+\]")
+
+
+def swallowed(module: str) -> list[str]:
+    """What the site would take for HTML tags or references in the docstrings of a module's source."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    texts = [ast.get_docstring(n) or "" for n in ast.walk(ast.parse(module)) if isinstance(n, documented)]
+    return [found for text in texts for found in MARKUP.findall(CODE.sub("", text))]
+
+
+def test_no_docstring_holds_what_the_site_would_swallow() -> None:
+    files = [path for floor in FLOORS for path in (ROOT / floor).glob("*.py")]
+    bad = {path.name: found for path in files if (found := swallowed(path.read_text(encoding="utf-8")))}
+    assert not bad, "put it into ``"
+    assert swallowed('"""Between <bot> and ``<eot>``: [B][K]\n\n    <b>\n\nEnd.\n"""') == ["<bot>", "][K]"]
 
 
 def test_every_page_is_in_the_site_and_every_link_leads_somewhere() -> None:
