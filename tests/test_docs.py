@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -19,6 +20,8 @@ from micro import write_recipe
 
 from coconut_bench.cli import main
 from coconut_bench.coconut.methods import METHODS, Method
+from coconut_bench.generators import DATASETS, examples
+from coconut_bench.generators.contracts import CONTRACTS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -182,7 +185,7 @@ def test_the_command_line_of_lm_eval_runs(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_recipe_and_the_method_of_your_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = DOCS / "extending.md"
     [recipe] = blocks(page, "yaml")
-    [row] = blocks(page, "python")
+    [row, _] = blocks(page, "python")
     monkeypatch.chdir(tmp_path)
     Path("my.yaml").write_text(recipe, encoding="utf-8")
     from coconut_bench.benchmarks.recipe import load_recipe
@@ -196,6 +199,29 @@ def test_the_recipe_and_the_method_of_your_own_run(tmp_path: Path, monkeypatch: 
     done = CliRunner().invoke(main, ["run", "--recipe", "micro.yaml", "--method", method.name])
     assert done.exit_code == 0, done.output
     assert method.name in done.output
+
+
+def test_the_dataset_of_your_own_is_proved_audited_and_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = DOCS / "extending.md"
+    [_, code] = blocks(page, "python")
+    made: dict[str, Any] = {}
+    exec(compile(code, str(page), "exec"), made)
+    monkeypatch.setitem(DATASETS, made["row"].name, made["row"])  # type: ignore[arg-type]
+    monkeypatch.setitem(CONTRACTS, made["row"].name, made["contract"])  # type: ignore[arg-type]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
+    recipe = write_recipe(tmp_path)
+    shown = [line for block in blocks(page, "") for line in commands(block) if "two-chains" in " ".join(line)]
+    assert len(shown) == 4
+    for line in shown:
+        smaller = {"generate": ["--train", "300"], "run": ["--recipe", str(recipe)]}.get(line[0], [])
+        done = CliRunner().invoke(main, [*(part for part in line if part != "--quick"), *smaller])
+        assert done.exit_code == 0, f"{line}\n{done.output}"
+    told = list(examples("two-chains", "test", count=40))
+    assert told[7:] == list(examples("two-chains", "test", start=7, count=33))
+    assert {example.question.split()[-1] == example.answer for example in told} == {True, False}
 
 
 CODE = re.compile(r"``.*?``|`[^`]*`|^ {4}.*?$|^>>> .*?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
