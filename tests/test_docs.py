@@ -91,6 +91,7 @@ def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for made in (
         "data/tiny/manifest.json",
         "runs/tiny-coconut-0-quick/result.json",
+        "runs/tiny-coconut-0-quick/analysis/report.html",
         "controls.png",
         "all.json",
     ):
