@@ -36,6 +36,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.utils.generic import can_return_tuple
 
 from . import checkpointing
+from .activations import fuse_activations
 from .cache import PassCache, growing_cache, training_cache
 from .config import CoconutConfig
 from .last_layer import read_only_at
@@ -70,6 +71,7 @@ class CoconutForCausalLM(PreTrainedModel, GenerationMixin):
         if config.base_config is None:
             raise ValueError("base_config must be a causal LM's configuration, got None")
         self.base = AutoModelForCausalLM.from_config(config.base_config)
+        fuse_activations(self.base)
         self.halting_head = nn.Linear(config.get_text_config().hidden_size, 1) if config.halting else None
         self._checkpointed: list[GradientCheckpointingLayer] = []
         self.post_init()
@@ -87,6 +89,7 @@ class CoconutForCausalLM(PreTrainedModel, GenerationMixin):
         with torch.device("meta"):
             model = cls(config)
         model.base = base
+        fuse_activations(base)
         model.generation_config = base.generation_config
         if model.halting_head is not None:
             model.halting_head.to_empty(device=base.device).to(base.dtype)

@@ -170,6 +170,8 @@ class Trainer:
         that loss.
         """
         size, pad = self.settings.micro_batch or len(rows), self.batches.encoder.ids.pad
+        if size < len(rows):
+            rows = sorted(rows, key=lambda row: len(row.prompt))  # parts of like lengths have little padding
         parts = [rows[start : start + size] for start in range(0, len(rows), size)]
         labels = sum(len(row.target) for row in rows) if len(parts) > 1 else None
         total, is_bf16 = 0.0, self.settings.precision == "bf16"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_models import CONFIGS, END, LATENT, PAD, batch, coconut, rows
-from transformers import AutoModelForCausalLM, DynamicCache
+from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
+from transformers.activations import NewGELUActivation
 
 from coconut_bench.coconut.cache import growing_cache
 from coconut_bench.coconut.decoding import greedy
@@ -110,6 +111,18 @@ def test_without_thoughts_it_is_the_plain_language_model(architecture: str) -> N
     plain = model.base(input_ids=ids, labels=ids)
     torch.testing.assert_close(model(ids).logits, plain.logits)
     torch.testing.assert_close(model(ids, labels=ids).loss, plain.loss)
+
+
+def test_gpt2_s_activation_is_the_same_function_in_one_operation() -> None:
+    ends = {"bos_token_id": None, "eos_token_id": END}
+    config = AutoConfig.for_model("gpt2", **CONFIGS["gpt2"], vocab_size=29, **ends)
+    base, ids = AutoModelForCausalLM.from_config(config).eval(), torch.arange(7, 25).view(2, 9)
+    plain = base(ids).logits
+    fused = CoconutForCausalLM.wrap(base, LATENT)
+    assert not any(isinstance(part, NewGELUActivation) for part in fused.modules())
+    torch.testing.assert_close(fused(ids).logits, plain, rtol=0, atol=1e-6)
+    made = CoconutForCausalLM(fused.config)
+    assert not any(isinstance(part, NewGELUActivation) for part in made.modules())
 
 
 def test_a_thought_depends_on_the_thought_before_it() -> None:

@@ -12,6 +12,7 @@ from tiny_models import coconut, encoder
 
 from coconut_bench.coconut.batches import Pool, TrainBatches
 from coconut_bench.coconut.curriculum import StagePlan, TokenRemoval, plan
+from coconut_bench.coconut.encoding import Batch, Row, collate
 from coconut_bench.coconut.methods import get_method
 from coconut_bench.coconut.optim import Optimizers, OptimizerSettings
 from coconut_bench.coconut.training import Trainer, TrainSettings
@@ -54,6 +55,22 @@ def test_a_batch_in_parts_gives_the_weights_of_the_whole(size: int, tmp_path: Pa
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
     for name, value in whole.model.state_dict().items():
         torch.testing.assert_close(parts.model.state_dict()[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_the_parts_of_a_batch_hold_prompts_of_like_lengths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: list[list[int]] = []
+
+    def collated(rows: list[Row], pad: int) -> Batch:
+        lengths.append([len(row.prompt) for row in rows])
+        return collate(rows, pad)
+
+    monkeypatch.setattr("coconut_bench.coconut.training.collate", collated)
+    made = trainer(tmp_path, SETTINGS._replace(micro_batch=3))
+    rows = [Row([9] * length, [9], length) for length in (7, 2, 9, 2, 8, 3)]
+    made._backward(rows)
+    assert lengths == [[2, 2, 3], [7, 8, 9]]
 
 
 def count_new_optimizers(monkeypatch: pytest.MonkeyPatch, made: Trainer) -> list[int]:
