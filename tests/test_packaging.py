@@ -8,6 +8,8 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 FLOORS = ("generators", "coconut", "leaderboard", "benchmarks")
 ROOT_MODULES = {"__init__.py", "__main__.py", "cli.py"}
@@ -148,6 +150,34 @@ def test_every_import_is_a_declared_requirement() -> None:
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 imported.add((node.module or "").split(".")[0])
     assert imported - set(sys.stdlib_module_names) <= declared
+
+
+def requirements(extra: str) -> list[Requirement]:
+    """What an extra wants, or the package itself with ``""``."""
+    config = setup_cfg()
+    listed = config["options.extras_require"][extra] if extra else config["options"]["install_requires"]
+    return [Requirement(line) for line in listed.splitlines() if line.strip()]
+
+
+# `inspect` has an environment of its own; no test needs a tracker.
+@pytest.mark.parametrize(
+    "extra", ["", *sorted(set(setup_cfg()["options.extras_require"]) - {"inspect", "track"})]
+)
+def test_every_requirement_is_pinned_to_a_version_that_it_allows(extra: str) -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    versions = {canonicalize_name(name): version for name, version in pins.items()}
+    wanted = requirements(extra)
+    assert wanted
+    for requirement in wanted:
+        version = versions.get(canonicalize_name(requirement.name), "none")
+        assert version != "none" and version in requirement.specifier, f"{requirement}: {version}"
+
+
+def test_the_development_extra_holds_what_the_tests_and_the_site_need() -> None:
+    dev = {str(requirement) for requirement in requirements("dev")}
+    for extra in ("audit", "cluster", "docs", "hub", "plots"):
+        assert {str(requirement) for requirement in requirements(extra)} <= dev, extra
 
 
 def test_the_readme_names_every_file_and_no_other() -> None:
