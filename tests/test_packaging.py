@@ -8,8 +8,11 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import coconut_bench
 
 FLOORS = ("generators", "coconut", "leaderboard", "benchmarks")
 ROOT_MODULES = {"__init__.py", "__main__.py", "cli.py"}
@@ -178,6 +181,12 @@ def test_the_development_extra_holds_what_the_tests_and_the_site_need() -> None:
     dev = {str(requirement) for requirement in requirements("dev")}
     for extra in ("audit", "cluster", "docs", "hub", "plots"):
         assert {str(requirement) for requirement in requirements(extra)} <= dev, extra
+
+
+def test_the_citation_has_the_version_of_the_package() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == coconut_bench.__version__
+    assert re.fullmatch(r"\d+\.\d+\.\d+", citation["version"])
 
 
 def test_the_readme_names_every_file_and_no_other() -> None:
