@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import os
 import subprocess
 import sys
@@ -29,7 +31,8 @@ def generation(setting: Setting) -> Iterator[Finding]:
 
         def once(name: str = name, surface: str = row.surfaces[0]) -> float:
             request = {"name": name, "split": "train", "surface": surface}
-            return rate(count, 1, lambda stream: sum(1 for _ in stream), **request)
+            with _nothing_old_collected():
+                return rate(count, 1, lambda stream: sum(1 for _ in stream), **request)
 
         once()
         rates = [once() for _ in range(setting.repeats)]
@@ -38,26 +41,49 @@ def generation(setting: Setting) -> Iterator[Finding]:
     yield from _workers(setting, 1000 if setting.quick else 60_000)
 
 
+@contextlib.contextmanager
+def _nothing_old_collected() -> Iterator[None]:
+    """Keeps the garbage collector from searching what was there before, such as all that torch holds: that
+    takes longer than what is measured here, now and then.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 def _workers(setting: Setting, count: int) -> Iterator[Finding]:
+    """By the clock, which needs idle processors, and in processor time, which does not."""
     from ..generators.write import generate, plan
 
     numbers = [1]
     while numbers[-1] * 2 <= processors():
         numbers.append(numbers[-1] * 2)
+    spent: dict[str, list[float]] = {str(workers): [] for workers in numbers}
     with tempfile.TemporaryDirectory() as folder:
         planned = plan("prosqa", seed=0, sizes={"train": count, "valid": 0, "test": 0})
-        works = {
-            str(workers): functools.partial(
-                generate, planned, Path(folder) / str(workers), workers=workers, force=True
-            )
-            for workers in numbers
-        }
+
+        def work(workers: int) -> None:
+            before = processor_seconds()
+            generate(planned, Path(folder) / str(workers), workers=workers, force=True)
+            spent[str(workers)].append(processor_seconds() - before)
+
+        works = {name: functools.partial(work, int(name)) for name in spent}
         setting.say("generation: workers")
         seconds = interleave(works, setting, repeats=min(3, setting.repeats), clock=time.perf_counter)
     for name, times in seconds.items():
         at = {"workers": int(name), "processors": processors()}
+        used = spent[name][1:], spent["1"][1:]  # without the warm-up
         yield finding("generation", f"{count:,} prosqa examples in a file", times, "s", at)
         yield finding("generation", "one worker / so many", ratios(seconds["1"], times), "×", at)
+        yield finding("generation", "processor time / one worker's", ratios(*used), "×", at)
+
+
+def processor_seconds() -> float:
+    """Processor time of this process and of its children that have ended."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def startup(setting: Setting) -> Iterator[Finding]:
