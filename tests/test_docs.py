@@ -248,6 +248,7 @@ def test_every_page_is_in_the_site_and_every_link_leads_somewhere() -> None:
     pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
     assert nav == pages
     for page in [*PAGES, *(DOCS / "reference").glob("*.md")]:
-        for link in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+        text = FENCE.sub("", page.read_text(encoding="utf-8"))
+        for link in re.findall(r"\]\(([^)#\s]+)", text):
             if not link.startswith(("http", "mailto")):
                 assert (page.parent / link).exists(), f"{page.name}: {link}"
