@@ -40,7 +40,8 @@ def trainer(
         "batch_size": 8, "earlier_stages": 0.0, "seed": 0, **changes,
     }  # fmt: skip
     return Trainer(
-        coconut("llama", vocabulary=len(fields["encoder"].tokenizer)), TrainBatches(**fields), plan(method, steps, (1.0,) * len(steps)), settings,
+        coconut("llama", vocabulary=len(fields["encoder"].tokenizer)), TrainBatches(**fields),
+        plan(method, steps, (1.0,) * len(steps)), settings,
         validate=lambda stage: 0.0, checkpoint=folder / "checkpoint.pt", identity={}, log=lambda entry: None,
     )  # fmt: skip
 
