@@ -44,7 +44,7 @@ def read(model: CoconutForCausalLM, prompts: Sequence[list[int]], pad: int) -> P
     """The prompts, each up to its first thought, read in one pass."""
     ids_BT, mask_BT = (tensor.to(model.device) for tensor in collate_prompts(prompts, pad))
     cache = growing_cache(model.base.config)
-    return Prompted(model.hidden_states(ids_BT, mask_BT, cache).h_BTD[:, -1], mask_BT, cache)
+    return Prompted(model.hidden_states(ids_BT, mask_BT, cache, keep=1).h_BTD[:, -1], mask_BT, cache)
 
 
 def fork(prompted: Prompted) -> Prompted:
