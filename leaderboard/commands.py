@@ -83,11 +83,13 @@ def add(sources: tuple[Path, ...], path: Path, replace: bool) -> None:
 @leaderboard.command()
 @leaderboard_file
 @click.argument("rows", nargs=-1, required=True)
-def compare(path: Path, rows: tuple[str, ...]) -> None:
+@click.option("--dataset", help="Only rows of this dataset, where a method has several.")
+@click.option("--recipe", help="Only rows of this recipe.")
+def compare(path: Path, rows: tuple[str, ...], dataset: str | None, recipe: str | None) -> None:
     """Compare ROWS of one dataset, question by question; a row is named by its method or its key."""
     from .report import comparison
 
-    click.echo(comparison(path, rows))
+    click.echo(comparison(path, rows, dataset=dataset, recipe=recipe))
 
 
 @leaderboard.command()

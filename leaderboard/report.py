@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from . import compare as comparisons
 from .check import check
 from .query import arrange, find, select
+from .result import Result
 from .store import read, side_files
 from .table import Format, render
 
@@ -27,9 +28,12 @@ def table(path: Path, *, sort: str, ascending: bool, format: Format, **chosen: A
     return render(rows, format, comparisons.ranks(board.measured, side_files(path)))
 
 
-def comparison(path: Path, names: Sequence[str]) -> str:
-    """All pairs of the measured rows with these names."""
-    measured = read(path).measured
+def comparison(
+    path: Path, names: Sequence[str], *, dataset: str | None = None, recipe: str | None = None
+) -> str:
+    """All pairs of the measured rows with these names, of one dataset or recipe where several have them."""
+    chosen = select(read(path).rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
+    measured = [row for row in chosen if isinstance(row, Result)]
     pairs = comparisons.compare([find(measured, name) for name in names], side_files(path))
     return comparisons.report(pairs)
 

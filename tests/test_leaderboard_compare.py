@@ -198,6 +198,7 @@ def test_show_has_every_format(path: Path) -> None:
         (["show", "--sort", "acuracy"], "unknown column 'acuracy' (did you mean 'accuracy'?)"),
         (["compare", "coconut", "co"], "unknown row 'co'"),
         (["compare", "coconut", "cot"], "cot: must name one row, got"),
+        (["compare", "coconut", "cot", "--dataset", "x"], "unknown dataset 'x'"),
         (["compare", "coconut"], "rows must be at least 2, got 1"),
     ],
 )
@@ -214,6 +215,8 @@ def test_compare_takes_methods_and_keys(path: Path) -> None:
     text = invoke("compare", "coconut", cot.key[:6], "no-cot", "--leaderboard", str(path))
     assert text.count("against") == 3
     assert "Holm over 3 pairs" in text
+    text = invoke("compare", "coconut", "cot", "--recipe", "tiny", "--leaderboard", str(path))
+    assert text.count("against") == 1 and "cot (tiny" in text
 
 
 def test_add_merges_files(path: Path, tmp_path: Path) -> None:
