@@ -22,7 +22,7 @@ def require_plot(path: str | Path) -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise ValueError("the plot needs matplotlib: pip install 'coconut-bench[audit]'") from None
+        raise ValueError("the plot needs matplotlib: pip install 'coconut-bench[plots]'") from None
 
 
 def plot(reports: Sequence[Report], path: str | Path) -> None:

@@ -210,7 +210,7 @@ def test_a_question_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_without_the_libraries_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("sklearn", "matplotlib"):
         monkeypatch.setitem(sys.modules, name, None)
-    for extra in (["--n", "8"], ["--plot", "x.png"]):
-        done = CliRunner().invoke(main, ["audit", "prosqa-tiny", *extra])
+    for options, extra in ((["--n", "8"], "audit"), (["--plot", "x.png"], "plots")):
+        done = CliRunner().invoke(main, ["audit", "prosqa-tiny", *options])
         assert done.exit_code == 2
-        assert "pip install 'coconut-bench[audit]'" in done.stderr
+        assert f"pip install 'coconut-bench[{extra}]'" in done.stderr
