@@ -32,21 +32,21 @@ COMMANDS = {
         "Prove a generated folder, a data file or org/name@v1.0.0 on the Hub from its text.",
     ),
     "audit": Place("generators.commands:audit_command", "Guess the answers of SOURCE without reasoning."),
-    "run": Place("benchmarks.commands:run_command", "Generate, train, evaluate, record."),
+    "run": Place("benchmarks.run.command:run_command", "Generate, train, evaluate, record."),
     "publish": Place(
-        "benchmarks.publish_command:publish_command",
+        "benchmarks.publish.command:publish_command",
         "Put a dataset, or a finished run's model, on the Hugging Face Hub.",
     ),
     "speed": Place(
-        "benchmarks.speed_command:speed_command",
+        "benchmarks.speed.command:speed_command",
         "Measure how fast training, answering, generating and starting are, as ratios.",
     ),
     "controls": Place(
-        "benchmarks.controls_command:controls_command",
+        "benchmarks.controls.command:controls_command",
         "Are the thoughts used? Leave them out, replace and exchange them in finished RUNS.",
     ),
     "analyze": Place(
-        "benchmarks.analyze_command:analyze_command",
+        "benchmarks.analysis.command:analyze_command",
         "Look into a finished RUN: with fewer thoughts, at its search tree, at what its thoughts hold.",
     ),
     "leaderboard": Place(

@@ -16,8 +16,8 @@ import yaml
 from pydantic import ValidationError, model_validator
 
 from ..generators.datasets import DATASETS
+from ..generators.files import write_whole
 from ..generators.lookup import pick
-from ..leaderboard.files import write_whole
 from .recipe_parts import (
     BasePart,
     CurriculumPart,

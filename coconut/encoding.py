@@ -15,20 +15,17 @@ Rows of a batch are padded on the left until their thoughts stand in one column,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
+from ..generators.answers import ANSWER_MARKER
 from ..generators.example import Example
 from .methods import Method
+from .tokens import SpecialIds
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-    from .tokens import SpecialIds
-
-ANSWER_MARKER = "###"
 IGNORE = -100
 
 

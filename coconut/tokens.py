@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from .encoding import ANSWER_MARKER
+from ..generators.answers import ANSWER_MARKER
 
 PAD, END = "<pad>", "<eos>"
 LATENT, PAUSE, BEGIN_THOUGHT, END_THOUGHT = "<latent>", "<pause>", "<bot>", "<eot>"

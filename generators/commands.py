@@ -42,7 +42,7 @@ def generate_command(
     The same arguments give the same bytes on any machine. No graph is in two splits, whatever the seed
     and the sizes.
     """
-    from .write import generate, plan
+    from .stored.write import generate, plan
 
     sizes = {"train": train, "valid": valid, "test": test}
     planned = plan(dataset, seed=seed, sizes=sizes, surface=surface, format=format, shard=shard)
@@ -64,8 +64,8 @@ def verify_command(source: str, token: str | None) -> None:
     twins, disjoint splits and checksums are checked. The first thing that is wrong is reported with its
     place. What was published is loaded as anyone loads it, and its rows must have the manifest's hashes.
     """
-    from .verify import verify_dir, verify_file
-    from .verify_hub import parse_address, verify_hub
+    from .hub.verify import parse_address, verify_hub
+    from .proof.verify import verify_dir, verify_file
 
     path, address = Path(source), parse_address(source)
     if address is not None:
@@ -100,8 +100,8 @@ def audit_command(
 
     On a single file the learned models are fitted on each half and scored on the other.
     """
-    from .audit import audit
-    from .audit_plot import plot, require_plot
+    from .audit.plot import plot, require_plot
+    from .audit.report import audit
 
     if plot_file:
         require_plot(plot_file)  # found before the work, not after it

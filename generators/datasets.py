@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-from . import fair, prontoqa, prontoqa_fair, prosqa, prosqa_fair
 from .example import Example, canonical_row
-from .layered import LayeredConfig
+from .families import fair, prontoqa, prontoqa_fair, prosqa, prosqa_fair
+from .families.layered import LayeredConfig
+from .families.prosqa_fair import FairSpec
 from .lookup import pick
-from .prosqa_fair import FairSpec
 from .seeding import SPLITS, U64, example_keys
 
 Sampler = Callable[[U64, Sequence[str], str, str], list[Example]]

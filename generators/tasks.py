@@ -15,28 +15,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
+from .answers import is_right, read_answer
 from .datasets import examples, get_dataset, resolve_surface
 from .example import Example
 from .lookup import pick
 from .seeding import SPLITS
 
-ANSWER_MARKER = "###"
 Entry = dict[str, Any]
 
 
 def score_answer(answer: str | None, entry: Mapping[str, Any]) -> float:
     """1.0 if ``answer`` is the entry's, else 0.0.
 
-    What stands after the last ``###`` counts, or all of it where there is none, as in the published code.
-    Commas, white space and a full stop at the end are put aside on both sides; a chain of thought before
-    the marker is not looked at.
+    What stands after the last ``###`` counts, or all of it where there is none; a chain of thought before the
+    marker is not looked at. See `answers`, whose definition the leaderboard uses too.
     """
-    return float(answer is not None and _read(answer) == _read(str(entry["answer"])))
-
-
-def _read(text: str) -> str:
-    words = text.split(ANSWER_MARKER)[-1].replace(",", "").split()
-    return " ".join(words).rstrip(". ")
+    return float(answer is not None and is_right(read_answer(answer), str(entry["answer"])))
 
 
 class TaskDataset(Sequence[Entry]):

@@ -97,7 +97,7 @@ def compare(path: Path, rows: tuple[str, ...], dataset: str | None, recipe: str 
 @click.option("--out", type=PATH, required=True, help="The folder to make the site in.")
 def page(path: Path, out: Path) -> None:
     """Make a static page: tables, charts, and what every row needs to be run again."""
-    from .page import write_page
+    from .page.site import write_page
 
     click.echo(f"{write_page(path, out)} is ready to open or to serve")
 
@@ -111,8 +111,8 @@ def page(path: Path, out: Path) -> None:
 @click.option("--dataset-repo", help="The dataset's repository on the Hub, org/name.")
 def export(path: Path, rows: tuple[str, ...], format: str, out: Path, **target: Any) -> None:
     """Write measured ROWS (all, if none is named) in a form that others read."""
-    from .export import write_export
-    from .export_target import Target
+    from .export.formats import write_export
+    from .export.target import Target
 
     for file in write_export(path, out, format, rows, Target(**target)):
         click.echo(file)

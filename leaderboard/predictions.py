@@ -22,7 +22,8 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import NonNegativeInt, ValidationError, model_validator
 
-from .files import write_whole
+from ..generators.answers import is_right
+from ..generators.files import write_whole
 from .measures import Name, Record, Score, Tokens, explain
 from .result import Shortcut, SideFile
 
@@ -36,7 +37,7 @@ class Prediction(Record):
     """What was answered to one question, and what it took.
 
     ``id`` names the question within its split; ``twin`` is shared by the two questions of a pair, and by no
-    other. ``correct`` must be what exact match says of ``prediction`` and ``answer`` (`is_match`).
+    other. ``correct`` must be what `generators.answers.is_right` says of ``prediction`` and ``answer``.
     """
 
     id: Name
@@ -52,7 +53,7 @@ class Prediction(Record):
 
     @model_validator(mode="after")
     def _is_scored_by_exact_match(self) -> Prediction:
-        if self.correct != is_match(self.prediction, self.answer):
+        if self.correct != is_right(self.prediction, self.answer):
             answers = f"{self.prediction!r} and {self.answer!r}"
             raise ValueError(f"{self.id}: correct must be the match of {answers}, got {self.correct}")
         return self
@@ -66,11 +67,6 @@ class Summary(NamedTuple):
     by_shortcut: dict[Shortcut, Score] | None
     twins: Score | None
     tokens: Tokens
-
-
-def is_match(prediction: str, answer: str) -> bool:
-    """Exact match with commas and surrounding blanks removed, as in the code of arXiv 2412.06769."""
-    return prediction.replace(",", "").strip() == answer.replace(",", "").strip()
 
 
 def summarize(predictions: Sequence[Prediction]) -> Summary:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from .files import write_whole
+from ..generators.files import write_whole
 from .measures import explain
 from .result import SCHEMA_VERSION, Leaderboard, QuotedResult, Result, SeedResult
 

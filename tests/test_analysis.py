@@ -13,15 +13,15 @@ import torch
 from click.testing import CliRunner
 from micro import MICRO, write_recipe
 
-from coconut_bench.benchmarks import analysis_summary as summary
-from coconut_bench.benchmarks.analysis import analyze
-from coconut_bench.benchmarks.analysis_observe import Subject, observe, trained_subject
-from coconut_bench.benchmarks.controls_report import Report
-from coconut_bench.benchmarks.trained import load_run
+from coconut_bench.benchmarks.analysis import summary
+from coconut_bench.benchmarks.analysis.observe import Subject, observe, trained_subject
+from coconut_bench.benchmarks.analysis.report import analyze
+from coconut_bench.benchmarks.controls.report import Report
+from coconut_bench.benchmarks.run.trained import load_run
 from coconut_bench.cli import main
 from coconut_bench.coconut.decoding import Prompted
 from coconut_bench.coconut.prefix import Thoughts, think
-from coconut_bench.generators.process import Category
+from coconut_bench.generators.proof.process import Category
 
 QUESTIONS = 44
 WIDE = {**MICRO["model"]["config"], "hidden_size": 64}
@@ -185,7 +185,7 @@ def planted(
             prompted=thought.prompted._replace(h_BD=state(thoughts)), states_BKD=states_BKD
         )
 
-    monkeypatch.setattr("coconut_bench.benchmarks.analysis_observe.think", thinking)
+    monkeypatch.setattr("coconut_bench.benchmarks.analysis.observe.think", thinking)
     return found
 
 

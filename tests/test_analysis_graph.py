@@ -7,7 +7,7 @@ from itertools import pairwise
 import networkx as nx
 import pytest
 
-from coconut_bench.benchmarks.analysis_graph import CLASSES, Search
+from coconut_bench.benchmarks.analysis.graph import CLASSES, Search
 from coconut_bench.generators import examples
 from coconut_bench.generators.example import Graph
 

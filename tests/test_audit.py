@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from coconut_bench.cli import main
 from coconut_bench.generators import Example, examples
-from coconut_bench.generators.audit import Finding, Report, audit, shortcut_status, wilson
-from coconut_bench.generators.audit_puzzle import Puzzle
-from coconut_bench.generators.audit_rules import EFFORTS, RULES, credit
-from coconut_bench.generators.write import generate, plan
+from coconut_bench.generators.audit.puzzle import Puzzle
+from coconut_bench.generators.audit.report import Finding, Report, audit, shortcut_status, wilson
+from coconut_bench.generators.audit.rules import EFFORTS, RULES, credit
+from coconut_bench.generators.stored.write import generate, plan
 
 # Root 1; the right candidate 9 is three steps away along 1-2-3-9, the wrong one 8 is one step from entity 5.
 CHAIN = "5 8 . 2 3 . 1 2 . 2 6 . 3 9 . 7 8 . > 1 < 8 < 9"

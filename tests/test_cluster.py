@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 from micro import write_recipe
 
-from coconut_bench.benchmarks import cluster as module
-from coconut_bench.benchmarks.cluster import Cell, Cluster, parse_cluster, run_on_cluster
 from coconut_bench.benchmarks.recipe import load_recipe
-from coconut_bench.benchmarks.run import RunSpec
+from coconut_bench.benchmarks.run import cluster as module
+from coconut_bench.benchmarks.run.cluster import Cell, Cluster, parse_cluster, run_on_cluster
+from coconut_bench.benchmarks.run.pipeline import RunSpec
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import read
 

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from micro import write_recipe
 from scipy import stats
 
-from coconut_bench.benchmarks.controls import AS_TRAINED, battery
-from coconut_bench.benchmarks.controls_verdict import Outcome, guessing_p, verdicts
-from coconut_bench.benchmarks.probes import frontier_labels, probe_thoughts, target_labels
-from coconut_bench.benchmarks.trained import TrainedRun
+from coconut_bench.benchmarks.controls.battery import AS_TRAINED, battery
+from coconut_bench.benchmarks.controls.probes import frontier_labels, probe_thoughts, target_labels
+from coconut_bench.benchmarks.controls.verdict import Outcome, guessing_p, verdicts
+from coconut_bench.benchmarks.run.trained import TrainedRun
 from coconut_bench.cli import main
 from coconut_bench.coconut.decoding import Prompted
 from coconut_bench.coconut.prefix import Thoughts
@@ -70,10 +70,10 @@ def planted(monkeypatch: pytest.MonkeyPatch, uses_thoughts: bool) -> None:
         numbers = [round(float(value)) - 1 for value in prompted.h_BD[:, 0]]
         return [answers[number] if 0 <= number < len(answers) else [end] for number in numbers]
 
-    module = "coconut_bench.benchmarks.controls"
+    module = "coconut_bench.benchmarks.controls.battery"
     for name, function in (("read", read), ("think", think), ("write", write)):
         monkeypatch.setattr(f"{module}.{name}", function)
-    from coconut_bench.benchmarks import controls_report
+    from coconut_bench.benchmarks.controls import report as controls_report
 
     original = controls_report.run_battery
 

@@ -21,7 +21,7 @@ from micro import write_recipe
 from coconut_bench.cli import main
 from coconut_bench.coconut.methods import METHODS, Method
 from coconut_bench.generators import DATASETS, examples
-from coconut_bench.generators.contracts import CONTRACTS
+from coconut_bench.generators.proof.contracts import CONTRACTS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

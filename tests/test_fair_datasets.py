@@ -8,18 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coconut_bench.generators import DATASETS, Example, canonical_row, examples, get_dataset, prontoqa_fair
-from coconut_bench.generators import prosqa_fair as fair
-from coconut_bench.generators.audit import audit
-from coconut_bench.generators.contracts import CONTRACTS
-from coconut_bench.generators.contracts_fair import Mirrored
-from coconut_bench.generators.layered import LayeredConfig
-from coconut_bench.generators.parsing import read_question
-from coconut_bench.generators.prosqa_fair import FairSpec
-from coconut_bench.generators.proved import Proved, shape
+from coconut_bench.generators import DATASETS, Example, canonical_row, examples, get_dataset
+from coconut_bench.generators.audit.report import audit
+from coconut_bench.generators.families import prontoqa_fair
+from coconut_bench.generators.families import prosqa_fair as fair
+from coconut_bench.generators.families.layered import LayeredConfig
+from coconut_bench.generators.families.prosqa_fair import FairSpec
+from coconut_bench.generators.families.vocabulary import NAMES
+from coconut_bench.generators.proof.contracts import CONTRACTS
+from coconut_bench.generators.proof.mirrored import Mirrored
+from coconut_bench.generators.proof.parsing import read_question
+from coconut_bench.generators.proof.proved import Proved, shape
+from coconut_bench.generators.proof.verify import prove
 from coconut_bench.generators.seeding import SPLITS, example_keys
-from coconut_bench.generators.verify import prove
-from coconut_bench.generators.vocabulary import NAMES
 
 BASES = ("prosqa-fair", "prontoqa-fair")
 FAIR = [name for name in DATASETS if name.startswith(BASES)]

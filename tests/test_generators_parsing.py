@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from coconut_bench.generators.contracts import published_prontoqa, published_prosqa
 from coconut_bench.generators.example import Example
-from coconut_bench.generators.files import read_examples
-from coconut_bench.generators.parsing import read_question
-from coconut_bench.generators.surfaces import Asked, natural
-from coconut_bench.generators.verify import VerificationError, prove, verify_file
+from coconut_bench.generators.families.surfaces import Asked, natural
+from coconut_bench.generators.proof.contracts import published_prontoqa, published_prosqa
+from coconut_bench.generators.proof.parsing import read_question
+from coconut_bench.generators.proof.verify import VerificationError, prove, verify_file
+from coconut_bench.generators.stored.formats import read_examples
 
 PROSQA: dict[str, Any] = {
     "question": (

@@ -13,14 +13,14 @@ import networkx as nx
 import pytest
 
 from coconut_bench.generators import Example, Graph, examples
-from coconut_bench.generators.parsing import read_question
-from coconut_bench.generators.vocabulary import (
+from coconut_bench.generators.families.vocabulary import (
     CONCEPTS,
     ENTITIES,
     PRONTOQA_CONCEPTS,
     PRONTOQA_ENTITIES,
     PROPERTY_FAMILIES,
 )
+from coconut_bench.generators.proof.parsing import read_question
 
 COUNT = 10_000
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from coconut_bench.generators import DATASETS, Example, canonical_row, examples, verify
-from coconut_bench.generators.files import FORMATS, MANIFEST, file_digest, manifest_digest
-from coconut_bench.generators.verify import VerificationError, verify_dir
-from coconut_bench.generators.write import generate, plan
+from coconut_bench.generators import DATASETS, Example, canonical_row, examples
+from coconut_bench.generators.proof import verify
+from coconut_bench.generators.proof.verify import VerificationError, verify_dir
+from coconut_bench.generators.stored.formats import FORMATS, MANIFEST, file_digest, manifest_digest
+from coconut_bench.generators.stored.write import generate, plan
 
 SIZES = {"train": 8, "valid": 4, "test": 4}
 Record = dict[str, Any]

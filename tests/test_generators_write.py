@@ -13,9 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from coconut_bench.cli import main
-from coconut_bench.generators import DATASETS, content_hash, examples, verify, write
-from coconut_bench.generators.files import FORMATS, MANIFEST, read_examples, read_rows
-from coconut_bench.generators.write import generate, plan
+from coconut_bench.generators import DATASETS, content_hash, examples
+from coconut_bench.generators.proof import verify
+from coconut_bench.generators.stored import write
+from coconut_bench.generators.stored.formats import FORMATS, MANIFEST, read_examples, read_rows
+from coconut_bench.generators.stored.write import generate, plan
 
 
 def entries(folder: Path) -> dict[str, str]:
@@ -139,7 +141,7 @@ def test_a_stopped_run_leaves_nothing_behind(
 def test_memory_does_not_grow_with_the_count(tmp_path: Path) -> None:
     """The peak of a run of 40,000 examples is that of a run of 10,000, give or take a block."""
     code = (
-        "import resource, sys; from coconut_bench.generators.write import generate, plan\n"
+        "import resource, sys; from coconut_bench.generators.stored.write import generate, plan\n"
         "sizes = {'train': int(sys.argv[1]), 'valid': 0, 'test': 0}\n"
         "generate(plan('prosqa-tiny', sizes=sizes), sys.argv[2])\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"

@@ -21,10 +21,10 @@ from micro import write_recipe
 
 import coconut_bench
 from coconut_bench import create_dataset, score_answer
-from coconut_bench.benchmarks import integrations_lm_eval as lm
+from coconut_bench.benchmarks.integrations import lm_eval as lm
 from coconut_bench.cli import main
 from coconut_bench.generators import DATASETS, examples
-from coconut_bench.generators.write import generate, plan
+from coconut_bench.generators.stored.write import generate, plan
 from coconut_bench.leaderboard.predictions import read_predictions
 
 
@@ -86,7 +86,7 @@ def test_the_package_offers_what_it_lists_and_no_more() -> None:
 
 
 def test_every_dataset_has_its_lm_eval_task_file_and_there_is_no_other(tmp_path: Path) -> None:
-    """After a change: python -m coconut_bench.benchmarks.integrations_lm_eval --write"""
+    """After a change: python -m coconut_bench.benchmarks.integrations.lm_eval --write"""
     written = {path.name: path.read_text("utf-8") for path in lm.write_tasks(tmp_path / "tasks")}
     shipped = {path.name: path.read_text("utf-8") for path in lm.FOLDER.iterdir()}
     assert shipped == written
@@ -177,7 +177,7 @@ def test_a_run_answers_in_lm_eval_what_it_answered_here(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lm_eval = pytest.importorskip("lm_eval")
-    from coconut_bench.benchmarks.integrations_lm_eval_model import RunModel, task_manager
+    from coconut_bench.benchmarks.integrations.lm_eval_model import RunModel, task_manager
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
@@ -207,7 +207,7 @@ def test_a_run_answers_in_lm_eval_what_it_answered_here(
 @pytest.mark.filterwarnings("ignore")
 def test_reasoning_gym_itself_serves_the_registered_datasets() -> None:
     reasoning_gym = pytest.importorskip("reasoning_gym")
-    from coconut_bench.benchmarks.integrations_reasoning_gym import register
+    from coconut_bench.benchmarks.integrations.reasoning_gym import register
 
     register()
     assert register() == []  # twice does no harm
@@ -231,7 +231,7 @@ def test_inspect_itself_scores_the_task_and_finds_it_by_its_short_name(
     from inspect_ai import eval as evaluate
     from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
-    from coconut_bench.benchmarks.integrations_inspect import coconut_bench as task
+    from coconut_bench.benchmarks.integrations.inspect_ai import coconut_bench as task
 
     made = task("prosqa-tiny", size=8)
     texts = [f"a walk ### {sample.target if i % 4 else 'nobody'}" for i, sample in enumerate(made.dataset)]

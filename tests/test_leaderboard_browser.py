@@ -17,7 +17,7 @@ import pytest
 from leaderboard_examples import predictions, result
 
 from coconut_bench.leaderboard import add, read
-from coconut_bench.leaderboard.page import write_page
+from coconut_bench.leaderboard.page.site import write_page
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")

@@ -16,8 +16,8 @@ from leaderboard_examples import predictions, result
 from coconut_bench.cli import main
 from coconut_bench.generators.datasets import content_hash, examples
 from coconut_bench.leaderboard import Leaderboard, Prediction, Result, add, read
-from coconut_bench.leaderboard.export import FORMATS, write_export
-from coconut_bench.leaderboard.export_target import Target, slug
+from coconut_bench.leaderboard.export.formats import FORMATS, write_export
+from coconut_bench.leaderboard.export.target import Target, slug
 from coconut_bench.leaderboard.samples import read_samples
 from coconut_bench.leaderboard.store import SHIPPED, dump
 

@@ -10,10 +10,10 @@ from leaderboard_examples import predictions, result
 
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import Leaderboard, add, read
-from coconut_bench.leaderboard.axes import Scale, nice_end, ticks
-from coconut_bench.leaderboard.charts import CORNERS, SHAPES, pareto_front
-from coconut_bench.leaderboard.markup import Markup, join, tag
-from coconut_bench.leaderboard.page import write_page
+from coconut_bench.leaderboard.page.axes import Scale, nice_end, ticks
+from coconut_bench.leaderboard.page.charts import CORNERS, SHAPES, pareto_front
+from coconut_bench.leaderboard.page.markup import Markup, join, tag
+from coconut_bench.leaderboard.page.site import write_page
 from coconut_bench.leaderboard.store import SHIPPED, dump
 
 HOSTILE = "<script>alert(1)</script>\"'&amp;"

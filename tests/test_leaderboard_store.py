@@ -154,7 +154,7 @@ def test_a_death_at_each_step_leaves_the_old_file_or_the_new(call: str, kept: st
     add(path, result({1000: predictions(lambda index: True, n=40)}))
     old = path.read_bytes()
     die = (
-        "import os, types, coconut_bench.leaderboard.files as files\n"
+        "import os, types, coconut_bench.generators.files as files\n"
         "files.os = types.SimpleNamespace(**vars(os))\n"
         f"files.{call} = lambda *arguments: os._exit(9)\n"
     )

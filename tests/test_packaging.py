@@ -7,6 +7,7 @@ import sys
 from configparser import ConfigParser
 from pathlib import Path
 
+import networkx as nx
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -45,33 +46,44 @@ def setup_cfg() -> ConfigParser:
 
 
 def test_every_folder_with_modules_is_a_listed_package() -> None:
-    folders = {path.parent.name for path in ROOT.glob("*/*.py") if not path.parent.name.startswith(".")}
-    folders -= {"tests", "build", "dist"}
+    top = {path.parent.name for path in ROOT.glob("*/*.py") if not path.parent.name.startswith(".")}
+    assert top - {"tests", "build", "dist"} == set(FLOORS)
+    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in modules(*FLOORS)}
     listed = set(setup_cfg()["options"]["packages"].split())
     assert listed == {"coconut_bench", *(f"coconut_bench.{folder}" for folder in folders)}
-    assert folders == set(FLOORS)
 
 
 def test_every_file_of_a_floor_is_installed() -> None:
     """What is not a module must be named in package_data, or an installed copy lacks it."""
     listing = subprocess.run(["git", "-C", ROOT, "ls-files", "-z", *FLOORS], capture_output=True, check=True)
     names = [Path(name) for name in listing.stdout.decode().split("\0") if name and not name.endswith(".py")]
-    patterns = setup_cfg()["options.package_data"]
-    missing = [
-        name
-        for name in names
-        if not any(
-            name.relative_to(name.parts[0]).match(pattern)
-            for pattern in patterns[f"coconut_bench.{name.parts[0]}"].split()
+    packages = setup_cfg()["options.package_data"]
+
+    def is_listed(name: Path) -> bool:
+        """Whether a pattern of one of the packages above the file names it."""
+        return any(
+            name.relative_to(folder).match(pattern)
+            for folder in name.parents[:-1]
+            for pattern in packages.get(f"coconut_bench.{'.'.join(folder.parts)}", "").split()
         )
-    ]
+
+    missing = [name for name in names if not is_listed(name)]
     assert names
     assert missing == []
 
 
-def test_folders_stay_one_level_deep() -> None:
-    nested = [path for folder in FLOORS for path in (ROOT / folder).glob("*/**/*.py")]
+def test_a_floor_has_wings_and_a_wing_has_none() -> None:
+    nested = [path for folder in FLOORS for path in (ROOT / folder).glob("*/*/**/*.py")]
     assert nested == []
+    repeated = [path for path in modules(*FLOORS) if path.stem.startswith(path.parent.name)]
+    assert repeated == [], "a wing's name is not repeated in its files'"
+
+
+def test_a_wing_says_what_it_is_for_and_what_it_may_import() -> None:
+    for path in modules(*FLOORS):
+        if path.name == "__init__.py" and path.parent.parent != ROOT:
+            words = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+            assert words and "\n\n" in words and "mports" in words.split("\n\n", 1)[1], path
 
 
 def test_the_root_has_no_other_module() -> None:
@@ -79,19 +91,61 @@ def test_the_root_has_no_other_module() -> None:
     assert (ROOT / "py.typed").exists()
 
 
-def internal_imports(path: Path) -> set[str]:
-    """The floors that the module imports from, whether at its top or inside a function."""
-    floors = set()
+def internal_imports(path: Path) -> list[tuple[str, str]]:
+    """What the module imports of the package, at its top or inside a function: (dotted module, name)."""
+    found = []
     here = path.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
             target = [*here[: len(here) - node.level + 1], *(node.module or "").split(".")]
-            floors |= {part for part in target[:1] if part} or {alias.name for alias in node.names}
+            module = ".".join(part for part in target if part)
+            found += [(module, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom | ast.Import):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
             absolute = [name for name in names if name.split(".")[0] in {"coconut_bench", *FLOORS}]
             assert not absolute, f"{path}: must import relatively, got {absolute}"
-    return floors & set(FLOORS)
+    return found
+
+
+def floors_of(path: Path) -> set[str]:
+    """The floors that the module imports from."""
+    return {(module or name).split(".")[0] for module, name in internal_imports(path)} & set(FLOORS)
+
+
+def import_graph() -> nx.DiGraph:
+    """An edge from each file to each file of the package that it imports."""
+    graph: nx.DiGraph = nx.DiGraph()
+    for path in modules():
+        for module, name in internal_imports(path):
+            for dotted in (module, f"{module}.{name}"):
+                file = ROOT / f"{dotted.replace('.', '/')}.py"
+                if file.exists():
+                    graph.add_edge(path.relative_to(ROOT), file.relative_to(ROOT))
+    return graph
+
+
+def test_no_two_files_import_each_other_by_any_way() -> None:
+    graph = import_graph()
+    assert graph.number_of_edges() > 100
+    assert [sorted(map(str, circle)) for circle in nx.simple_cycles(graph)] == []
+
+
+def test_the_check_of_circles_sees_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    monkeypatch.setattr(sys.modules[__name__], "ROOT_MODULES", set())
+    wing = tmp_path / "benchmarks" / "run"
+    wing.mkdir(parents=True)
+    (wing / "a.py").write_text("def f():\n    from .b import x", encoding="utf-8")
+    (wing / "b.py").write_text("from . import a", encoding="utf-8")
+    assert len(list(nx.simple_cycles(import_graph()))) == 1
+
+
+def test_a_private_name_is_imported_within_its_wing_only() -> None:
+    for path in modules():
+        wing = ".".join(path.relative_to(ROOT).parent.parts)
+        for module, name in internal_imports(path):
+            private = name.startswith("_") and not name.startswith("__")
+            assert not private or module.rpartition(".")[0] == wing, f"{path}: {module}.{name}"
 
 
 @pytest.mark.parametrize("floor", [*FLOORS, "cli.py"])
@@ -99,7 +153,7 @@ def test_an_import_points_down_the_floors(floor: str) -> None:
     paths = modules(floor) if floor in FLOORS else [ROOT / floor]
     assert paths
     for path in paths:
-        upward = internal_imports(path) - ALLOWED[floor] - {floor}
+        upward = floors_of(path) - ALLOWED[floor] - {floor}
         assert not upward, f"{path.relative_to(ROOT)} must not import from {sorted(upward)}"
 
 
@@ -110,7 +164,7 @@ def test_the_check_of_imports_sees_every_form(tmp_path: Path, monkeypatch: pytes
     forms = ("from ..coconut import y", "from ..coconut.y import z", "from .. import coconut")
     for form in (*forms, "def f():\n    from ..coconut.y import z"):
         module.write_text(form, encoding="utf-8")
-        assert internal_imports(module) == {"coconut"}
+        assert floors_of(module) == {"coconut"}
     module.write_text("import coconut_bench.coconut", encoding="utf-8")
     with pytest.raises(AssertionError, match="relatively"):
         internal_imports(module)
@@ -189,22 +243,15 @@ def test_the_citation_has_the_version_of_the_package() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", citation["version"])
 
 
-def test_the_readme_names_every_file_and_no_other() -> None:
-    """Tests, predictions, task files and the pages of the reference are named by their folder only."""
+def test_the_readme_names_every_folder_and_no_file_that_is_not_there() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     tree = readme.partition("\n## Files\n")[2].partition("\n## ")[0]
     listing = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, check=True)
-    tracked = [Path(name) for name in listing.stdout.decode().split("\0") if name]
-    ends = (".py", ".yaml", ".json", ".css", ".js", ".md", ".txt", ".cfg", ".toml", ".cff", ".in")
-    expected = {
-        path.name
-        for path in tracked
-        if path.parts[0] != "tests"
-        and path.parent.name not in {"lm_eval", "reference"}
-        and path.name != "__init__.py"
-        and path.suffix in ends
-    }
-    named = set(re.findall(r"[\w.-]+", tree))
-    assert expected - named == set(), "files without a phrase in the README"
-    modules_named = {name for name in named if name.endswith((".py", ".yaml", ".css", ".js"))}
-    assert modules_named <= {path.name for path in tracked}, "files that are gone"
+    tracked = {Path(name) for name in listing.stdout.decode().split("\0") if name}
+    folders = {folder for path in tracked for folder in path.parents if len(folder.parts) in (1, 2)}
+    shown = {folder for folder in folders if folder.parts[0] in {*FLOORS, "docs"} or len(folder.parts) == 1}
+    named = set(re.findall(r"[\w.-]+/?", tree))
+    assert {f"{folder.name}/" for folder in shown if not folder.name.startswith(".")} - named == set()
+    files = {name for name in named if name.endswith((".py", ".yaml", ".json", ".md", ".cfg", ".txt"))}
+    assert len(files) >= 10
+    assert files <= {path.name for path in tracked}, "files that are gone"

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coconut_bench.generators import examples
-from coconut_bench.generators.parsing import Reading, read_question
-from coconut_bench.generators.process import Category, categorize, split_written
+from coconut_bench.generators.proof.parsing import Reading, read_question
+from coconut_bench.generators.proof.process import Category, categorize, split_written
 
 # 4 → 7 → 1 and 4 → 2 → 7; 7 → 3 leads away; 8 → 9 is not reached, 8 → 1 comes from outside.
 SYMBOLIC = "4 7 . 7 1 . 4 2 . 2 7 . 7 3 . 8 9 . 8 1 . > 4 < 1 < 9"

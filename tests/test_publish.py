@@ -14,8 +14,8 @@ from hub_double_git import Repository
 from hub_double_http import Fault
 
 from coconut_bench.generators.datasets import content_hash, examples
-from coconut_bench.generators.files import FORMATS
-from coconut_bench.generators.write import generate, plan
+from coconut_bench.generators.stored.formats import FORMATS
+from coconut_bench.generators.stored.write import generate, plan
 
 SIZES = {"train": 8, "valid": 4, "test": 8}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hub_double_client import talking_to
 
-from coconut_bench.generators.write import generate, plan
+from coconut_bench.generators.stored.write import generate, plan
 
 
 @pytest.mark.skipif(

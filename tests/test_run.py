@@ -14,14 +14,14 @@ from click.testing import CliRunner, Result
 from micro import MICRO, write_recipe
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from coconut_bench.benchmarks.metrics import answer_of
 from coconut_bench.benchmarks.recipe import load_recipe, recipe_names
-from coconut_bench.benchmarks.run import RunSpec, run
-from coconut_bench.benchmarks.sweep import method_names
+from coconut_bench.benchmarks.run.pipeline import RunSpec, run
+from coconut_bench.benchmarks.run.sweep import method_names
 from coconut_bench.cli import main
 from coconut_bench.coconut.methods import METHODS
 from coconut_bench.coconut.training import Trainer
-from coconut_bench.generators.verify import verify_dir
+from coconut_bench.generators.answers import read_answer
+from coconut_bench.generators.proof.verify import verify_dir
 from coconut_bench.leaderboard import read, read_predictions
 
 
@@ -105,7 +105,7 @@ def test_a_second_seed_joins_the_row_and_a_second_run_only_reads() -> None:
     ],
 )
 def test_the_answer_is_what_stands_after_the_last_marker(text: str, marker: str, answer: str) -> None:
-    assert answer_of(text, marker) == answer
+    assert read_answer(text, marker) == answer
 
 
 def test_a_grid_files_every_cell_and_goes_on_after_the_finished_ones() -> None:

@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from pretrained_models import save_pretrained
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from coconut_bench.benchmarks.pretrained import ADDED, load_pretrained
 from coconut_bench.benchmarks.recipe import load_recipe
 from coconut_bench.benchmarks.recipe_parts import ModelPart
+from coconut_bench.benchmarks.run.pretrained import ADDED, load_pretrained
 from coconut_bench.cli import main
 from coconut_bench.coconut.batches import Pool
 from coconut_bench.generators import examples

@@ -14,8 +14,8 @@ from micro import MICRO
 
 from coconut_bench.cli import main
 from coconut_bench.generators import content_hash, examples
-from coconut_bench.generators.gsm8k import parse_line
-from coconut_bench.generators.sources import load_source
+from coconut_bench.generators.stored.gsm8k import parse_line
+from coconut_bench.generators.stored.sources import load_source
 from coconut_bench.leaderboard import read, read_predictions
 
 LINES = [

@@ -12,8 +12,7 @@ from click.testing import CliRunner
 from tiny_models import CONFIGS, END, PAD, batch, coconut, rows
 from torch.utils.flop_counter import FlopCounterMode
 
-from coconut_bench.benchmarks.speed import Setting, interleave, parts, speed
-from coconut_bench.benchmarks.speed_changes import (
+from coconut_bench.benchmarks.speed.changes import (
     concatenated_loss,
     everywhere_loss,
     masked_loss,
@@ -21,10 +20,12 @@ from coconut_bench.benchmarks.speed_changes import (
     unaligned,
     whole_last_layer_loss,
 )
-from coconut_bench.benchmarks.speed_models import LATENT, SIZES, batches, build
-from coconut_bench.benchmarks.speed_models import rows as random_rows
-from coconut_bench.benchmarks.speed_roofline import forward_flops
-from coconut_bench.benchmarks.speed_training import peak_bytes
+from coconut_bench.benchmarks.speed.findings import Setting, interleave
+from coconut_bench.benchmarks.speed.models import LATENT, SIZES, batches, build
+from coconut_bench.benchmarks.speed.models import rows as random_rows
+from coconut_bench.benchmarks.speed.report import parts, speed
+from coconut_bench.benchmarks.speed.roofline import forward_flops
+from coconut_bench.benchmarks.speed.training import peak_bytes
 from coconut_bench.cli import main
 from coconut_bench.coconut.decoding import greedy
 from coconut_bench.coconut.reference import published_greedy, published_loss
@@ -145,7 +146,7 @@ def test_the_batch_of_a_size_can_be_another_and_bf16_asked_for() -> None:
 
 
 def test_a_known_gpu_is_measured_against_its_data_sheet_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coconut_bench.benchmarks.speed_roofline.hardware", lambda device: "NVIDIA H200")
+    monkeypatch.setattr("coconut_bench.benchmarks.speed.roofline.hardware", lambda device: "NVIDIA H200")
     setting = Setting(
         SIZES["gpt2"].changed(layers=2, width=24, batch=2), precision="bf16", repeats=1, quick=True
     )

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from micro import write_recipe
 
-from coconut_bench.benchmarks.tracking import BACKENDS, open_tracker
+from coconut_bench.benchmarks.run.tracking import BACKENDS, open_tracker
 from coconut_bench.cli import main
 
 Calls = list[tuple[str, Any]]

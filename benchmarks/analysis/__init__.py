@@ -1,0 +1,4 @@
+"""What is in the thoughts? Readouts of finished runs.
+
+Imports `run` and `controls`.
+"""

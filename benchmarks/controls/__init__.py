@@ -1,0 +1,4 @@
+"""Are the thoughts used? Ablations of finished runs.
+
+Imports `run`.
+"""

@@ -1,0 +1,134 @@
+"""Linear probes: what can be read off each thought, against the same with labels of other questions.
+
+A ridge regression from the hidden state at thought k (what is fed to the next one) to one score a concept is
+fitted on the first half of the questions and scored on the second: for the target, how often the right
+candidate is above the wrong one; for the frontier, how often a concept k edges from who is asked about is
+above one that is farther. p is the share of fits on permuted labels that do as well (questions keep their
+thoughts, and get another's graph). A readout that succeeds says that something is there to be read, not that
+the model uses it: that is what controls are for.
+
+Axes: N questions, K thoughts, D width, C concepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from ...generators.example import Example
+
+Array = NDArray[np.float64]
+RIDGE = 1.0
+PERMUTATIONS = 199
+
+
+class Probe(NamedTuple):
+    """The score of one probe on ``n`` held-out questions, what permuted labels reach on average, and p."""
+
+    target: str
+    thought: int
+    n: int
+    score: float
+    permuted: float
+    p: float
+
+    def to_json(self) -> dict[str, Any]:
+        return self._asdict()
+
+    def __str__(self) -> str:
+        return (
+            f"thought {self.thought}, {self.target}: {self.score:.3f} "
+            f"(permuted labels {self.permuted:.3f}, p = {self.p:.3f}, n = {self.n})"
+        )
+
+
+def probe_thoughts(states_NKD: Array, questions: Sequence[Example], seed: int = 0) -> list[Probe]:
+    """Both probes on each thought. Questions without a graph are left out; without any there is no probe."""
+    rows = [index for index, example in enumerate(questions) if example.graph is not None]
+    if len(rows) < 4:
+        return []
+    chosen = [questions[index] for index in rows]
+    states = states_NKD[rows]
+    found = []
+    for k in range(states.shape[1]):
+        for name, labels in (("target", target_labels(chosen)), ("frontier", frontier_labels(chosen, k + 1))):
+            score, permuted, p = _permutation_test(states[:, k], labels, np.random.default_rng(seed))
+            found.append(Probe(name, k + 1, len(rows) - len(rows) // 2, score, permuted, p))
+    return found
+
+
+def target_labels(questions: Sequence[Example]) -> Array:
+    """1 for the right candidate, -1 for the wrong one."""
+    index = _concepts(questions)
+    labels = np.zeros((len(questions), len(index)))
+    for row, example in enumerate(questions):
+        graph = example.graph
+        assert graph is not None
+        labels[row, index[graph.symbols[graph.target]]] = 1
+        labels[row, index[graph.symbols[graph.neg_target]]] = -1
+    return labels
+
+
+def frontier_labels(questions: Sequence[Example], depth: int) -> Array:
+    """1 for the concepts ``depth`` edges from who is asked about, -1 for those that are farther or not
+    reached.
+    """
+    index = _concepts(questions)
+    labels = np.zeros((len(questions), len(index)))
+    for row, example in enumerate(questions):
+        graph = example.graph
+        assert graph is not None
+        directed = nx.DiGraph(graph.edges)
+        distance = nx.single_source_shortest_path_length(directed, graph.root)
+        for node in directed:
+            at = distance.get(node, len(graph.symbols))
+            labels[row, index[graph.symbols[node]]] = 1 if at == depth else -1 if at > depth else 0
+    return labels
+
+
+def _concepts(questions: Sequence[Example]) -> dict[str, int]:
+    names = sorted({symbol for example in questions if example.graph for symbol in example.graph.symbols})
+    return {name: column for column, name in enumerate(names)}
+
+
+def _permutation_test(
+    thoughts_ND: Array, labels_NC: Array, generator: np.random.Generator
+) -> tuple[float, float, float]:
+    half = len(thoughts_ND) // 2
+    fit = _Fit(thoughts_ND[:half], thoughts_ND[half:])
+    score = _score(fit.predict(labels_NC[:half]), labels_NC[half:])
+    permuted = [
+        _score(fit.predict(labels_NC[generator.permutation(half)]), labels_NC[half:])
+        for _ in range(PERMUTATIONS)
+    ]
+    as_good = sum(other >= score for other in permuted)
+    return score, float(np.mean(permuted)), (1 + as_good) / (1 + PERMUTATIONS)
+
+
+class _Fit:
+    """Ridge regression with standardised inputs; one factorisation serves every set of labels."""
+
+    def __init__(self, train_ND: Array, test_ND: Array) -> None:
+        mean, spread = train_ND.mean(0), train_ND.std(0) + 1e-6
+        train, test = (train_ND - mean) / spread, (test_ND - mean) / spread
+        gram = train.T @ train + RIDGE * len(train) * np.eye(train.shape[1])
+        self.map = test @ np.linalg.solve(gram, train.T)
+
+    def predict(self, labels_NC: Array) -> Array:
+        """Scores [N of the test, C] after fitting ``labels_NC`` of the training half."""
+        mean = labels_NC.mean(0)
+        return self.map @ (labels_NC - mean) + mean
+
+
+def _score(predicted_NC: Array, labels_NC: Array) -> float:
+    """The mean over questions of: how often a wanted concept is above an unwanted one, ties for a half."""
+    shares = []
+    for predicted, labels in zip(predicted_NC, labels_NC, strict=True):
+        difference = predicted[labels > 0][:, None] - predicted[labels < 0][None]
+        if difference.size:
+            shares.append(((difference > 0) + 0.5 * (difference == 0)).mean())
+    return float(np.mean(shares)) if shares else 0.5

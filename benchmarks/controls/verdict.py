@@ -1,0 +1,112 @@
+"""What a control says: answers under it against answers as trained, question by question.
+
+    needed      the thoughts     99.6 -> 49.7 %   499 only as trained, 0 only here, p < .001
+
+*Needed*: fewer answers are right (exact McNemar). *Not needed*: the difference is within 2 points (two
+one-sided tests, twins as clusters). Else *undecided*, which is not the same as equal. The controls of one
+report are one family, their p-values Holm's.
+
+A run that only guesses between the two candidates can "need" its thoughts too: it has learned in which place
+an answer stands. So a report says whether the run as trained is above guessing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, Literal, NamedTuple
+
+from ...leaderboard.compare import ALPHA, MARGIN
+from ...leaderboard.statistics import cluster_estimate, holm, mcnemar, t_test, tost
+
+Verdict = Literal["needed", "not needed", "undecided"]
+
+
+class Outcome(NamedTuple):
+    """Answers under one control and as trained, on the questions that take part.
+
+    ``clusters`` names the pair of twins, or the question, that each belongs to; ``donor`` counts the answers
+    that are the donor's, None where there is none.
+    """
+
+    name: str
+    subject: str
+    trained: Sequence[bool]
+    here: Sequence[bool]
+    clusters: Sequence[Hashable]
+    donor: int | None = None
+
+
+class Line(NamedTuple):
+    """One control's line of the report; ``p`` and ``equivalence_p`` are adjusted for the family."""
+
+    name: str
+    subject: str
+    n: int
+    trained: float
+    here: float
+    only_trained: int
+    only_here: int
+    p: float
+    equivalence_p: float
+    verdict: Verdict
+    donor: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        return self._asdict()
+
+    def __str__(self) -> str:
+        accuracy = f"{100 * self.trained:.1f} -> {100 * self.here:.1f} % of {self.n}"
+        counts = f"{self.only_trained} right only as trained, {self.only_here} only here"
+        tests = f"p {p_text(self.p)}, equivalence p {p_text(self.equivalence_p)}"
+        donor = "" if self.donor is None else f"; {self.donor} answers are the donor's"
+        return f"{self.verdict:<11} {self.subject} ({self.name}): {accuracy}; {counts}, {tests}{donor}"
+
+
+def verdicts(outcomes: Sequence[Outcome]) -> list[Line]:
+    """The lines of the report, in the order of ``outcomes``; each must have at least two clusters."""
+    tests = [_tests(outcome) for outcome in outcomes]
+    adjusted = holm([test.p for test in tests])
+    equivalence = holm([test.equivalence_p for test in tests])
+    return [
+        _line(outcome, test, p, same)
+        for outcome, test, p, same in zip(outcomes, tests, adjusted, equivalence, strict=True)
+    ]
+
+
+def guessing_p(outcome: Outcome) -> float:
+    """The p-value of a share of right answers of one half or less as trained, twins as clusters."""
+    found = cluster_estimate([float(right) - 0.5 for right in outcome.trained], outcome.clusters)
+    both = t_test(found)
+    return both / 2 if found.mean > 0 else 1 - both / 2
+
+
+class _Tests(NamedTuple):
+    only_trained: int
+    only_here: int
+    p: float
+    equivalence_p: float
+
+
+def _tests(outcome: Outcome) -> _Tests:
+    differences = [int(a) - int(b) for a, b in zip(outcome.trained, outcome.here, strict=True)]
+    found = mcnemar(differences.count(1), differences.count(-1))
+    estimate = cluster_estimate(differences, outcome.clusters)
+    return _Tests(found.only_a, found.only_b, found.p, tost(estimate, MARGIN))
+
+
+def _line(outcome: Outcome, test: _Tests, p: float, equivalence_p: float) -> Line:
+    n = len(outcome.trained)
+    verdict: Verdict = "undecided"
+    if equivalence_p < ALPHA:
+        verdict = "not needed"
+    elif p < ALPHA and test.only_trained > test.only_here:
+        verdict = "needed"
+    return Line(
+        outcome.name, outcome.subject, n, sum(outcome.trained) / n, sum(outcome.here) / n,
+        test.only_trained, test.only_here, p, equivalence_p, verdict, outcome.donor,
+    )  # fmt: skip
+
+
+def p_text(value: float) -> str:
+    """As it is printed after “p”."""
+    return "< .001" if value < 0.001 else f"= {value:.3f}"

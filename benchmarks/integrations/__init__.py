@@ -1,0 +1,4 @@
+"""The datasets and the runs in other evaluation tools.
+
+Imports `run`.
+"""

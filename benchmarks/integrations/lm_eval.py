@@ -1,0 +1,106 @@
+"""Tasks for lm-evaluation-harness: one file a dataset in ``lm_eval/``, and the functions that the files name.
+
+    folder=$(python -m coconut_bench.benchmarks.integrations.lm_eval)
+    lm_eval --include_path "$folder" --tasks coconut_bench_prosqa_fair ...
+
+Run as a module, this prints the folder of the task files; with ``--write`` it writes them anew, which a
+new or changed dataset needs. Questions are generated where they are asked for: no download.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...generators.answers import ANSWER_MARKER
+from ...generators.datasets import DATASETS, Dataset
+from ...generators.tasks import create_dataset, score_answer
+
+FOLDER = Path(__file__).parents[1] / "lm_eval"
+SHOTS = 64  # training questions that examples in the prompt are drawn from
+_MODULE = "coconut_bench.benchmarks.integrations.lm_eval"
+
+
+def load(dataset: str, size: int | None = None, seed: int = 0, surface: str | None = None, **_: Any) -> Any:
+    """The splits ``train`` (for examples in the prompt) and ``test`` as lm-eval reads them, a list of
+    entries each.
+
+    ``size`` test questions, None for the dataset's own number; ``--metadata '{"size": 100}'`` sets it, and
+    ``seed`` and ``surface``. lm-eval passes all of its metadata, so what is not known here is not looked at.
+    """
+    import datasets  # type: ignore[import-untyped]
+
+    count = DATASETS[dataset].sizes["test"] if size is None else size
+    splits = {
+        "train": create_dataset(dataset, seed, SHOTS, split="train", surface=surface),
+        "test": create_dataset(dataset, seed, count, split="test", surface=surface),
+    }
+    rows = {
+        split: [{**entry, "steps": entry["metadata"]["steps"]} for entry in tasks]
+        for split, tasks in splits.items()
+    }
+    return {split: datasets.Dataset.from_list(found) for split, found in rows.items()}
+
+
+def doc_to_text(doc: Mapping[str, Any]) -> str:
+    """The question and a line break, as the methods of this package are asked."""
+    return f"{doc['question']}\n"
+
+
+def doc_to_target(doc: Mapping[str, Any]) -> str:
+    """The chain of thought, a step a line, and the answer after its marker: what an example in the prompt
+    shows.
+    """
+    return "\n".join([*doc["steps"], f"{ANSWER_MARKER} {doc['answer']}"])
+
+
+def process_results(doc: Mapping[str, Any], results: list[str]) -> dict[str, float]:
+    """What the model wrote, scored: `generators.tasks.score_answer`."""
+    return {"exact_match": score_answer(results[0], doc)}
+
+
+def task_name(dataset: str) -> str:
+    """The name of a dataset's task: ``coconut_bench_prosqa_fair``."""
+    return "coconut_bench_" + dataset.replace("-", "_")
+
+
+def task_text(row: Dataset) -> str:
+    """The task file of one dataset, as YAML."""
+    return f"""\
+# Written by python -m {_MODULE} --write
+task: {task_name(row.name)}
+tag: coconut_bench
+custom_dataset: !function {_MODULE}.load
+dataset_kwargs: {{dataset: {row.name}}}
+training_split: train
+fewshot_split: train
+test_split: test
+output_type: generate_until
+doc_to_text: !function {_MODULE}.doc_to_text
+doc_to_target: !function {_MODULE}.doc_to_target
+process_results: !function {_MODULE}.process_results
+target_delimiter: ""
+generation_kwargs: {{until: ["\\n\\n"], do_sample: false, max_gen_toks: 256}}
+metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}]
+metadata: {{version: {row.version}}}
+"""
+
+
+def write_tasks(folder: Path = FOLDER) -> list[Path]:
+    """Write the task file of every dataset, remove those of datasets that are gone; the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {f"{row.name}.yaml": task_text(row) for row in DATASETS.values()}
+    for path in folder.glob("*.yaml"):
+        if path.name not in texts:
+            path.unlink()
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in texts]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        write_tasks()
+    print(FOLDER)

@@ -1,0 +1,223 @@
+"""Tokenizer and model that a recipe's methods start from: pretrained, untrained, or trained on recall.
+
+The last is built from a configuration, trained once, and kept.
+
+Every method of a recipe starts from the same base model, as every method of the paper starts from GPT-2. It
+is kept in the user's cache folder under the hash of all that it depends on; ``COCONUT_BENCH_CACHE`` names
+another folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from tqdm import tqdm
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
+from transformers.utils import logging as transformers_logging
+
+from ...coconut.curriculum import lr_factor
+from ...coconut.modeling import CoconutForCausalLM
+from ...coconut.optim import Optimizers, OptimizerSettings
+from ...coconut.premise_recall import RecallTokens, premises_at, recall_batch
+from ...coconut.tokens import BACKWARD, FORWARD, special_ids, split_words, word_tokenizer
+from ...generators.files import write_whole
+from ..recipe import Recipe
+from ..recipe_parts import BasePart, OptimizerPart
+from .data import RunData
+from .pretrained import load_pretrained, weights_hash
+
+FORMAT = 1
+"""Goes into the hash of a kept base model; raised when the code that trains it changes what comes out."""
+VOCABULARY_EXAMPLES = 2_000
+"""The vocabulary is that of so many training examples; a word that none of them holds is refused later."""
+RECORD = "premise-recall.json"
+
+
+class Words(NamedTuple):
+    """The words of a dataset: all of them, and those that name concepts, each sorted."""
+
+    all: list[str]
+    concepts: list[str]
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A base model with its tokenizer.
+
+    ``hash`` is that of everything it was made from, or the commit of a pretrained one; ``weights`` the
+    SHA-256 of its weights. ``recall`` is the share of premises that it looked up right over the last tenth of
+    its training, and ``seconds`` how long that took, where it was trained on premise recall.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    hash: str
+    weights: str
+    recall: float | None = None
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        if self.recall is None:
+            return f"{self.name}, {self.model.num_parameters():,} parameters"
+        return f"looks up {self.recall:.1%} of the premises ({self.seconds:.0f} s when it was trained)"
+
+
+def cache_folder() -> Path:
+    """Where base models are kept."""
+    named = os.environ.get("COCONUT_BENCH_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "coconut-bench"
+
+
+def optimizer_settings(part: OptimizerPart) -> OptimizerSettings:
+    """The recipe's optimizer in the trainer's terms."""
+    return OptimizerSettings(part.name, part.lr, part.muon_lr, part.weight_decay, part.betas)
+
+
+def base_model(recipe: Recipe, data: RunData) -> BaseModel:
+    """What the recipe's methods start from; one with premise recall comes from the cache, or is trained now.
+
+    Raises ValueError in one line where it cannot be had or made.
+    """
+    transformers_logging.disable_progress_bar()  # loading a small model takes no time worth showing
+    part = recipe.model
+    if part.pretrained is not None:
+        model, tokenizer = load_pretrained(part)
+        weights = weights_hash(model)
+        commit = getattr(model.config, "_commit_hash", None)
+        return BaseModel(model, tokenizer, str(part.pretrained), commit or weights, weights)
+    words = dataset_words(data)
+    word_level = word_tokenizer(words.all)
+    if recipe.base is None:
+        model = from_scratch(recipe, word_level)
+        weights = weights_hash(model)
+        return BaseModel(model, word_level, f"{part.architecture}, untrained", weights, weights)
+    return _trained_on_recall(recipe, recipe.base, word_level, words)
+
+
+def _trained_on_recall(
+    recipe: Recipe, part: BasePart, tokenizer: PreTrainedTokenizerFast, words: Words
+) -> BaseModel:
+    fields = {
+        "format": FORMAT,
+        "model": recipe.model.model_dump(mode="json", exclude_none=True),
+        "base": part.model_dump(mode="json"),
+        "words": words,
+    }
+    digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    folder = cache_folder() / f"base-{digest[:16]}"
+    if not (folder / RECORD).exists():
+        _train_into(folder, recipe, part, tokenizer, words.concepts)
+    try:
+        record = json.loads((folder / RECORD).read_text())
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+        name = f"{recipe.model.architecture}, premise recall"
+        return BaseModel(model, tokenizer, name, digest, weights, record["recall"], record["seconds"])
+    except (ValueError, OSError, KeyError) as error:
+        raise ValueError(
+            f"the base model kept in {folder} cannot be read ({error}); remove that folder"
+        ) from error
+
+
+def dataset_words(data: RunData) -> Words:
+    """The vocabulary of the recipe's dataset, and which of its words are names of concepts.
+
+    Words that only a generated dataset's out-of-distribution rows hold are there too, untrained but for
+    premise recall.
+    """
+    everything: set[str] = set()
+    concepts: set[str] = set()
+    for example in data.vocabulary_examples(VOCABULARY_EXAMPLES):
+        for text in (example.question, *example.steps, example.answer):
+            everything.update(split_words(text))
+        if example.graph is not None:
+            concepts.update(example.graph.symbols)
+    return Words(sorted(everything), sorted(concepts))
+
+
+def coconut_over(base: BaseModel, recipe: Recipe) -> CoconutForCausalLM:
+    """Coconut over the base model's weights, as the recipe wants it."""
+    halting = recipe.halting == "classifier"
+    model = CoconutForCausalLM.wrap(base.model, special_ids(base.tokenizer).latent, halting=halting)
+    if recipe.gradient_checkpointing:
+        model.gradient_checkpointing_enable()
+    return model
+
+
+def _train_into(
+    folder: Path, recipe: Recipe, part: BasePart, tokenizer: PreTrainedTokenizerFast, concepts: list[str]
+) -> None:
+    """Train the base model and move it into place whole; another process may do the same at the same time."""
+    started = time.monotonic()
+    model = from_scratch(recipe, tokenizer)
+    recall = _pretrain(model, part, tokenizer, concepts)
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
+    try:
+        model.save_pretrained(partial)
+        record = {"recall": recall, "seconds": time.monotonic() - started}
+        write_whole(partial / RECORD, json.dumps(record).encode())
+        if not folder.exists():
+            partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def from_scratch(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
+    """The recipe's untrained model, initialised from the base seed."""
+    ids = special_ids(tokenizer)
+    torch.manual_seed(recipe.base.seed if recipe.base else 0)
+    try:
+        config = AutoConfig.for_model(
+            str(recipe.model.architecture), vocab_size=len(tokenizer), pad_token_id=ids.pad,
+            eos_token_id=ids.end, bos_token_id=None, **(recipe.model.config or {}),
+        )  # fmt: skip
+        return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"model of recipe {recipe.name}: {error}") from error
+
+
+def _pretrain(
+    model: PreTrainedModel, part: BasePart, tokenizer: PreTrainedTokenizerFast, concepts: list[str]
+) -> float:
+    """Train on premise recall; returns the share looked up right over the last tenth of the steps."""
+    tokens = recall_tokens(tokenizer, concepts)
+    wrapped = CoconutForCausalLM.wrap(model, special_ids(tokenizer).latent)
+    optimizers = Optimizers(wrapped, optimizer_settings(part.optimizer))
+    rates: list[float] = []
+    model.train()
+    for step in tqdm(range(part.steps), desc="base model", unit="step", disable=None, leave=False):
+        premises = premises_at(step, part.growth_steps, part.first_premises, part.premises)
+        batch = recall_batch(tokens, premises, part.batch_size, part.seed, step)
+        output = wrapped(batch.input_ids, labels=batch.labels)
+        output.loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), part.optimizer.max_grad_norm)
+        optimizers.step(lr_factor(step, part.steps, part.optimizer.warmup, part.optimizer.final_lr))
+        if step >= part.steps - max(1, part.steps // 10):
+            wanted = batch.labels[batch.labels >= 0]
+            rates.append(float((output.logits.argmax(-1) == wanted).float().mean()))
+    return sum(rates) / len(rates)
+
+
+def recall_tokens(tokenizer: PreTrainedTokenizerFast, concepts: list[str]) -> RecallTokens:
+    """The ids of the concepts, and of the separator and the markers."""
+    ids = tokenizer.get_vocab()
+    concept_ids = np.array([ids[concept] for concept in concepts], dtype=np.int64)
+    return RecallTokens(concept_ids, ids["."], ids[FORWARD], ids[BACKWARD])

@@ -1,0 +1,113 @@
+"""The questions of a run: generated ones, or a source of real ones, behind one face."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from ...coconut.batches import ExampleSource, Pool
+from ...generators.datasets import DATASETS, content_hash, examples, get_dataset
+from ...generators.example import Example, canonical_row
+from ...generators.stored.formats import MANIFEST
+from ...generators.stored.sources import is_source, load_source
+from ...generators.stored.write import generate, plan
+from ...leaderboard.result import Dataset
+from ..recipe_parts import DataPart
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Held-out questions, and what there is to train on: ``train`` is None for an endless stream.
+
+    ``record`` says in the leaderboard what the test split is; ``note`` is what a user should know.
+    """
+
+    part: DataPart
+    record: Dataset
+    train: Sequence[Example] | None
+    valid: Sequence[Example]
+    test: Sequence[Example]
+    note: str = ""
+
+    def training(self, seed: int) -> ExampleSource | Pool:
+        """What the run with this seed trains on: its own stream, or the set in an order of its own."""
+        if self.train is not None:
+            return Pool(self.train, seed)
+        part = self.part
+
+        def stream(start: int, count: int) -> Iterator[Example]:
+            return examples(part.name, "train", seed=seed, start=start, count=count, surface=part.surface)
+
+        return stream
+
+    def write_held_out(self, folder: Path) -> bool:
+        """Write generated held-out splits into ``folder``, unless they are there; whether it was done."""
+        part = self.part
+        if part.name not in DATASETS or (folder / MANIFEST).exists():
+            return False
+        sizes = {"train": 0, "valid": len(self.valid), "test": len(self.test)}
+        generate(plan(part.name, seed=part.seed, sizes=sizes, surface=part.surface), folder)
+        return True
+
+    def vocabulary_examples(self, count: int) -> Iterator[Example]:
+        """Examples that hold the words of the dataset: all of a source, or ``count`` training examples of a
+        generated one and as many of each of its out-of-distribution rows.
+        """
+        name, surface = self.part.name, self.part.surface
+        if name not in DATASETS:
+            return chain(self.train or (), self.valid, self.test)
+        names = [name, *(row.name for row in DATASETS.values() if row.base == name)]
+        return chain.from_iterable(examples(one, "train", count=count, surface=surface) for one in names)
+
+    @property
+    def longest_chain(self) -> int:
+        """The steps of the longest chain that is known of."""
+        return max(len(example.steps) for example in chain(self.train or (), self.valid, self.test))
+
+
+def open_data(part: DataPart) -> RunData:
+    """The data that a recipe names.
+
+    Raises ValueError for an unknown dataset, an unreadable file or an empty split, in one line.
+    """
+    return _source(part) if is_source(part.name) else _generated(part)
+
+
+def held_out(part: DataPart, split: str) -> list[Example]:
+    """The validation or test examples of a generated dataset; the same for every method and seed."""
+    count = part.valid if split == "valid" else part.test
+    return list(examples(part.name, split, seed=part.seed, count=count, surface=part.surface))
+
+
+def _generated(part: DataPart) -> RunData:
+    row = get_dataset(part.name)
+    sizes = {"valid": part.valid or row.sizes["valid"], "test": part.test or row.sizes["test"]}
+    part = part.model_copy(update={**sizes, "surface": part.surface or row.surfaces[0]})
+    surface = str(part.surface)
+    train = None
+    if part.train is not None:
+        train = list(examples(row.name, "train", seed=part.seed, count=part.train, surface=surface))
+    hashed = content_hash(row.name, "test", seed=part.seed, count=part.test, surface=surface)
+    record = Dataset(
+        name=row.name, version=row.version, surface=surface, split="test", n=sizes["test"],
+        content_hash=hashed, seed=part.seed,
+    )  # fmt: skip
+    return RunData(part, record, train, held_out(part, "valid"), held_out(part, "test"))
+
+
+def _source(part: DataPart) -> RunData:
+    source = load_source(part.name)
+    part = part.model_copy(update={"surface": source.surface})
+    train, valid, test = source.train[: part.train], source.valid[: part.valid], source.test[: part.test]
+    digest = hashlib.sha256()
+    for example in test:
+        digest.update(canonical_row(example))
+    record = Dataset(
+        name=source.name, version=source.version, surface=source.surface, split="test", n=len(test),
+        content_hash=digest.hexdigest(), revision=source.revision,
+    )  # fmt: skip
+    shared = f"{source.shared} held-out questions of {source.name} are training questions too"
+    return RunData(part, record, train, valid, test, shared if source.shared else "")

@@ -1,0 +1,186 @@
+"""One run: recipe + method + dataset + seed → a trained model, its predictions, and a Result.
+
+    out/
+      recipe.yaml        what was decided for it
+      data/              the held-out splits that were generated, with their manifest
+      checkpoint.pt      where training is; removed when the run is done
+      log.jsonl          every validation as it happened
+      model/             weights and tokenizer, for from_pretrained
+      predictions/       what was answered to each question of the test split
+      result.json        what goes into the leaderboard
+
+Started again in the same folder, a run that was interrupted goes on where it was; one that is done is only
+read.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...coconut.methods import get_method
+from ...coconut.training import Progress
+from ...generators.files import write_whole
+from ...leaderboard.measures import Cost, Stage
+from ...leaderboard.predictions import Prediction, summarize, write_predictions
+from ...leaderboard.provenance import provenance
+from ...leaderboard.result import Base, Result, SeedResult
+from ...leaderboard.result import Recipe as RecipeRecord
+from ..recipe import save_recipe
+from .base_model import BaseModel, base_model, coconut_over
+from .data import RunData, open_data
+from .evaluate import Evaluation, Evaluator, recipe_encoder
+from .spec import RunSpec
+from .tracking import Tracker, open_tracker
+from .training import check_chains, train
+
+CHECKPOINT_RULE = "best validation accuracy in the last stage, the first of equals"
+
+
+def run(
+    spec: RunSpec, out: Path, say: Callable[[str], None] = lambda line: None, track: str | None = None
+) -> Result:
+    """Train (or go on training), test the best checkpoint, and save model, predictions and result in ``out``.
+
+    ``say`` is given a line for each thing that is done; ``track`` names an experiment tracker.
+    """
+    finished = out / "result.json"
+    if finished.exists():
+        say(f"{out} holds this run already")
+        return _read_finished(finished, spec)
+    recipe, method = spec.recipe, get_method(spec.method)
+    data = open_data(recipe.data)
+    check_chains(method, recipe, data)
+    if data.note:
+        say(f"Note: {data.note}")
+    base = base_model(recipe, data)
+    if data.write_held_out(out / "data"):
+        say(f"{out / 'data'} has {len(data.valid)} validation and {len(data.test)} test questions")
+    say(f"base model: {base}")
+    model = coconut_over(base, recipe)
+    evaluator = Evaluator(model, recipe_encoder(recipe, base.tokenizer), method, recipe)
+    save_recipe(recipe, out / "recipe.yaml")
+    with _tracker(track, spec, out) as tracker:
+
+        def log(entry: dict[str, Any]) -> None:
+            _append(out / "log.jsonl", entry)
+            say(
+                "stage {stage}, step {step}: loss {loss:.4f}, validation accuracy {valid:.1%}".format(**entry)
+            )
+            if tracker is not None:
+                metrics = {name: float(entry[name]) for name in ("stage", "loss", "valid")}
+                tracker.log(metrics, entry["global_step"])
+
+        progress, stage = train(spec, data, evaluator, log, out / "checkpoint.pt")
+        train_memory = peak_memory()
+        evaluation = evaluator(data.test, stage, "test")
+        say(thoughts_by_depth(evaluation.predictions))
+        training = Cost(seconds=progress.seconds, peak_memory=train_memory)
+        result = _result(spec, data, base, evaluator, evaluation, progress, training, out)
+        if tracker is not None:
+            tracker.log({"test": result.seeds[0].test.accuracy}, progress.global_step)
+    model.save_pretrained(out / "model")
+    base.tokenizer.save_pretrained(out / "model")
+    write_whole(finished, result.model_dump_json(indent=2).encode() + b"\n")
+    (out / "checkpoint.pt").unlink(missing_ok=True)
+    return result
+
+
+def _tracker(name: str | None, spec: RunSpec, out: Path) -> AbstractContextManager[Tracker | None]:
+    """The experiment tracker called ``name``, told what the run is; None where there is no name."""
+    if name is None:
+        return nullcontext()
+    config = {**spec.identity, **spec.recipe.model_dump(mode="json", exclude_none=True)}
+    return open_tracker(name, project="coconut-bench", run_name=out.name, config=config, folder=out)
+
+
+def _result(
+    spec: RunSpec,
+    data: RunData,
+    base: BaseModel,
+    evaluator: Evaluator,
+    evaluation: Evaluation,
+    progress: Progress,
+    training: Cost,
+    out: Path,
+) -> Result:
+    """The leaderboard's record of the run; the predictions are written beside it."""
+    recipe = spec.recipe
+    stages = [
+        Stage(
+            stage=stage["stage"],
+            steps=stage["steps"],
+            epochs=stage["epochs"],
+            loss=stage["loss"],
+            validation_accuracy=stage["valid_accuracy"],
+        )
+        for stage in progress.stages
+    ]
+    entry = SeedResult(
+        seed=spec.seed,
+        **summarize(evaluation.predictions)._asdict(),
+        training=training,
+        inference=Cost(seconds=evaluation.seconds, peak_memory=peak_memory()),
+        stages=stages,
+        answered=evaluator.answered(stages[-1].stage),
+        checkpoint_rule=CHECKPOINT_RULE,
+        base_weights=base.weights,
+        predictions=write_predictions(evaluation.predictions, out / "predictions"),
+        provenance=provenance(device=base.model.device.type, threads=torch.get_num_threads()),
+    )
+    return Result(
+        dataset=data.record,
+        method=spec.method,
+        recipe=RecipeRecord(name=recipe.name, hash=recipe.hash),
+        base_model=Base(name=base.name, parameters=base.model.num_parameters(), revision=base.hash),
+        quick=spec.quick,
+        seeds=[entry],
+    )
+
+
+def thoughts_by_depth(predictions: Sequence[Prediction]) -> str:
+    """Mean thoughts used at each number of hops, in one line."""
+    used: dict[int | None, list[int]] = {}
+    for prediction in predictions:
+        used.setdefault(prediction.hops, []).append(prediction.thoughts)
+    means = [f"{hops} hops {sum(found) / len(found):.2f}" for hops, found in sorted(used.items())]
+    return f"thoughts used: {', '.join(means)}"
+
+
+def _read_finished(path: Path, spec: RunSpec) -> Result:
+    """The result of a run that is done; ValueError where it is another run's."""
+    try:
+        result = Result.model_validate_json(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} must be a result of this program: {error}") from error
+    found = (result.recipe.hash, result.method, result.seeds[0].seed)
+    if found != (spec.recipe.hash, spec.method, spec.seed):
+        raise ValueError(
+            f"{path} is the result of another run (recipe {result.recipe.name}, method {found[1]}, "
+            f"seed {found[2]}); choose another --out"
+        )
+    return result
+
+
+def _append(path: Path, entry: dict[str, Any]) -> None:
+    """Add one JSON line to ``path``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")
+
+
+def peak_memory() -> int:
+    """The peak memory of this process so far in bytes: resident memory, or the GPU's allocation where
+    there is one.
+    """
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

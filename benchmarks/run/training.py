@@ -1,0 +1,135 @@
+"""A recipe's training: its schedule in optimizer steps, its batches, its settings, in the trainer's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from ...coconut.batches import Pool, TrainBatches
+from ...coconut.curriculum import Mixing, StagePlan, TokenRemoval, plan
+from ...coconut.encoding import Encoder
+from ...coconut.methods import Method, get_method
+from ...coconut.training import Progress, Trainer, TrainSettings
+from ...leaderboard.predictions import summarize
+from ..recipe import Recipe
+from .base_model import optimizer_settings
+from .data import RunData
+from .evaluate import Evaluator, model_positions, precision
+
+if TYPE_CHECKING:
+    from .spec import RunSpec
+
+
+class Trained(NamedTuple):
+    """What a training came to, and the last stage that it trained, which is the one tested."""
+
+    progress: Progress
+    stage: int
+
+
+def train(
+    spec: RunSpec,
+    data: RunData,
+    evaluator: Evaluator,
+    log: Callable[[dict[str, Any]], None],
+    checkpoint: Path,
+) -> Trained:
+    """Train the evaluator's model in place; goes on from ``checkpoint`` if it is there."""
+    recipe, method, encoder = spec.recipe, get_method(spec.method), evaluator.encoder
+    torch.manual_seed(spec.seed)
+    source = data.training(spec.seed)
+    per_epoch = source.steps_per_epoch(recipe.batch_size) if isinstance(source, Pool) else None
+    plans = stage_plans(method, recipe, per_epoch)
+    mixing, curriculum = recipe.curriculum.mixing, recipe.curriculum
+    batches = TrainBatches(
+        source=source,
+        encoder=encoder,
+        method=method,
+        thoughts_per_step=curriculum.thoughts_per_step,
+        batch_size=recipe.batch_size,
+        earlier_stages=curriculum.earlier_stages,
+        seed=spec.seed,
+        mixing=None if mixing is None else Mixing(mixing.probability, mixing.stages, mixing.weights),
+        removal=token_removal(method, recipe, data, encoder, plans, per_epoch),
+        positions=model_positions(evaluator.model),
+    )
+
+    def validate(stage: int) -> float:
+        return summarize(evaluator(data.valid, stage, "validation").predictions).test.accuracy
+
+    settings = train_settings(recipe, evaluator.model.device)
+    progress = Trainer(
+        evaluator.model, batches, plans, settings, validate, checkpoint, spec.identity, log
+    ).run()
+    return Trained(progress, plans[-1].stage)
+
+
+def stage_plans(method: Method, recipe: Recipe, per_epoch: int | None) -> tuple[StagePlan, ...]:
+    """The stages in optimizer steps, where an epoch has ``per_epoch``.
+
+    Raises ValueError where the recipe counts epochs of an endless stream.
+    """
+    curriculum = recipe.curriculum
+    if curriculum.stage_steps is not None:
+        return plan(method, curriculum.stage_steps, curriculum.rates)
+    if per_epoch is None:
+        raise ValueError(
+            f"data.train must be the number of examples of an epoch of {recipe.data.name}, for stage_epochs; "
+            f"got none"
+        )
+    return plan(method, tuple(per_epoch * epochs for epochs in curriculum.lengths), curriculum.rates)
+
+
+def token_removal(
+    method: Method,
+    recipe: Recipe,
+    data: RunData,
+    encoder: Encoder,
+    plans: tuple[StagePlan, ...],
+    per_epoch: int | None,
+) -> TokenRemoval | None:
+    """iCoT's schedule: its own where the recipe has one, else over the stages between the first and the last.
+
+    In that case a chain is whole in stage 0 and gone when the last stage begins.
+    """
+    if method.curriculum != "tokens":
+        return None
+    part = recipe.curriculum.icot
+    if part is not None and per_epoch is not None:
+        return TokenRemoval(0, per_epoch / part.tokens_per_epoch, part.smoothing, part.all_above)
+    longest = max(sum(map(len, parts.steps)) for parts in encoder.segments(data.valid))
+    first, last = plans[0].steps, sum(stage.steps for stage in plans[:-1])
+    return TokenRemoval(first, max(1.0, (last - first) / max(1, longest)), all_from=last)
+
+
+def train_settings(recipe: Recipe, device: torch.device) -> TrainSettings:
+    """The recipe's optimization in the trainer's terms, on ``device``."""
+    part = recipe.optimizer
+    on_gpu = torch.device("cuda") if torch.cuda.is_available() else device
+    return TrainSettings(
+        optimizer=optimizer_settings(part),
+        warmup=part.warmup,
+        final_lr=part.final_lr,
+        max_grad_norm=part.max_grad_norm,
+        checks=recipe.checks_in_last_stage,
+        micro_batch=recipe.micro_batch_size,
+        precision=precision(recipe, on_gpu),
+        reset_each_epoch=recipe.curriculum.optimizer_resets == "epoch",
+    )
+
+
+def check_chains(method: Method, recipe: Recipe, data: RunData) -> None:
+    """ValueError where the method needs steps that the data have not, or more stages than the recipe has."""
+    longest, name = data.longest_chain, data.record.name
+    needs_steps = method.writes_chain or method.curriculum != "none"
+    if needs_steps and longest == 0:
+        raise ValueError(f"method {method.name} needs examples with steps, got none in {name}")
+    curriculum = recipe.curriculum
+    if method.curriculum == "steps" and not curriculum.extra_stage and longest > curriculum.latent_stages:
+        raise ValueError(
+            f"chains of {name} have up to {longest} steps: the curriculum must have as many stages after "
+            f"stage 0, or end with an extra_stage; got {curriculum.latent_stages}"
+        )

@@ -1,0 +1,93 @@
+"""How fast everything is, as ratios of two things measured in one run.
+
+    $ coconut-bench speed --only stages --size small
+    stages      thoughts 6       Coconut step / plain step        1.08 ×      1.05–1.12         n=5
+
+A figure is a median over repetitions that are interleaved with those of what it is compared with, in
+alternating order, after a warm-up of each: other work on the machine then meets both alike. A ratio is the
+median of the repetitions' own ratios, with the smallest and the largest beside it. On one thread of a CPU the
+time is the processor's, which other work can only make longer by slowing the processor down; on more threads,
+on a GPU and for other processes it is the clock on the wall.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ...generators.files import write_whole
+from ...generators.lookup import pick
+from ...leaderboard.provenance import provenance
+from .findings import Finding, Setting, hardware
+
+
+class Part(NamedTuple):
+    """One row of `parts`: what it measures, and the function that does."""
+
+    summary: str
+    measure: Callable[[Setting], Iterable[Finding]]
+
+
+def parts() -> dict[str, Part]:
+    """What can be measured."""
+    from . import changes, inference, roofline, system, training
+
+    return {
+        "stages": Part("a training step at every stage against a plain one", training.stages),
+        "literal": Part("a training step against the published procedure", training.literal),
+        "evaluation": Part("batched decoding against one question at a time", inference.evaluation),
+        "generation": Part("making examples, and with more workers", system.generation),
+        "startup": Part("starting the program", system.startup),
+        "changes": Part("a training step without each saving of work", changes.changes),
+        "roofline": Part("what a step gets of the machine's FLOP/s", roofline.roofline),
+        "memory": Part("peak memory of a training step against a plain one", training.memory),
+        "growth": Part("a step with more thoughts, tokens, rows, width", training.growth),
+    }
+
+
+class Report(NamedTuple):
+    """All findings with what they were measured on."""
+
+    findings: list[Finding]
+    setting: dict[str, Any]
+    provenance: dict[str, Any]
+
+    def __str__(self) -> str:
+        machine = self.provenance["environment"]
+        versions = ", ".join(f"{name} {found}" for name, found in machine["packages"].items())
+        title = f"{machine['hardware']}, {machine['device']}, {machine['threads']} thread(s), {versions}"
+        return "\n".join([title, *map(str, self.findings)])
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "setting": self.setting,
+            "provenance": self.provenance,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+
+def speed(setting: Setting, only: Iterable[str] = (), json_file: Path | None = None) -> Report:
+    """Measure all parts, or those named in ``only``; ``json_file`` is written again after each part.
+
+    Raises ValueError for an unknown part, and for a device that is not there.
+    """
+    import torch
+
+    known = parts()
+    chosen = [(name, pick(known, name, "part")) for name in only] or list(known.items())
+    if setting.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device must be one that is there: this machine has no CUDA device")
+    torch.set_num_threads(setting.threads)
+    named = hardware(setting.device) or None
+    origin = provenance(device=setting.device, hardware=named, threads=setting.threads)
+    described = {name: value for name, value in setting._asdict().items() if name not in ("say", "size")}
+    report = Report([], {**described, "size": asdict(setting.size)}, origin.model_dump(mode="json"))
+    for name, part in chosen:
+        setting.say(f"{name}: {part.summary}")
+        report.findings.extend(part.measure(setting))
+        if json_file is not None:
+            write_whole(json_file, json.dumps(report.to_json(), indent=2).encode() + b"\n")
+    return report

@@ -1,0 +1,4 @@
+"""How far guessing without reasoning gets on a dataset.
+
+Imports `proof` and `stored`.
+"""

@@ -1,0 +1,211 @@
+"""ProsQA as published: which of two concepts follows from what is said of the one asked about.
+
+    "Every shumpus is a rempus. Every shumpus is a yimpus. Every terpus is a fompus. ... Tom is a terpus. ...
+     Every brimpus is a lempus. ... Is Tom a lempus or scrompus?"
+    steps  "Tom is a terpus." "Every terpus is a brimpus." "Every brimpus is a lempus."
+    answer "Tom is a lempus."
+
+Hao et al. 2024 (arXiv 2412.06769), section 5 and Algorithm 1; their generator is not published, and the
+selection below is read off their files, where it holds in every record of the validation and test splits.
+
+It leaks: the right candidate is a deepest leaf, the wrong one a leaf of any depth, so the depths alone tell
+them apart in 9 of 10 questions. The dataset is here to repeat what was published, not to measure reasoning.
+
+Axes: B graphs, N nodes, P parents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..example import Example, Graph
+from ..seeding import U64, Arrays, below, draws, first_accepted, shuffled, split_mask
+from .ontology import FAR, NODES, PARENTS, Ontologies, edge_list, grow, out_degrees, shape_hash
+from .surfaces import SURFACES, Asked, Writer
+from .vocabulary import CONCEPTS, ENTITIES
+
+MIN_HOPS, MAX_HOPS = 3, 6
+POOL = tuple(str(label) for label in range(40))
+_POOL, _NAMES = np.array(POOL, object), np.array(ENTITIES + CONCEPTS, object)
+T = TypeVar("T")
+
+# Purposes of draws; 0 to 2 are the ontology's. The numbers are part of the dataset's version.
+_CHOICE, _ENTITY_LABELS, _LABELS, _ORDER, _COINS = range(3, 8)
+
+
+class Question(NamedTuple):
+    """What is asked of each graph [B], and the distances from the root; 0 hops: nothing can be asked."""
+
+    root: NDArray[np.int64]
+    target: NDArray[np.int64]
+    negative: NDArray[np.int64]
+    hops: NDArray[np.int64]
+    distance_BN: NDArray[np.int16]
+
+
+def choose(graphs: Ontologies, words_B3: U64) -> Question:
+    """Choose who is asked about and the two candidates.
+
+    Root: the one of nodes 0 and 1 with the deepest leaf that the other does not reach, 3 to 6 hops away, a
+    coin on a tie. Target: one of its deepest such leaves. Negative: any such leaf of the other.
+    """
+    from_0, from_1 = graphs.from_0_BN, graphs.from_1_BN
+    leaf = (out_degrees(graphs.parents_BNP) == 0) & (graphs.parents_BNP[:, :, 0] >= 0)
+    under_0, under_1 = leaf & (from_0 < FAR) & (from_1 == FAR), leaf & (from_1 < FAR) & (from_0 == FAR)
+    depth_0 = np.where(under_0, from_0, 0).max(axis=1)
+    depth_1 = np.where(under_1, from_1, 0).max(axis=1)
+    root = np.where(depth_0 == depth_1, below(words_B3[:, 0], 2), depth_1 > depth_0)
+    hops = np.maximum(depth_0, depth_1).astype(np.int64)
+    asks_0 = root[:, None] == 0
+    distance = np.where(asks_0, from_0, from_1)
+    own, other = np.where(asks_0, under_0, under_1), np.where(asks_0, under_1, under_0)
+    valid = (hops >= MIN_HOPS) & (hops <= MAX_HOPS) & other.any(axis=1)
+    target = _one_of(own & (distance == hops[:, None]), words_B3[:, 1])
+    return Question(root, target, _one_of(other, words_B3[:, 2]), np.where(valid, hops, 0), distance)
+
+
+def _one_of(mask_BN: NDArray[np.bool_], words_B: U64) -> NDArray[np.int64]:
+    """Return a uniformly drawn column of each row that is True; 0 where none is."""
+    rank = mask_BN.cumsum(axis=1)
+    return (rank == below(words_B, rank[:, -1])[:, None] + 1).argmax(axis=1)
+
+
+def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Example]:
+    """Make one example for each key [B]; ``ids`` names them."""
+
+    def propose(keys: U64, attempt: U64) -> tuple[Arrays, NDArray[np.bool_]]:
+        graphs = grow(keys, attempt)
+        question = choose(graphs, draws(keys, purpose=_CHOICE, count=3, attempt=attempt))
+        accepted = question.hops > 0
+        accepted[accepted] = split_mask(shape_hash(graphs.parents_BNP[accepted]), split)
+        return (graphs.parents_BNP, *question), accepted
+
+    parents_BNP, root, target, negative, _, distance_BN = first_accepted(keys, propose, together=2048)
+    is_entity_BN = parents_BNP[:, :, 0] < 0
+    used_BN = ~is_entity_BN | (out_degrees(parents_BNP) > 0)
+    index_BN = used_BN.cumsum(axis=1) - 1  # published indices leave out the nodes that ended up alone
+    sizes = used_BN.sum(axis=1)
+    edges = _edges(parents_BNP, index_BN)
+    drawn = zip(
+        ids,
+        edges,
+        _orders(keys, [len(some) for some in edges]),
+        _cut(_symbols(keys, surface, is_entity_BN, used_BN), sizes),
+        _cut(is_entity_BN[used_BN].tolist(), sizes),
+        index_BN.tolist(),
+        _ways(parents_BNP, distance_BN),
+        np.stack((root, target, negative), axis=1).tolist(),
+        draws(keys, purpose=_COINS, count=2).tolist(),
+        strict=True,
+    )
+    writer = SURFACES[surface]
+    return [_write(_Drawn(*row), writer) for row in drawn]
+
+
+class _Drawn(NamedTuple):
+    """One accepted graph; ``place`` gives the published index of each of its nodes."""
+
+    id: str
+    edges: list[tuple[int, int]]
+    order: list[int]
+    symbols: list[str]
+    is_entity: list[bool]
+    place: list[int]
+    ways: _Ways
+    asked: list[int]  # root, target, negative
+    coins: list[int]  # two words: which shortest path is told, which candidate is named first
+
+
+class _Ways(NamedTuple):
+    """What is needed to go back to the root: PARENTS parents of every node, and how far each node is.
+
+    Where a node has fewer parents, it is itself in their place, which is no nearer.
+    """
+
+    parents: bytes
+    distance: bytes
+
+
+def _write(graph: _Drawn, writer: Writer) -> Example:
+    """Write the text."""
+    edges, index = graph.edges, graph.place
+    symbols = tuple(graph.symbols)
+    root, target, negative = [index[node] for node in graph.asked]
+    path = [index[node] for node in _shortest_path(graph.ways, graph.asked[1], graph.coins[0])]
+    first, second = (target, negative) if graph.coins[1] >> 63 else (negative, target)
+    premises = [edges[at] for at in graph.order]
+    wording = writer(symbols, graph.is_entity, premises)(Asked(root, first, second, path))
+    known = Graph(symbols, tuple(edges), root, target, negative)
+    return Example(graph.id, *wording, hops=len(path) - 1, graph=known)
+
+
+def _ways(parents_BNP: NDArray[np.int8], distance_BN: NDArray[np.int16]) -> Iterator[_Ways]:
+    """Pack parents and distances of each graph."""
+    own = np.arange(NODES, dtype=np.int8)[:, None]
+    parents, distance = (
+        np.where(parents_BNP < 0, own, parents_BNP).tobytes(),
+        distance_BN.astype(np.int8).tobytes(),
+    )
+    row = NODES * PARENTS
+    for at in range(len(parents_BNP)):
+        yield _Ways(parents[at * row : (at + 1) * row], distance[at * NODES : (at + 1) * NODES])
+
+
+def _shortest_path(ways: _Ways, target: int, word: int) -> tuple[int, ...]:
+    """Return one of the shortest paths from root to target, each with the same probability."""
+    parents, distance = ways
+    paths: list[tuple[int, ...]] = [(target,)]
+    for step in range(distance[target] - 1, -1, -1):
+        paths = [
+            (node, *path)
+            for path in paths
+            for node in parents[path[0] * PARENTS : (path[0] + 1) * PARENTS]
+            if distance[node] == step
+        ]
+    return paths[((word >> 32) * len(paths)) >> 32]
+
+
+def _edges(parents_BNP: NDArray[np.int8], index_BN: NDArray[np.int64]) -> list[list[tuple[int, int]]]:
+    """List the edges of each graph by child, with the published indices of the nodes."""
+    graph, parent, child = edge_list(parents_BNP)
+    start, end = index_BN[graph, parent].tolist(), index_BN[graph, child].tolist()
+    return list(_cut(list(zip(start, end, strict=True)), np.bincount(graph, minlength=len(parents_BNP))))
+
+
+def _cut(rows: list[T], sizes: NDArray[np.int64]) -> Iterator[list[T]]:
+    """Cut what is listed for all graphs into one list a graph."""
+    stops = sizes.cumsum().tolist()
+    return (rows[first:stop] for first, stop in pairwise([0, *stops]))
+
+
+def _orders(keys: U64, counts: Sequence[int]) -> list[list[int]]:
+    """Shuffle the edges of each graph; the graphs have different numbers of them."""
+    words_BE = draws(keys, purpose=_ORDER, count=max(counts))
+    unused_BE = np.arange(words_BE.shape[1]) >= np.array(counts)[:, None]
+    words_BE[unused_BE] = np.iinfo(np.uint64).max  # sorted to the end
+    return [row[:count] for row, count in zip(shuffled(words_BE).tolist(), counts, strict=True)]
+
+
+def _symbols(
+    keys: U64, surface: str, is_entity_BN: NDArray[np.bool_], used_BN: NDArray[np.bool_]
+) -> list[str]:
+    """Draw the names of all nodes that are used, graph after graph."""
+    if surface == "symbolic":
+        labels = shuffled(draws(keys, purpose=_LABELS, count=len(POOL)))
+        label_BN = np.take_along_axis(labels, used_BN.cumsum(axis=1) - 1, axis=1)
+        return _POOL[label_BN[used_BN]].tolist()
+    entities = shuffled(draws(keys, purpose=_ENTITY_LABELS, count=len(ENTITIES)))
+    concepts = shuffled(draws(keys, purpose=_LABELS, count=len(CONCEPTS))) + len(ENTITIES)
+    entity_rank = np.maximum((is_entity_BN & used_BN).cumsum(axis=1) - 1, 0)
+    concept_rank = np.maximum((~is_entity_BN).cumsum(axis=1) - 1, 0)
+    label_BN = np.where(
+        is_entity_BN,
+        np.take_along_axis(entities, entity_rank, axis=1),
+        np.take_along_axis(concepts, concept_rank, axis=1),
+    )
+    return _NAMES[label_BN[used_BN]].tolist()

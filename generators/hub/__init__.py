@@ -1,0 +1,4 @@
+"""Dataset versions on the Hugging Face Hub.
+
+Imports every other wing of this floor.
+"""

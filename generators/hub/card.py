@@ -1,0 +1,223 @@
+"""The card of a published dataset: the header that the Hub reads, and what a reader should know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import yaml
+
+from ..audit.report import LEAKS, Report
+from ..audit.rules import EFFORTS
+
+# Column → the type in the header's notation, and what it holds.
+COLUMNS: Mapping[str, tuple[Mapping[str, Any], str]] = {
+    "id": ({"dtype": "string"}, "dataset, version, surface, split, seed and index"),
+    "question": ({"dtype": "string"}, "the premises, then the question"),
+    "steps": ({"list": "string"}, "the chain of thought, one premise used a step"),
+    "answer": ({"dtype": "string"}, "what is to be written"),
+    "hops": ({"dtype": "int32"}, "how many steps the answer is away"),
+    "twin": ({"dtype": "string"}, "the question that differs only in who is asked about; null without one"),
+    "idx_to_symbol": ({"list": "string"}, "the names of the graph's nodes"),
+    "edges": ({"list": {"list": "int32"}}, "the premises as pairs of indices into them"),
+    "root": ({"dtype": "int32"}, "who is asked about"),
+    "target": ({"dtype": "int32"}, "the candidate that follows"),
+    "neg_target": ({"dtype": "int32"}, "the one that does not"),
+}
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+PAPERS = {
+    "": """@article{hao2024coconut,
+  title   = {Training Large Language Models to Reason in a Continuous Latent Space},
+  author  = {Hao, Shibo and Sukhbaatar, Sainbayar and Su, DiJia and Li, Xian and Hu, Zhiting and
+             Weston, Jason and Tian, Yuandong},
+  journal = {arXiv preprint arXiv:2412.06769},
+  year    = {2024}
+}""",
+    "prontoqa": """@article{saparov2022prontoqa,
+  title   = {Language Models Are Greedy Reasoners: A Systematic Formal Analysis of Chain-of-Thought},
+  author  = {Saparov, Abulhair and He, He},
+  journal = {arXiv preprint arXiv:2210.01240},
+  year    = {2022}
+}""",
+}
+
+
+class _WithoutAnchors(yaml.SafeDumper):
+    """Writes what occurs twice twice: the Hub's own reader is not ours to rely on."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+class CardSplit(NamedTuple):
+    """A split on the Hub: name and file there, rows, bytes in memory (Arrow) and bytes of the file."""
+
+    name: str
+    file: str
+    examples: int
+    in_memory: int
+    packed: int
+
+
+class Section(NamedTuple):
+    """One config: its name, the manifest of its folder, its splits, what the audit found (None: too few)."""
+
+    name: str
+    manifest: Mapping[str, Any]
+    splits: Sequence[CardSplit]
+    audit: Report | None
+
+    @property
+    def command(self) -> str:
+        """What generates the same rows again."""
+        config = self.manifest["config"]
+        sizes = {split: entry["examples"] for split, entry in self.manifest["splits"].items()}
+        counts = " ".join(f"--{split} {sizes.get(split, 0)}" for split in ("train", "valid", "test"))
+        name = self.manifest["dataset"]["name"]
+        return (
+            f"coconut-bench generate {name} --out {self.name} --seed {config['seed']} "
+            f"--surface {config['surface']} {counts}"
+        )
+
+
+def dataset_card(repo: str, manifest: Mapping[str, Any], sections: Sequence[Section]) -> str:
+    """The text of ``README.md``: YAML between dashes, then Markdown."""
+    header = yaml.dump(
+        _header(repo, sections), Dumper=_WithoutAnchors, sort_keys=False, allow_unicode=True, width=100
+    )
+    parts = [_start(repo, manifest, sections), *(_section(section) for section in sections)]
+    parts += [_columns(), _citation(manifest, sections)]
+    return f"---\n{header}---\n\n" + "\n\n".join(parts) + "\n"
+
+
+def _header(repo: str, sections: Sequence[Section]) -> dict[str, Any]:
+    total = sum(split.examples for section in sections for split in section.splits)
+    return {
+        "license": "apache-2.0",
+        "language": ["en"],
+        "pretty_name": repo.partition("/")[2],
+        "annotations_creators": ["machine-generated"],
+        "task_categories": ["question-answering", "text-generation"],
+        "size_categories": [next((name for limit, name in SIZES if total < limit), "n>1M")],
+        "tags": ["latent-reasoning", "chain-of-thought", "synthetic", "coconut", "coconut-bench"],
+        "configs": [_files(section, default=len(sections) == 1) for section in sections],
+        "dataset_info": [_info(section) for section in sections],
+    }
+
+
+def _files(section: Section, default: bool) -> dict[str, Any]:
+    files = [{"split": split.name, "path": split.file} for split in section.splits]
+    return {"config_name": section.name, "data_files": files, **({"default": True} if default else {})}
+
+
+def _info(section: Section) -> dict[str, Any]:
+    return {
+        "config_name": section.name,
+        "features": [{"name": name, **dict(kind)} for name, (kind, _) in COLUMNS.items()],
+        "splits": [
+            {"name": split.name, "num_bytes": split.in_memory, "num_examples": split.examples}
+            for split in section.splits
+        ],
+        "download_size": sum(split.packed for split in section.splits),
+        "dataset_size": sum(split.in_memory for split in section.splits),
+    }
+
+
+def _start(repo: str, manifest: Mapping[str, Any], sections: Sequence[Section]) -> str:
+    version, name = manifest["version"], sections[0].name
+    return f"""# {repo.partition("/")[2]} {version}
+
+Questions whose answer follows from their premises in several steps, with every step and the graph behind
+them; generated by coconut-bench {manifest["generator"]["version"]} to test latent reasoning.
+
+```python
+from datasets import load_dataset
+
+questions = load_dataset("{repo}", "{name}", revision="v{version}")
+```
+
+Every question was proved before it went up: its text parsed, its graph searched, by code that shares nothing
+with the generator. `coconut-bench verify {repo}@v{version}` does it again from what is downloaded. What
+a version is, is the SHA-256 of its canonical rows; `manifest.json` has that of each split. This one is
+`{manifest["content_sha256"]}`. A tag is never moved."""
+
+
+def _section(section: Section) -> str:
+    data = section.manifest["dataset"]
+    rows = "\n".join(
+        f"| {split.name} | {split.examples:,} | {split.packed:,} bytes |" for split in section.splits
+    )
+    return f"""## {section.name}
+
+{data["description"]}. Dataset version {data["version"]}, wording {section.manifest["config"]["surface"]}. No
+graph is in two splits{", and every question has a twin with the other answer" if data["twins"] else ""}.
+
+| split | questions | file |
+|---|---|---|
+{rows}
+
+The same rows again, on any machine:
+
+    {section.command}
+
+### Can it be solved without reasoning?
+
+{_leak(section)}"""
+
+
+def _leak(section: Section) -> str:
+    leak, report = section.manifest["dataset"]["leak"], section.audit
+    known = f"**It leaks:** {leak}." if leak else "No shortcut is known."
+    if report is None:
+        return f"{known} There are too few questions here to audit them."
+    lines = [f"| {effort}: {meaning} | {_strongest(report, effort)} |" for effort, meaning in EFFORTS.items()]
+    strongest = report.strongest()
+    models = "" if any(row.effort == "learned" for row in report.findings) else " No model was fitted."
+    split = report.source.split()[-1]
+    return f"""{known} Of {report.examples:,} questions of the {split} split, guesses that know nothing of the
+chain ({", ".join(LEAKS)}) are right on at most {100 * strongest.strength:.1f} %
+(`{strongest.name}`, or its opposite); half is chance.{models}
+
+| guesses | the strongest, % right [95 % interval] |
+|---|---|
+""" + "\n".join(line for line in lines if not line.endswith("|  |"))
+
+
+def _strongest(report: Report, effort: str) -> str:
+    rows = [row for row in report.findings if row.effort == effort]
+    if not rows:
+        return ""
+    best = max(rows, key=lambda row: row.strength)
+    return f"{best.name}: {100 * best.accuracy:.1f} [{100 * best.low:.1f}, {100 * best.high:.1f}]"
+
+
+def _columns() -> str:
+    rows = "\n".join(f"| `{name}` | {meaning} |" for name, (_, meaning) in COLUMNS.items())
+    return f"""## Columns
+
+| column | what |
+|---|---|
+{rows}
+
+`question`, `answer`, `steps` and the graph have the names of the published ProsQA and ProntoQA records."""
+
+
+def _citation(manifest: Mapping[str, Any], sections: Sequence[Section]) -> str:
+    """What to cite: the software, and the papers whose kind of question it is."""
+    names = " ".join(section.manifest["dataset"]["name"] for section in sections)
+    papers = "\n\n".join(text for part, text in PAPERS.items() if part in names)
+    plural = "s" if "prontoqa" in names else ""
+    return f"""## Licence and citation
+
+Apache-2.0. Made by a program: no person wrote or is described in any of it. Please cite the software and the
+paper{plural} whose kind of question it generates:
+
+```bibtex
+@software{{coconut_bench,
+  title   = {{coconut-bench: benchmarks and a reference trainer for latent reasoning}},
+  author  = {{coconut-bench contributors}},
+  version = {{{manifest["generator"]["version"]}}}
+}}
+
+{papers}
+```"""

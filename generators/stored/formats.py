@@ -1,0 +1,211 @@
+"""The file formats of a dataset: how rows become bytes, and bytes rows.
+
+jsonl      canonical rows: sorted keys, no spaces, one a line; the file's sha256 is that of its rows
+parquet    the same columns; row groups of a fixed size, so workers do not change the bytes
+published  one JSON list, a record a line, fields named and ordered as in the published files; the paper's
+           code reads it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple, Protocol
+
+from ..example import GRAPH_FIELDS, Example, canonical_row
+from ..lookup import pick
+
+Row = dict[str, Any]
+MANIFEST = "manifest.json"
+
+
+class Sink(Protocol):
+    """An open file that takes encoded blocks of rows, in order."""
+
+    def append(self, block: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Format(NamedTuple):
+    """A row of ``FORMATS``. ``encode`` runs in the workers, ``sink`` in the process that writes."""
+
+    suffix: str
+    encode: Callable[[Sequence[Example]], bytes]
+    sink: Callable[[IO[bytes]], Sink]
+    read: Callable[[Path], Iterator[tuple[int, Any]]]
+
+
+class _Lines:
+    """Appends blocks as they are."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+
+    def append(self, block: bytes) -> None:
+        self.file.write(block)
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class _List(_Lines):
+    """Puts the brackets and commas of a JSON list around blocks."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__(file)
+        self.before = b"["
+
+    def append(self, block: bytes) -> None:
+        self.file.write(self.before + block)
+        self.before = b",\n"
+
+    def close(self) -> None:
+        self.file.write(b"]\n" if self.before != b"[" else b"[]\n")
+        self.file.close()
+
+
+def _arrow() -> Any:
+    """Return pyarrow, imported only where parquet is asked for; it is published without types."""
+    import pyarrow.ipc  # type: ignore[import-untyped]
+    import pyarrow.parquet  # type: ignore[import-untyped]
+
+    return pyarrow
+
+
+class _Parquet:
+    """Writes every block, an Arrow stream, as one row group."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.writer = _arrow().parquet.ParquetWriter(file, _schema(), compression="zstd")
+
+    def append(self, block: bytes) -> None:
+        with _arrow().ipc.open_stream(block) as stream:
+            self.writer.write_table(stream.read_all())
+
+    def close(self) -> None:
+        self.writer.close()
+        self.file.close()
+
+
+def encode_jsonl(examples: Sequence[Example]) -> bytes:
+    """Return the canonical rows of the examples, one after the other."""
+    return b"".join(map(canonical_row, examples))
+
+
+def _encode_published(examples: Sequence[Example]) -> bytes:
+    names = ("question", "answer", "steps", *GRAPH_FIELDS)
+    rows = (example.to_json() for example in examples)
+    return ",\n".join(json.dumps({name: row[name] for name in names if name in row}) for row in rows).encode()
+
+
+def _encode_parquet(examples: Sequence[Example]) -> bytes:
+    sink = io.BytesIO()
+    schema = _schema()
+    table = _arrow().Table.from_pylist([example.to_json() for example in examples], schema=schema)
+    with _arrow().ipc.new_stream(sink, schema) as stream:
+        stream.write_table(table)
+    return sink.getvalue()
+
+
+def _schema() -> Any:
+    """Return the Arrow schema of an example."""
+    pa = _arrow()
+    texts, pairs = pa.list_(pa.string()), pa.list_(pa.list_(pa.int32()))
+    columns = {
+        "id": pa.string(), "question": pa.string(), "steps": texts, "answer": pa.string(),
+        "hops": pa.int32(), "twin": pa.string(), "idx_to_symbol": texts, "edges": pairs,
+        "root": pa.int32(), "target": pa.int32(), "neg_target": pa.int32(),
+    }  # fmt: skip
+    return pa.schema(list(columns.items()))
+
+
+def _read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield number, json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"{path.name}:{number} is not JSON: {error}") from None
+
+
+def _read_published(path: Path) -> Iterator[tuple[int, Any]]:
+    try:
+        rows = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path.name} is not JSON: {error}") from None
+    if not isinstance(rows, list):
+        raise ValueError(f"{path.name} must hold a JSON list, got {type(rows).__name__}")
+    yield from enumerate(rows, start=1)
+
+
+def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:
+    try:
+        with _arrow().parquet.ParquetFile(path) as file:
+            number = 0
+            for batch in file.iter_batches(batch_size=1024):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+    except _arrow().ArrowException as error:
+        raise ValueError(f"{path.name} is not a complete parquet file: {error}") from None
+
+
+FORMATS: Mapping[str, Format] = {
+    "jsonl": Format(".jsonl", encode_jsonl, _Lines, _read_jsonl),
+    "parquet": Format(".parquet", _encode_parquet, _Parquet, _read_parquet),
+    "published": Format(".json", _encode_published, _List, _read_published),
+}
+
+
+def get_format(name: str) -> Format:
+    """Return a row of the table, or raise ValueError that names the nearest known one."""
+    return pick(FORMATS, name, "format")
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """Yield (number from 1, record) of a data file of any of the formats, told apart by its suffix.
+
+    Raises ValueError with the file and the place for what cannot be read, OSError where there is no file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    by_suffix = {row.suffix: row for row in FORMATS.values()}
+    for number, row in pick(by_suffix, path.suffix, "suffix of a data file").read(path):
+        if not isinstance(row, dict):
+            raise ValueError(f"{path.name}:{number} must be a JSON object, got {type(row).__name__}")
+        yield number, row
+
+
+def read_examples(path: str | Path, prefix: str | None = None) -> Iterator[Example]:
+    """Yield the examples of a data file; published records get the id ``<prefix>/<index from 0>``.
+
+    The prefix is the file's stem where none is given.
+    """
+    path = Path(path)
+    prefix = path.stem if prefix is None else prefix
+    for number, row in read_rows(path):
+        try:
+            yield Example.from_json(row, default_id=f"{prefix}/{number - 1}")
+        except ValueError as error:
+            raise ValueError(f"{path.name}:{number} {error}") from None
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file, read piece by piece."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """Return the sha256 of a manifest without its own ``manifest_sha256``, as canonical JSON."""
+    rest = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,152 @@
+"""Questions from elsewhere: three files of a known form, a generated folder, or GSM8k-Aug from the Hub.
+
+train.json,valid.json,test.json      the published JSON list; jsonl and parquet as well
+train.txt,valid.txt,test.txt         GSM8k-Aug's own lines, see `gsm8k`
+data/prosqa                          a folder made by ``coconut-bench generate``
+gsm8k-aug                            from the Hub
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..datasets import DATASETS
+from ..example import Example, canonical_row
+from ..seeding import SPLITS
+from . import gsm8k
+from .folder import read_manifest, read_split
+from .formats import FORMATS, MANIFEST, read_examples
+
+SUFFIXES = (".txt", *(row.suffix for row in FORMATS.values()))
+
+
+@dataclass(frozen=True)
+class Source:
+    """The three splits of a dataset that was not made for this run.
+
+    ``content_hashes`` holds the SHA-256 of the canonical rows of each split. ``version`` begins the SHA-256
+    of all of them, so that other content is another version; a generated folder has the version of its
+    dataset. ``shared`` counts the held-out questions that are training questions as well, which augmented
+    data may have. ``revision`` is the commit or tag asked for on the Hub.
+    """
+
+    name: str
+    version: str
+    surface: str
+    description: str
+    train: Sequence[Example]
+    valid: Sequence[Example]
+    test: Sequence[Example]
+    content_hashes: Mapping[str, str]
+    shared: int = 0
+    revision: str | None = None
+
+
+def is_source(text: str) -> bool:
+    """Whether ``text`` names a source rather than a row of the table of datasets."""
+    if text in DATASETS:
+        return False
+    return text == gsm8k.NAME or "," in text or Path(text).suffix in SUFFIXES or Path(text).exists()
+
+
+def load_source(text: str, *, revision: str | None = None) -> Source:
+    """The source that ``text`` names.
+
+    Raises ValueError for a number of files other than three, files of different forms, an unknown form, a bad
+    or repeated record or an empty split, OSError for what is not there; each in one line.
+    """
+    if text == gsm8k.NAME:
+        splits = [list(gsm8k.read_hub(split, revision)) for split in SPLITS]
+        described = f"GSM8k-Aug, {gsm8k.HUB_REPOSITORY} on the Hub"
+        return _source(gsm8k.NAME, None, "natural", described, splits, SPLITS, revision)
+    if revision is not None:
+        raise ValueError(f"revision must be left out for files, which have none, got {revision!r}")
+    paths = [Path(part.strip()) for part in text.split(",")]
+    if len(paths) == 1 and (paths[0].is_dir() or not paths[0].suffix):
+        return _from_folder(paths[0])
+    return _from_files(paths, text)
+
+
+def _from_folder(folder: Path) -> Source:
+    """The splits of a generated folder, under the name and the version of their dataset."""
+    if not (folder / MANIFEST).is_file():
+        raise FileNotFoundError(f"{folder} has no {MANIFEST}: it must be made by `coconut-bench generate`")
+    manifest = read_manifest(folder)
+    missing = [split for split in SPLITS if split not in manifest["splits"]]
+    if missing:
+        raise ValueError(f"{folder} must hold {', '.join(SPLITS)}, it lacks {', '.join(missing)}")
+    splits = [read_split(folder, manifest, split) for split in SPLITS]
+    dataset, surface = manifest["dataset"], manifest["config"]["surface"]
+    return _source(dataset["name"], dataset["version"], surface, dataset["description"], splits, SPLITS)
+
+
+def _from_files(paths: Sequence[Path], text: str) -> Source:
+    """The splits of three files, called after the first one (``gsm_train``) or its folder (``gsm/train``)."""
+    if len(paths) != len(SPLITS):
+        raise ValueError(
+            f"a dataset of files must be train,valid,test: 3 of them, got {len(paths)} in {text!r}"
+        )
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise ValueError(f"train, valid and test must be different files, got {text!r}")
+    suffixes = list(dict.fromkeys(path.suffix for path in paths))
+    if len(suffixes) > 1:
+        raise ValueError(f"train, valid and test must be of one form, got {' and '.join(suffixes)}")
+    splits = [list(_read(path, split)) for path, split in zip(paths, SPLITS, strict=True)]
+    name = paths[0].stem.replace("train", "").strip("_-. ") or paths[0].resolve().parent.name
+    described = "files " + ", ".join(path.name for path in paths)
+    surface = "symbolic" if _is_symbolic(splits[2]) else "natural"
+    return _source(name or "files", None, surface, described, splits, [path.name for path in paths])
+
+
+def _read(path: Path, split: str) -> Iterable[Example]:
+    """The records of a file; those without an id get one of the split, which outlives the file's name."""
+    if path.suffix != ".txt":
+        return read_examples(path, prefix=split)
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    return gsm8k.read_text(path, split)
+
+
+def _source(
+    name: str,
+    version: str | None,
+    surface: str,
+    description: str,
+    splits: Sequence[list[Example]],
+    labels: Sequence[str],
+    revision: str | None = None,
+) -> Source:
+    """The source, once each split has questions and each id is one of a kind; ``labels`` are for messages."""
+    for split, label in zip(splits, labels, strict=True):
+        if not split:
+            raise ValueError(f"{label} must hold at least 1 example, got an empty split")
+        [(most_frequent, times)] = Counter(example.id for example in split).most_common(1)
+        if times > 1:
+            raise ValueError(f"{label} must give every record an id of its own, got {most_frequent!r} twice")
+    train, valid, test = splits
+    asked = {_canonical(example) for example in train}
+    shared = sum(_canonical(example) in asked for example in (*valid, *test))
+    hashes, whole = {}, hashlib.sha256()
+    for split_name, split in zip(SPLITS, splits, strict=True):
+        digest = hashlib.sha256()
+        for example in split:
+            digest.update(canonical_row(example))
+        hashes[split_name] = digest.hexdigest()
+        whole.update(digest.digest())
+    version = version or whole.hexdigest()[:12]
+    return Source(name, version, surface, description, train, valid, test, hashes, shared, revision)
+
+
+def _canonical(example: Example) -> str:
+    """The question with its white space evened out."""
+    return " ".join(example.question.split())
+
+
+def _is_symbolic(split: Sequence[Example]) -> bool:
+    """Whether the wording is that of `surfaces.symbolic`: ids, full stops and direction marks."""
+    words = {word for example in split[:20] for word in example.question.split()}
+    return all(word.isdigit() or word in {".", ">", "<"} for word in words)

@@ -1,0 +1,246 @@
+"""Write a dataset to a folder: one file a split and a manifest, all of it or nothing.
+
+    DIR/train.jsonl  DIR/valid.jsonl  DIR/test.jsonl  DIR/manifest.json
+
+The folder is built beside its place under a temporary name and renamed at the end. Memory does not grow with
+the count, and the bytes depend neither on the number of workers nor on the day: the manifest has no dates.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import signal
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib import metadata
+from multiprocessing import get_context
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+from ... import __version__
+from ..datasets import Dataset, examples, get_dataset, resolve_surface
+from .formats import FORMATS, MANIFEST, encode_jsonl, file_digest, get_format, manifest_digest
+
+MANIFEST_VERSION = 1
+_BLOCK = 2048  # examples encoded together; also the size of a parquet row group, so part of those bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one call writes. ``sizes`` maps each split that is written to its number of examples.
+
+    ``shard`` (i, n) is the i-th of n parts, i in 1..n, of every split; ``sizes`` are those of the whole.
+    """
+
+    dataset: Dataset
+    surface: str
+    seed: int
+    format: str
+    sizes: Mapping[str, int]
+    shard: tuple[int, int] = (1, 1)
+
+    def part(self, split: str) -> range:
+        """Return the indices of the shard's examples. Shards follow one another; twins stay together."""
+        total, pair = self.sizes[split], 2 if self.dataset.twins else 1
+        index, count = self.shard
+        start, stop = (-(-total // pair) * at // count * pair for at in (index - 1, index))
+        return range(start, min(stop, total))
+
+
+def plan(
+    name: str,
+    *,
+    seed: int = 0,
+    sizes: Mapping[str, int | None] | None = None,
+    surface: str | None = None,
+    format: str = "jsonl",
+    shard: str = "1/1",
+) -> Plan:
+    """Check everything that can be checked before a file is touched.
+
+    ``sizes``: split -> examples; None or missing means the default size, 0 leaves the split out. ``shard``
+    "i/n": only the i-th of n parts of every split is written; the jsonl files of all parts, one after the
+    other, are the bytes of the whole. Raises ValueError for an unknown name, split, surface or format and for
+    an impossible size, seed or shard.
+    """
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", shard)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise ValueError(f"shard must be i/n with i in 1..n, got {shard}")
+    dataset = get_dataset(name)
+    get_format(format)
+    wanted = dict(dataset.sizes)
+    wanted.update({split: size for split, size in (sizes or {}).items() if size is not None})
+    for split, size in wanted.items():
+        examples(name, split, seed=seed, count=size, surface=surface)  # checks, samples nothing yet
+    wanted = {split: size for split, size in wanted.items() if size}
+    if not wanted:
+        raise ValueError("at least one split must have a size above 0")
+    part = (int(match[1]), int(match[2]))
+    return Plan(dataset, resolve_surface(dataset, surface), seed, format, wanted, part)
+
+
+def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = False) -> dict[str, Any]:
+    """Write the planned dataset to the folder ``out`` and return its manifest.
+
+    Raises ValueError when ``out`` is a folder that is not empty and ``force`` is not set, OSError when it
+    cannot be written; either way, and on Ctrl-C or SIGTERM, ``out`` stays as it was and nothing is left
+    beside it.
+    """
+    out = Path(out).resolve()
+    if not 1 <= workers <= 1024:
+        raise ValueError(f"workers must be in 1..1024, got {workers}")
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"out must be a folder, {out} is a file")
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise ValueError(f"out must be an empty folder, {out} is not (--force replaces it)")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _terminable(), tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
+        built = Path(scratch) / "new"
+        built.mkdir()
+        with _encoder(workers) as encode:
+            splits = {split: _write_split(plan, split, built, encode) for split in plan.sizes}
+        manifest = _manifest(plan, splits)
+        (built / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        _replace(out, built, Path(scratch) / "old")
+    return manifest
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM, which a scheduler sends, clean up as Ctrl-C does instead of ending the process at once."""
+    if threading.current_thread() is not threading.main_thread():  # only that one may set handlers
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _replace(out: Path, built: Path, old: Path) -> None:
+    """Move the new folder to its place; what was there goes with the scratch folder, or comes back."""
+    try:
+        if out.is_dir():
+            out.rename(old)
+        built.rename(out)
+    except BaseException:
+        if old.is_dir() and not out.exists():
+            old.rename(out)
+        raise
+
+
+def _manifest(plan: Plan, splits: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Say what the folder holds and how to make it again."""
+    dataset = plan.dataset
+    manifest: dict[str, Any] = {
+        "manifest_version": MANIFEST_VERSION,
+        "generator": {"package": "coconut-bench", "version": __version__},
+        "dataset": {
+            "name": dataset.name,
+            "version": dataset.version,
+            "description": dataset.description,
+            "leak": dataset.leak,
+            "split_by": dataset.split_by,
+            "twins": dataset.twins,
+        },
+        "config": {"surface": plan.surface, "seed": plan.seed, "format": plan.format},
+        "splits": dict(splits),
+    }
+    if plan.shard != (1, 1):
+        manifest["config"]["shard"] = list(plan.shard)
+    if plan.format == "parquet":  # its bytes depend on the library that wrote them
+        manifest["generator"]["pyarrow"] = metadata.version("pyarrow")
+    manifest["manifest_sha256"] = manifest_digest(manifest)
+    return manifest
+
+
+class Block(NamedTuple):
+    """Some examples in a row: their canonical rows, the same in the file's format, and how many."""
+
+    rows: bytes
+    encoded: bytes
+    size: int
+
+
+def _write_split(
+    plan: Plan, split: str, folder: Path, encode: Callable[[Plan, str], Iterator[Block]]
+) -> dict[str, Any]:
+    """Write one split, block by block, and return its entry of the manifest."""
+    from tqdm import tqdm
+
+    row = FORMATS[plan.format]
+    path = folder / f"{split}{row.suffix}"
+    digest = hashlib.sha256()
+    part = plan.part(split)
+    with path.open("wb") as file, tqdm(total=len(part), desc=split, unit=" examples", disable=None) as bar:
+        sink = row.sink(file)
+        for block in encode(plan, split):
+            digest.update(block.rows)
+            sink.append(block.encoded)
+            bar.update(block.size)
+        sink.close()
+    start = {} if plan.shard == (1, 1) else {"start": part.start}
+    return {
+        "file": path.name,
+        **start,
+        "examples": len(part),
+        "sha256": file_digest(path),
+        "rows_sha256": digest.hexdigest(),
+    }
+
+
+@contextlib.contextmanager
+def _encoder(workers: int) -> Iterator[Callable[[Plan, str], Iterator[Block]]]:
+    """Give a function that yields the blocks of a split in order, made here or by worker processes."""
+    if workers == 1:
+        yield lambda plan, split: (_encode(*task) for task in _tasks(plan, split))
+        return
+    # Workers are spawned: a fork would copy the progress bar's thread. Only this process hears Ctrl-C.
+    pool = ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    )
+
+    def encode(plan: Plan, split: str) -> Iterator[Block]:
+        waiting: deque[Future[Block]] = deque()
+        for task in _tasks(plan, split):
+            waiting.append(pool.submit(_encode, *task))
+            if len(waiting) > 2 * workers:  # enough to keep all busy, and memory stays bounded
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    try:
+        yield encode
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+Task = tuple[str, str, int, int, int, str, str]
+
+
+def _tasks(plan: Plan, split: str) -> Iterator[Task]:
+    """Cut a split into blocks: the arguments of ``_encode``."""
+    part = plan.part(split)
+    for start in part[::_BLOCK]:
+        count = min(_BLOCK, part.stop - start)
+        yield plan.dataset.name, split, plan.seed, start, count, plan.surface, plan.format
+
+
+def _encode(name: str, split: str, seed: int, start: int, count: int, surface: str, format: str) -> Block:
+    """Sample and encode one block; runs in a worker."""
+    block = list(examples(name, split, seed=seed, start=start, count=count, surface=surface))
+    rows = encode_jsonl(block)
+    return Block(rows, rows if format == "jsonl" else FORMATS[format].encode(block), count)

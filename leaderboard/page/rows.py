@@ -1,0 +1,240 @@
+"""The page's tables: a row of numbers, and below it what it opens to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from ..measures import Score
+from ..result import QuotedResult, Result, SeedResult
+from ..store import PREDICTIONS
+from ..table import rank_labels
+from .axes import percent
+from .charts import Series
+from .markup import Markup, join, tag
+
+
+class Column(NamedTuple):
+    """A column's key for sorting, its heading, and the order in which sorting begins."""
+
+    key: str
+    title: str
+    first: str = "descending"
+
+
+MEASURED = (
+    Column("rank", "Rank", "ascending"),
+    Column("method", "Method", "ascending"),
+    Column("accuracy", "Accuracy, 95 % interval"),
+    Column("generated", "Generated tokens", "ascending"),
+    Column("written", "Written", "ascending"),
+    Column("thoughts", "Thoughts", "ascending"),
+    Column("passes", "Forward passes", "ascending"),
+    Column("seconds", "Training s", "ascending"),
+    Column("recipe", "Recipe", "ascending"),
+    Column("base", "Base model", "ascending"),
+)
+QUOTED = (
+    Column("method", "Method", "ascending"),
+    Column("accuracy", "Accuracy"),
+    Column("generated", "Generated tokens", "ascending"),
+    Column("base", "Base model", "ascending"),
+    Column("source", "Source", "ascending"),
+)
+
+
+def measured_table(
+    series: Sequence[Series], places: Mapping[str, int], front: Collection[str], title: str
+) -> Markup:
+    """The rows of one set of questions; ``places`` ranks by key, ``front`` the keys on the Pareto front."""
+    labels = rank_labels([one.row for one in series], places)
+    bodies = (
+        _measured_body(one, places.get(one.row.key), label, one.row.key in front)
+        for one, label in zip(series, labels, strict=True)
+    )
+    return _table(MEASURED, title, *bodies)
+
+
+def quoted_table(rows: Sequence[QuotedResult], title: str) -> Markup:
+    """Quoted rows as printed."""
+    return _table(QUOTED, title, *map(_quoted_body, rows))
+
+
+def _table(columns: Sequence[Column], title: str, *bodies: Markup) -> Markup:
+    heads = (
+        tag(
+            "th",
+            tag("button", column.title, type="button", data_first=column.first),
+            scope="col",
+            data_key=column.key,
+        )
+        for column in columns
+    )
+    table = tag("table", tag("caption", title, class_="hidden"), tag("thead", tag("tr", *heads)), *bodies)
+    return tag("div", table, class_="scroll", role="region", aria_label=f"Table of {title}", tabindex="0")
+
+
+def _measured_body(one: Series, place: int | None, label: str, on_front: bool) -> Markup:
+    row, means = one.row, one.means
+    tied = tag("span", "tied", class_="tied") if label.endswith("=") else Markup()
+    badges = [tag("span", "quick", class_="badge quick")] if row.quick else []
+    if on_front:
+        badges.append(
+            tag("span", "front", class_="badge", title="on the Pareto front of accuracy and tokens")
+        )
+    opener = tag(
+        "button",
+        row.method,
+        type="button",
+        class_="open",
+        aria_expanded="true",
+        aria_controls=f"detail-{row.key}",
+    )
+    seeds = f"{len(row.seeds)} seed{'s' if len(row.seeds) > 1 else ''}"
+    interval = f"{100 * means.interval.low:.1f} to {100 * means.interval.high:.1f}, {seeds}"
+    cells = (
+        join(label.rstrip("="), " ", tied) if tied else label,
+        join(opener, *badges),
+        join(tag("b", percent(means.accuracy)), " ", tag("span", interval, class_="interval")),
+        f"{means.generated:.1f}",
+        f"{means.language:.1f}",
+        f"{means.thoughts:.1f}",
+        f"{means.passes:.1f}",
+        f"{means.training_seconds:.0f}",
+        row.recipe.name,
+        row.base_model.name,
+    )
+    values: dict[str, str | int] = {
+        "rank": place if place is not None else 10**6,
+        "method": row.method,
+        "accuracy": f"{means.accuracy:.9f}",
+        "generated": f"{means.generated:.9f}",
+        "written": f"{means.language:.9f}",
+        "thoughts": f"{means.thoughts:.9f}",
+        "passes": f"{means.passes:.9f}",
+        "seconds": f"{means.training_seconds:.3f}",
+        "recipe": row.recipe.name,
+        "base": row.base_model.name,
+    }
+    detail = tag("tr", tag("td", _detail(row), colspan=len(cells)), class_="detail", id=f"detail-{row.key}")
+    return _body(row, values, _cells(MEASURED, cells), detail, quick=row.quick)
+
+
+def _quoted_body(row: QuotedResult) -> Markup:
+    spread = "" if row.plus_minus is None else f" ± {100 * row.plus_minus:.1f}"
+    source = join(
+        tag("a", row.source.url, href=_link(row.source.url), rel="noreferrer"), f", {row.source.table}"
+    )
+    cells = (
+        join(row.method),
+        join(tag("b", percent(row.accuracy)), tag("span", spread, class_="interval")),
+        join(f"{row.generated_tokens:.1f}"),
+        join(row.base_model),
+        source,
+    )
+    values = {
+        "method": row.method,
+        "accuracy": f"{row.accuracy:.9f}",
+        "generated": f"{row.generated_tokens:.9f}",
+        "base": row.base_model,
+        "source": row.source.url,
+    }
+    return _body(row, values, _cells(QUOTED, cells))
+
+
+def _body(
+    row: Result | QuotedResult, values: Mapping[str, str | int], *lines: Markup, quick: bool = False
+) -> Markup:
+    """One row is a table body of its own, so that what it opens to moves with it."""
+    data = {f"data_{key}": value for key, value in values.items()}
+    return tag("tbody", *lines, id=f"row-{row.key}", data_row=row.key, data_quick=quick, **data)
+
+
+def _cells(columns: Sequence[Column], cells: Sequence[str]) -> Markup:
+    pairs = zip(columns, cells, strict=True)
+    return tag(
+        "tr",
+        *(tag("td", tag("div", cell), data_label=column.title, class_=column.key) for column, cell in pairs),
+    )
+
+
+def _link(url: str) -> str | None:
+    """Only a web address becomes a link; a record from elsewhere may hold anything."""
+    return url if url.startswith(("https://", "http://")) else None
+
+
+def _detail(row: Result) -> Markup:
+    data, base = row.dataset, row.base_model
+    facts = _facts(
+        ("Row", row.key),
+        ("Dataset", f"{data.name} {data.version}, {data.surface}, {data.split}, {data.n} questions"),
+        ("Content hash", data.content_hash),
+        ("Data seed", "none" if data.seed is None else str(data.seed)),
+        ("Data revision", data.revision or "none"),
+        ("Recipe", f"{row.recipe.name}, {row.recipe.hash}"),
+        ("Base model", f"{base.name}, {base.parameters:,} parameters, revision {base.revision or 'none'}"),
+    )
+    return join(facts, *(_seed(entry) for entry in row.seeds))
+
+
+def _seed(entry: SeedResult) -> Markup:
+    source, here = entry.provenance, entry.provenance.environment
+    dirty = " with changes" if source.dirty else ""
+    packages = ", ".join(f"{name} {version}" for name, version in sorted(here.packages.items()))
+    side = entry.predictions
+    link = tag("a", side.file, href=f"{PREDICTIONS}/{side.file}", download=True) if side else Markup("none")
+    return tag(
+        "section",
+        tag("h3", f"Seed {entry.seed}: {entry.test.counts} right"),
+        tag("pre", tag("code", source.command), tabindex="0"),
+        _facts(
+            ("Accuracy", _score(entry.test)),
+            *((f"{hops} hops", _score(score)) for hops, score in (entry.by_hops or {}).items()),
+            *((f"Shortcut {kind}", _score(score)) for kind, score in (entry.by_shortcut or {}).items()),
+            *([("Both twins right", _score(entry.twins))] if entry.twins else []),
+            ("Training", _cost(entry.training.seconds, entry.training.peak_memory)),
+            ("Inference", _cost(entry.inference.seconds, entry.inference.peak_memory)),
+            ("Checkpoint", entry.checkpoint_rule),
+            ("Base weights", entry.base_weights or "not recorded"),
+            ("Commit", f"{source.commit}{dirty}" if source.commit else "unknown"),
+            ("Date", source.date),
+            ("Machine", f"{here.hardware}, {here.device}, {here.threads} threads, {here.platform}"),
+            ("Versions", f"Python {here.python}, {packages}"),
+            ("Predictions", link),
+            ("Their sha256", side.sha256 if side else "none"),
+        ),
+        _stages(entry),
+        class_="seed",
+    )
+
+
+def _stages(entry: SeedResult) -> Markup:
+    if not entry.stages:
+        return Markup()
+    titles = ("Stage", "Steps", "Epochs", "Last loss", "Validation accuracy")
+    lines = (
+        (
+            str(stage.stage),
+            str(stage.steps),
+            "" if stage.epochs is None else f"{stage.epochs:g}",
+            "" if stage.loss is None else f"{stage.loss:.4g}",
+            "" if stage.validation_accuracy is None else percent(stage.validation_accuracy),
+        )
+        for stage in entry.stages
+    )
+    head = tag("thead", tag("tr", *(tag("th", title, scope="col") for title in titles)))
+    body = tag("tbody", *(tag("tr", *(tag("td", cell) for cell in line)) for line in lines))
+    return tag("table", tag("caption", f"Stages of training, seed {entry.seed}"), head, body, class_="stages")
+
+
+def _facts(*pairs: tuple[str, str]) -> Markup:
+    return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in pairs))
+
+
+def _score(score: Score) -> str:
+    low, high = score.interval
+    return f"{percent(score.accuracy)} ({score.counts}; {100 * low:.1f} to {100 * high:.1f})"
+
+
+def _cost(seconds: float, memory: int | None) -> str:
+    return f"{seconds:.1f} s" + ("" if memory is None else f", {memory / 2**20:.0f} MiB at most")
