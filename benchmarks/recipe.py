@@ -15,6 +15,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import ValidationError, model_validator
 
+from ..coconut.curriculum import Schedule
+from ..coconut.methods import Method
+from ..coconut.settings import OptimizerSettings, Part, Positive
 from ..generators.datasets import DATASETS
 from ..generators.files import write_whole
 from ..generators.lookup import pick
@@ -23,9 +26,6 @@ from .recipe_parts import (
     CurriculumPart,
     DataPart,
     ModelPart,
-    OptimizerPart,
-    Part,
-    Positive,
     hundredth,
 )
 
@@ -46,7 +46,7 @@ class Recipe(Part):
     model: ModelPart
     base: BasePart | None = None
     curriculum: CurriculumPart
-    optimizer: OptimizerPart
+    optimizer: OptimizerSettings
     markers: bool
     answer_marker: bool
     batch_size: Positive
@@ -76,6 +76,20 @@ class Recipe(Part):
         """The SHA-256 of the recipe's canonical JSON, without its description and what is not set."""
         fields = self.model_dump(mode="json", exclude={"description"}, exclude_none=True)
         return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    def schedule(self, method: Method) -> Schedule:
+        """The method bound to this recipe's curriculum."""
+        part = self.curriculum
+        return Schedule(
+            method,
+            last=len(part.lengths) - 1,
+            thoughts_per_step=part.thoughts_per_step,
+            extra_stage=bool(part.extra_stage),
+            own_number=self.halting == "classifier",
+            earlier_stages=part.earlier_stages,
+            mixing=part.mixing,
+            optimizer_resets=part.optimizer_resets or "stage",
+        )
 
     def quick(self) -> Recipe:
         """The same at about a hundredth of the work."""

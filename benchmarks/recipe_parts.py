@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Positive = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+from ..coconut.settings import Fraction, Mixing, OptimizerSettings, Part, Positive
+
+DEFAULT_SWEEPS = 3
 QUICK_DIVISOR = 100
 """``--quick`` divides every number of steps by this."""
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class DataPart(Part):
@@ -57,21 +54,6 @@ class ModelPart(Part):
         return self
 
 
-class OptimizerPart(Part):
-    """Learning rates at full scale; they rise over ``warmup`` steps and fall to ``final_lr`` within each
-    stage.
-    """
-
-    name: Literal["adamw", "muon"]
-    lr: Annotated[float, Field(gt=0)]
-    muon_lr: Annotated[float, Field(gt=0)] = 0.02
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    betas: tuple[float, float] = (0.9, 0.999)
-    warmup: Annotated[int, Field(ge=0)] = 0
-    final_lr: Fraction = 1.0
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
-
-
 class BasePart(Part):
     """The base model that every method starts from: trained on premise recall, growing from
     ``first_premises``.
@@ -83,20 +65,12 @@ class BasePart(Part):
     premises: Positive
     batch_size: Positive
     seed: int = 0
-    optimizer: OptimizerPart
+    optimizer: OptimizerSettings
 
     def quick(self) -> BasePart:
         """The same in a hundredth of the steps."""
         cut = {"steps": hundredth(self.steps), "growth_steps": hundredth(self.growth_steps)}
         return self.model_copy(update=cut)
-
-
-class MixingPart(Part):
-    """Examples of other stages, see `coconut.curriculum.Mixing`."""
-
-    probability: Fraction
-    stages: Literal["all", "earlier"] = "all"
-    weights: Literal["uniform", "stage"] = "uniform"
 
 
 class IcotPart(Part):
@@ -117,6 +91,7 @@ class CurriculumPart(Part):
     ``extra_stage``: the last stage has as many thoughts as the one before it, and no step left.
     ``earlier_stages`` is the share of batches that come from an earlier stage, ``mixing`` draws each example.
     ``optimizer_resets``: at each stage (so without this key) or at each epoch, as the published code does.
+    ``sweeps``: how often thoughts that are made together are updated (method ``pccot``).
     """
 
     stage_steps: tuple[Positive, ...] | None = None
@@ -125,19 +100,19 @@ class CurriculumPart(Part):
     thoughts_per_step: Positive = 1
     earlier_stages: Fraction = 0.0
     extra_stage: bool | None = None
-    mixing: MixingPart | None = None
+    mixing: Mixing | None = None
     icot: IcotPart | None = None
     optimizer_resets: Literal["stage", "epoch"] | None = None
+    sweeps: Annotated[int, Field(ge=0)] | None = None
 
     @property
     def lengths(self) -> tuple[int, ...]:
         """The length of each stage, in steps or in epochs."""
         return self.stage_steps or self.stage_epochs or ()
 
-    @property
-    def latent_stages(self) -> int:
-        """The number of the stage with the most thoughts, from which on there are no more."""
-        return len(self.lengths) - 1 - bool(self.extra_stage)
+    def sweeps_of(self, slots: int) -> int:
+        """How often ``slots`` thoughts are updated together: `sweeps`, or 3, but fewer times than they are."""
+        return min(DEFAULT_SWEEPS, max(slots - 1, 0)) if self.sweeps is None else self.sweeps
 
     @property
     def rates(self) -> tuple[float, ...]:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ..generators.example import Example
 from ..generators.seeding import U64, below, draws, example_keys
-from .curriculum import FINE, Mixing, StagePlan, TokenRemoval
-from .encoding import Batch, Encoder, Row, Segments, collate
-from .methods import Method
+from .curriculum import FINE, Schedule, StagePlan, TokenRemoval, mixed_stages
+from .encoding import Encoder, Row, Segments
+from .methods import View
 
 ExampleSource = Callable[[int, int], Iterator[Example]]
 """(first index, count) → that many training examples."""
@@ -54,22 +54,28 @@ class Pool:
         return [self._kept[index] for index in indices]
 
 
+Reading = dict[View, Row]
+"""What a step reads of one example: a row a view."""
+
+
 class TrainBatches(NamedTuple):
     """The training batches of one run.
 
-    ``source`` gives the training stream's examples by index, a `Pool` those of a finite set.
-    ``earlier_stages`` is the share of batches of an earlier stage, ``mixing`` draws each example's stage,
-    ``removal`` is iCoT's. ``positions``: how many tokens the model can read, None where there is no limit.
+    Attributes:
+        source: Gives the training stream's examples by index, or a finite set of them.
+        encoder: Turns them into tokens.
+        schedule: What each stage makes of them.
+        batch_size: Examples of an optimizer step.
+        seed: Of the order, the mixing and the removal.
+        removal: iCoT's schedule, None for other methods.
+        positions: How many tokens the model can read, None where there is no limit.
     """
 
     source: ExampleSource | Pool
     encoder: Encoder
-    method: Method
-    thoughts_per_step: int
+    schedule: Schedule
     batch_size: int
-    earlier_stages: float
     seed: int
-    mixing: Mixing | None = None
     removal: TokenRemoval | None = None
     positions: int | None = None
 
@@ -78,24 +84,27 @@ class TrainBatches(NamedTuple):
         """Optimizer steps of an epoch; None where the training data are an endless stream."""
         return self.source.steps_per_epoch(self.batch_size) if isinstance(self.source, Pool) else None
 
-    def at(self, global_step: int, plan: StagePlan, plans: Sequence[StagePlan]) -> Batch:
-        """`rows` as one batch."""
-        return collate(self.rows(global_step, plan, plans), self.encoder.ids.pad)
+    def readings(self, global_step: int, plan: StagePlan, plans: Sequence[StagePlan]) -> list[Reading]:
+        """What is read of each example of a step.
 
-    def rows(self, global_step: int, plan: StagePlan, plans: Sequence[StagePlan]) -> list[Row]:
-        """The rows of step ``global_step`` (counted over all stages), which lies in ``plan`` of ``plans``.
+        Args:
+            global_step: Counted over all stages.
+            plan: The stage in which the step lies.
+            plans: All stages.
 
-        Raises ValueError for a row that is longer than the model's positions.
+        Raises:
+            ValueError: A row is longer than the model's positions.
         """
         parts = self._segments(global_step)
         stages = self._stages(global_step, len(parts), plan.stage, plans)
         removed = self._removed(global_step, len(parts))
-        rows = [
-            self.encoder.row(part, self.method, stage, self.thoughts_per_step, tokens)
+        views = self.schedule.method.views
+        read = [
+            {view: self.encoder.row(part, self.schedule, stage, tokens, view) for view in views}
             for part, stage, tokens in zip(parts, stages, removed, strict=True)
         ]
-        check_lengths(rows, self.positions)
-        return rows
+        check_lengths([row for reading in read for row in reading.values()], self.positions)
+        return read
 
     def _segments(self, global_step: int) -> list[Segments]:
         if isinstance(self.source, Pool):
@@ -105,14 +114,15 @@ class TrainBatches(NamedTuple):
     def _stages(self, global_step: int, count: int, stage: int, plans: Sequence[StagePlan]) -> list[int]:
         """The stage of each of ``count`` rows."""
         first, last = plans[0].stage, plans[-1].stage
-        if self.mixing is not None and first < last:
+        schedule = self.schedule
+        if schedule.mixing is not None and first < last:
             keys = self._keys("example-mixing", global_step, count)
-            return self.mixing.draw(keys, stage, first, last).tolist()
-        if stage > first and self.earlier_stages:
+            return mixed_stages(schedule.mixing, keys, stage, first, last).tolist()
+        if stage > first and schedule.earlier_stages:
             words = draws(
                 example_keys("stage-mixing", "1", "train", self.seed, [global_step]), purpose=0, count=2
             )
-            if below(words[:, 0], FINE)[0] < self.earlier_stages * FINE:
+            if below(words[:, 0], FINE)[0] < schedule.earlier_stages * FINE:
                 stage = first + int(below(words[:, 1], stage - first)[0])
         return [stage] * count
 

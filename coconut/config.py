@@ -8,10 +8,15 @@ from transformers import AutoConfig, PreTrainedConfig
 
 
 class CoconutConfig(PreTrainedConfig):
-    """The base model's configuration, and the id of the token that marks a continuous thought.
+    """The base model's configuration, what marks a thought, and how thoughts are made.
 
-    ``base_config`` is any causal LM's configuration: an object, or its dictionary with ``model_type``.
-    ``halting``: whether the model has a classifier that says of a thought whether it is the last one.
+    Args:
+        base_config: Any causal LM's configuration: an object, or its dictionary with ``model_type``.
+        latent_token_id: The token that marks a continuous thought.
+        halting: Whether the model has a classifier that says of a thought whether it is the last one.
+        recurrence: A row of `recurrence.RECURRENCES`.
+        slots: How many thoughts can be updated together, where they are.
+        sweeps: How often they are.
     """
 
     model_type = "coconut"
@@ -21,6 +26,9 @@ class CoconutConfig(PreTrainedConfig):
         base_config: PreTrainedConfig | dict[str, Any] | None = None,
         latent_token_id: int | None = None,
         halting: bool = False,
+        recurrence: str = "sequential",
+        slots: int = 0,
+        sweeps: int = 0,
         **kwargs: Any,
     ) -> None:
         if isinstance(base_config, dict):
@@ -29,6 +37,7 @@ class CoconutConfig(PreTrainedConfig):
         self.base_config = base_config
         self.latent_token_id = latent_token_id
         self.halting = halting
+        self.recurrence, self.slots, self.sweeps = recurrence, slots, sweeps
         super().__init__(**kwargs)
 
     def get_text_config(self, *args: Any, **kwargs: Any) -> PreTrainedConfig:

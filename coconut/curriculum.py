@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..generators.seeding import U64, below, draws
 from .methods import Method
+from .settings import Mixing
 
 ALL = 1 << 30
 """More tokens than any chain has."""
@@ -23,8 +24,7 @@ FINE = 1 << 30
 """The grain of a probability."""
 
 
-@dataclass(frozen=True)
-class StagePlan:
+class StagePlan(NamedTuple):
     """One stage: its number, its optimizer steps, and the factor on the learning rate."""
 
     stage: int
@@ -32,20 +32,74 @@ class StagePlan:
     lr_scale: float
 
 
-def plan(method: Method, stage_steps: tuple[int, ...], lr_scales: tuple[float, ...]) -> tuple[StagePlan, ...]:
-    """The stages of ``method`` in order, where a recipe gives stage 0…S its steps and learning rates.
+@dataclass(frozen=True)
+class Schedule:
+    """A method bound to a recipe's curriculum: what each stage removes, and what it puts in its place.
 
-    A method of one stage goes through the same steps, learning rates and new optimizers within that stage, so
-    that methods differ in what they train on and in nothing else.
+    Attributes:
+        method: Whose stages these are.
+        last: The recipe's last stage.
+        thoughts_per_step: Thoughts (or pauses) that stand for one step, c in the paper.
+        extra_stage: Whether the last stage has the thoughts of the one before it, and no step left.
+        own_number: Whether an example has as many thoughts as its own chain calls for (with a halting
+            classifier), not as many as its stage.
+        earlier_stages: The share of batches that come from an earlier stage.
+        mixing: How single examples are drawn from other stages, None for none.
+        optimizer_resets: Whether the optimizer is made anew at each stage only, or at each epoch too.
     """
-    if len(stage_steps) != len(lr_scales):
-        raise ValueError(
-            f"stage_steps and lr_scales must be of one length, got {len(stage_steps)} and {len(lr_scales)}"
-        )
-    stages: Sequence[int] = method.stages(len(stage_steps) - 1)
-    if len(stages) == 1:
-        stages = [stages[0]] * len(stage_steps)
-    return tuple(map(StagePlan, stages, stage_steps, lr_scales))
+
+    method: Method
+    last: int
+    thoughts_per_step: int = 1
+    extra_stage: bool = False
+    own_number: bool = False
+    earlier_stages: float = 0.0
+    mixing: Mixing | None = None
+    optimizer_resets: Literal["stage", "epoch"] = "stage"
+
+    @property
+    def latent_stages(self) -> int:
+        """The stage with the most thoughts, from which on there are no more."""
+        return self.last - self.extra_stage
+
+    @property
+    def final_stage(self) -> int:
+        """The last stage that the method trains, in which questions are answered."""
+        return self.method.stages(self.last)[-1]
+
+    def thoughts(self, stage: int, steps: int | None = None) -> int:
+        """How many thoughts or pauses stand before what is written at ``stage``.
+
+        ``steps`` is the length of the example's own chain, which counts with ``own_number`` only.
+        """
+        if not self.method.thinks:
+            return 0
+        if self.own_number and steps is not None:
+            stage = min(stage, steps)
+        return min(stage, self.latent_stages) * self.thoughts_per_step
+
+    def steps_removed(self, stage: int, steps: int) -> int:
+        """How many of a chain's ``steps`` are not written at ``stage``; a shorter chain loses all."""
+        if self.method.curriculum == "tokens":
+            return 0
+        if self.method.curriculum == "steps":
+            return steps if stage > self.latent_stages else min(stage, steps)
+        return 0 if self.method.writes_chain else steps
+
+    def plan(self, stage_steps: tuple[int, ...], lr_scales: tuple[float, ...]) -> tuple[StagePlan, ...]:
+        """The stages in order, where the recipe gives stage 0…S its optimizer steps and learning rates.
+
+        A method of one stage goes through the same steps, learning rates and new optimizers within that stage,
+        so that methods differ in what they train on and in nothing else.
+        """
+        if len(stage_steps) != len(lr_scales):
+            raise ValueError(
+                f"stage_steps and lr_scales must be of one length, got {len(stage_steps)} and {len(lr_scales)}"
+            )
+        stages: Sequence[int] = self.method.stages(len(stage_steps) - 1)
+        if len(stages) == 1:
+            stages = [stages[0]] * len(stage_steps)
+        return tuple(map(StagePlan, stages, stage_steps, lr_scales))
 
 
 def lr_factor(step: int, steps: int, warmup: int, final: float) -> float:
@@ -54,29 +108,29 @@ def lr_factor(step: int, steps: int, warmup: int, final: float) -> float:
     return rise * (1.0 - (1.0 - final) * step / steps)
 
 
-class Mixing(NamedTuple):
-    """Examples of other stages among those of the current one.
+def mixed_stages(mixing: Mixing, keys: U64, current: int, first: int, last: int) -> NDArray[np.int64]:
+    """The stage of each example under ``mixing``.
 
-    With ``probability`` an example takes another stage: one of ``all`` the method's stages (the published
-    code) or of the ``earlier`` ones and the current, drawn uniformly or with a weight of stage + 1.
+    Args:
+        mixing: With which probability, from which stages.
+        keys: One a row, [B].
+        current: The stage under way.
+        first: The method's first stage.
+        last: Its last.
+
+    Returns:
+        Stages in ``first``…``last``, [B].
     """
-
-    probability: float
-    stages: Literal["all", "earlier"] = "all"
-    weights: Literal["uniform", "stage"] = "uniform"
-
-    def draw(self, keys: U64, current: int, first: int, last: int) -> NDArray[np.int64]:
-        """The stage of each example: ``keys`` [B] → [B], each in ``first``…``last``."""
-        words = draws(keys, purpose=0, count=2)
-        high = last if self.stages == "all" else current
-        sizes = np.arange(first, high + 1) + 1 if self.weights == "stage" else np.ones(high - first + 1, int)
-        bounds = np.cumsum(sizes)
-        other = first + np.searchsorted(bounds, below(words[:, 1], int(bounds[-1])), side="right")
-        return np.where(below(words[:, 0], FINE) < self.probability * FINE, other, current)
+    words = draws(keys, purpose=0, count=2)
+    high = last if mixing.stages == "all" else current
+    sizes = np.arange(first, high + 1) + 1 if mixing.weights == "stage" else np.ones(high - first + 1, int)
+    bounds = np.cumsum(sizes)
+    other = first + np.searchsorted(bounds, below(words[:, 1], int(bounds[-1])), side="right")
+    return np.where(below(words[:, 0], FINE) < mixing.probability * FINE, other, current)
 
 
 class TokenRemoval(NamedTuple):
-    """iCoT's schedule: one token more is removed from the chain's front every ``steps_per_token`` steps.
+    """iCoT's schedule: one more token is removed from the chain's front every ``steps_per_token`` steps.
 
     It begins with ``first_step``; from more than ``all_above`` tokens on, and from ``all_from`` on, all are
     removed at once. With ``smoothing`` λ an example loses o tokens more, P(o) = (1 − e^−λ)·e^−λo, so that the

@@ -23,7 +23,8 @@ from transformers import PreTrainedTokenizerBase
 
 from ..generators.answers import ANSWER_MARKER
 from ..generators.example import Example
-from .methods import Method
+from .curriculum import Schedule
+from .methods import View
 from .tokens import SpecialIds
 
 IGNORE = -100
@@ -38,11 +39,16 @@ class Segments(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row of a batch: what is given (question, thoughts) and what is to be written."""
+    """One row of a batch: what is given (question, thoughts) and what is to be written.
+
+    ``first_filler`` is the place of the first thought. The last ``answer`` tokens of ``target`` are the answer
+    itself, without its marker.
+    """
 
     prompt: list[int]
     target: list[int]
     first_filler: int
+    answer: int = 0
 
 
 class Batch(NamedTuple):
@@ -60,24 +66,20 @@ class Batch(NamedTuple):
 class Encoder:
     """Turns examples into rows with one tokenizer.
 
-    ``markers``: whether ``<bot>`` and ``<eot>`` stand around thoughts. ``answer_marker``: whether ``###``
-    stands before the answer; without it the last thought itself predicts the answer's first token.
-    ``latent_stages``: the stage up to which thoughts are added; a later one has no step left. ``padded``:
-    whether a chain shorter than the stage keeps the stage's number of thoughts, or has only its own.
+    Args:
+        tokenizer: Any; its special tokens are not added to a text.
+        ids: The ids of the tokens that no text holds.
+        markers: Whether ``<bot>`` and ``<eot>`` stand around thoughts.
+        answer_marker: Whether ``###`` stands before the answer; without it the last thought itself predicts the
+            answer's first token.
     """
 
     def __init__(
-        self,
-        tokenizer: PreTrainedTokenizerBase,
-        ids: SpecialIds,
-        markers: bool,
-        answer_marker: bool = True,
-        latent_stages: int | None = None,
-        padded: bool = True,
+        self, tokenizer: PreTrainedTokenizerBase, ids: SpecialIds, markers: bool, answer_marker: bool = True
     ) -> None:
-        self.answer_prefix = f"{ANSWER_MARKER} " if answer_marker else ""
         self.tokenizer, self.ids, self.markers = tokenizer, ids, markers
-        self.latent_stages, self.padded = latent_stages, padded
+        self.answer_prefix = f"{ANSWER_MARKER} " if answer_marker else ""
+        self._marker_tokens = len(self._tokens([ANSWER_MARKER])[0]) if answer_marker else 0
 
     def segments(self, examples: Sequence[Example]) -> list[Segments]:
         """The parts of each example, each tokenized by itself.
@@ -95,31 +97,42 @@ class Encoder:
         ]
 
     def row(
-        self, parts: Segments, method: Method, stage: int, thoughts_per_step: int, tokens_removed: int = 0
+        self,
+        parts: Segments,
+        schedule: Schedule,
+        stage: int,
+        tokens_removed: int = 0,
+        view: View = "student",
     ) -> Row:
-        """What ``method`` is given and must write at ``stage``; iCoT's chain loses ``tokens_removed``."""
-        filler = self.ids.latent if method.filler == "latent" else self.ids.pause
-        steps = len(parts.steps)
-        filled = stage if self.padded else min(stage, steps)
-        return self.filled(
-            parts,
-            [filler] * method.fillers(filled, thoughts_per_step, self.latent_stages),
-            method.steps_removed(stage, steps, self.latent_stages),
-            tokens_removed,
-        )
+        """What is given and what must be written at a stage.
 
-    def filled(self, parts: Segments, fillers: list[int], steps_removed: int, tokens_removed: int = 0) -> Row:
-        """The question, ``fillers`` (with the markers around them, if there are any), the rest of the
-        chain.
+        Args:
+            parts: The example's tokens.
+            schedule: The method and its curriculum.
+            stage: One of the schedule's.
+            tokens_removed: How many tokens iCoT's chain has lost from its front.
+            view: The student's, or the teacher's: the chain in words without its last step, which would give
+                the answer away (arXiv 2502.21074, section 3).
         """
-        begin, end = (
-            ([self.ids.begin_thought], [self.ids.end_thought]) if self.markers and fillers else ([], [])
-        )
-        chain = [token for step in parts.steps[steps_removed:] for token in step][tokens_removed:]
+        steps = len(parts.steps)
+        if view == "teacher":
+            return self._filled(parts, [], parts.steps[:-1])
+        filler = self.ids.latent if schedule.method.filler == "latent" else self.ids.pause
+        fillers = [filler] * schedule.thoughts(stage, steps)
+        chain = parts.steps[schedule.steps_removed(stage, steps) :]
+        return self._filled(parts, fillers, chain, tokens_removed)
+
+    def _filled(
+        self, parts: Segments, fillers: list[int], chain: Sequence[list[int]], tokens_removed: int = 0
+    ) -> Row:
+        """The question, ``fillers`` (with the markers around them, if there are any), the chain, the answer."""
+        begin, end = self.ids.around(self.markers and bool(fillers))
+        written = [token for step in chain for token in step][tokens_removed:]
         return Row(
             [*parts.question, *begin, *fillers, *end],
-            chain + parts.answer,
+            written + parts.answer,
             len(parts.question) + len(begin),
+            len(parts.answer) - self._marker_tokens,
         )
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:

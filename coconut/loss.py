@@ -1,6 +1,6 @@
-"""The loss over the hidden states of a batch's passes, with the head at labelled positions only.
+"""The loss over the hidden states of a batch's passes, with the head at labeled positions only.
 
-Axes: B batch, T tokens, D width, V vocabulary, N labelled positions.
+Axes: B batch, T tokens, D width, V vocabulary, N labeled positions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""The table of methods: what stands where the thoughts stand, and what is left of the chain at each stage.
+"""The table of methods; no torch. A method is four answers.
 
-The rows are those of Table 1 of arXiv 2412.06769. Between question and answer, at stage s of S with c
-thoughts a step, a chain of steps 1…n becomes (``L`` a continuous thought, ``P`` a pause token):
+1. What stands where the thoughts stand (``filler``), 2. how the chain goes away (``curriculum``), 3. which
+*views* of an example a step reads and which *objective* is minimized over them, 4. how the thoughts follow from
+the question (``recurrence``). Between question and answer, at stage s of S with c thoughts a step, a chain of
+steps 1…n becomes (``L`` a continuous thought, ``P`` a pause token):
 
     method                  stages   at stage s
     cot                     one      1 2 3 … n                          nothing is replaced
@@ -12,8 +14,11 @@ thoughts a step, a chain of steps 1…n becomes (``L`` a continuous thought, ``P
     coconut-no-curriculum   one      L × c·S                            the last stage from the start
     coconut-no-thought      0…S      steps s+1 … n
     pause-as-thought        0…S      P × c·s, steps s+1 … n
+    codi                    one      L × c·S                            and its teacher: 1 2 … n−1
+    pccot                   one      L × c·S, updated together          and its teacher: 1 2 … n−1
 
-A recipe may end with an extra stage (GSM8k's): as many thoughts as in the stage before it, and no step left.
+The first eight are Table 1 of arXiv 2412.06769; codi is arXiv 2502.21074, pccot arXiv 2506.18582. A recipe may
+end with an extra stage (GSM8k's): as many thoughts as in the stage before it, and no step left.
 """
 
 from __future__ import annotations
@@ -25,14 +30,23 @@ from ..generators.lookup import pick
 
 Filler = Literal["none", "latent", "pause"]
 Curriculum = Literal["none", "steps", "tokens"]
+View = Literal["student", "teacher"]
+"""How a step reads an example: as the method answers it, or with its chain (but the last step) in words."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """One row: its names here and in the paper's table, what fills the thoughts' places, how the chain goes.
+    """One row.
 
-    ``curriculum`` is ``steps`` (one step fewer at each stage), ``tokens`` (a token fewer again and again) or
-    ``none`` (one stage, with the whole chain if ``writes_chain``, else without it).
+    Attributes:
+        name: On the command line and in the leaderboard.
+        title: In tables; the paper's name where it has one.
+        filler: What stands in the thoughts' places.
+        curriculum: One step fewer at each stage (``steps``), a token fewer again and again (``tokens``), or one
+            stage (``none``), with the whole chain if ``writes_chain``, else without it.
+        views: What a training step reads of an example; questions are answered as in the first.
+        objective: The row of `objectives.OBJECTIVES` that is minimized over the views.
+        recurrence: The row of `recurrence.RECURRENCES` that makes the thoughts.
     """
 
     name: str
@@ -41,6 +55,14 @@ class Method:
     filler: Filler
     curriculum: Curriculum
     writes_chain: bool = False
+    views: tuple[View, ...] = ("student",)
+    objective: str = "labels"
+    recurrence: str = "sequential"
+
+    @property
+    def thinks(self) -> bool:
+        """Whether something stands in the thoughts' places."""
+        return self.filler != "none"
 
     def stages(self, last: int) -> range:
         """The stages that are trained, in order, where the recipe's last one is ``last``."""
@@ -48,36 +70,26 @@ class Method:
             return range(last + 1)
         return range(1) if self.writes_chain else range(last, last + 1)
 
-    def steps_removed(self, stage: int, steps: int, latent_stages: int | None = None) -> int:
-        """How many of a chain's ``steps`` are not written at ``stage``; a shorter chain loses all.
 
-        A stage beyond ``latent_stages`` is the extra one, where none is written.
-        """
-        if self.curriculum == "tokens":
-            return 0
-        if self.curriculum == "steps":
-            return steps if latent_stages is not None and stage > latent_stages else min(stage, steps)
-        return 0 if self.writes_chain else steps
-
-    def fillers(self, stage: int, thoughts_per_step: int, latent_stages: int | None = None) -> int:
-        """How many thoughts or pauses stand before what is written at ``stage``."""
-        stage = stage if latent_stages is None else min(stage, latent_stages)
-        return 0 if self.filler == "none" else stage * thoughts_per_step
-
+_DISTILLED: tuple[View, ...] = ("student", "teacher")
 
 METHODS = {
     method.name: method
     for method in (
         Method("cot", "CoT", "writes the whole chain, then the answer", "none", "none", writes_chain=True),
         Method("no-cot", "No-CoT", "writes the answer only", "none", "none"),
-        Method("icot", "iCoT", "the chain's first tokens removed, more and more", "none", "tokens"),
+        Method("icot", "iCoT", "the chain's first tokens are removed, more and more", "none", "tokens"),
         Method("pause", "Pause token", "reads pause tokens, then writes the answer", "pause", "none"),
-        Method("coconut", "Coconut", "thoughts replace one step more a stage", "latent", "steps"),
-        Method("coconut-no-curriculum", "– w/o curriculum", "its last stage at once", "latent", "none"),
-        Method("coconut-no-thought", "– w/o thought", "its stages, nothing for the steps", "none", "steps"),
+        Method("coconut", "Coconut", "thoughts replace one more step of the chain at each stage", "latent", "steps"),
+        Method("coconut-no-curriculum", "– w/o curriculum", "trained on the last stage only", "latent", "none"),
+        Method("coconut-no-thought", "– w/o thought", "its stages, nothing in place of the steps", "none", "steps"),
         Method("pause-as-thought", "– pause as thought", "its stages, with pause tokens", "pause", "steps"),
+        Method("codi", "CODI", "thoughts distilled from the model's own chain of thought", "latent", "none",
+               views=_DISTILLED, objective="distillation", recurrence="projected"),
+        Method("pccot", "PCCoT", "all thoughts updated together, a few times; distilled like CODI", "latent", "none",
+               views=_DISTILLED, objective="distillation", recurrence="jacobi"),
     )
-}
+}  # fmt: skip
 
 
 def get_method(name: str) -> Method:

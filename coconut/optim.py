@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-OptimizerName = Literal["adamw", "muon"]
-
-
-class OptimizerSettings(NamedTuple):
-    """``lr`` is AdamW's, ``muon_lr`` Muon's (of the hidden matrices; the update's spectral norm)."""
-
-    name: OptimizerName
-    lr: float
-    muon_lr: float
-    weight_decay: float
-    betas: tuple[float, float]
+from .settings import OptimizerSettings
 
 
 class Optimizers:
@@ -54,7 +44,7 @@ class Optimizers:
             part.load_state_dict(state)
 
 
-def _split(model: nn.Module, name: OptimizerName) -> tuple[list[Tensor], list[Tensor]]:
+def _split(model: nn.Module, name: str) -> tuple[list[Tensor], list[Tensor]]:
     """Muon's parameters (matrices between embedding and head) and AdamW's (all others), each once."""
     tables = {id(parameter) for parameter in _tables(model)}
     hidden: list[Tensor] = []

@@ -1,6 +1,6 @@
 """What can be read off thoughts: values of continuations, inner products, the logit lens, norms, attention.
 
-All of it works on a reading of the questions and on thoughts on a fork of it (`prefix`), and changes neither:
+All of it works on a reading of the questions and on thoughts on a fork of it (`thinking`), and changes neither:
 
     q q q q q ─ L L ─┬─ Every lem pus      the value of "lempus" after 2 thoughts: p(lem) · p(pus)
                      └─ Every ste rp us
@@ -19,9 +19,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .decoding import Prompted
+from .decoding import Prompted, append, longer
 from .modeling import CoconutForCausalLM
-from .prefix import fork
+from .thinking import fork
 
 
 class Lens(NamedTuple):
@@ -139,12 +139,9 @@ def _eager(model: CoconutForCausalLM) -> Iterator[None]:
 
 def _appended(model: CoconutForCausalLM, prompted: Prompted, ids_BT: Tensor) -> tuple[Prompted, Tensor]:
     """``prompted`` (whose cache is used up) with the tokens after it, and the states at all of them."""
-    start = prompted.mask_BT.shape[1]
-    mask_BT = torch.cat([prompted.mask_BT, torch.ones_like(ids_BT)], dim=1)
-    full = bool(mask_BT.all())
-    inputs_BTD = model.get_input_embeddings()(ids_BT)
-    h_BTD = model.decode(inputs_BTD, None if full else mask_BT, prompted.cache, start)
-    return Prompted(h_BTD[:, -1], mask_BT, prompted.cache), h_BTD
+    mask_BT = longer(prompted.mask_BT, ids_BT.shape[1])
+    h_BTD = append(model, model.get_input_embeddings()(ids_BT), mask_BT, prompted.cache)
+    return prompted._replace(h_BD=h_BTD[:, -1], mask_BT=mask_BT), h_BTD
 
 
 def _log_probabilities(model: CoconutForCausalLM, h: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ def reference_logits(model: CoconutForCausalLM, input_ids: Tensor, attention_mas
         for b, columns in enumerate(thoughts):
             if k < len(columns):
                 vectors[b] = [
-                    h_BTD[b, columns[k] - 1] if t == columns[k] else vector
+                    model.latent().project(h_BTD[b, columns[k] - 1]) if t == columns[k] else vector
                     for t, vector in enumerate(vectors[b])
                 ]
     logits_BTV: Tensor = model.get_output_embeddings()(_whole_pass(model, vectors, attention_mask))

@@ -23,9 +23,7 @@ WORD = rf"{ANSWER_MARKER}|\w+|[^\w\s]"
 
 @dataclass(frozen=True)
 class SpecialIds:
-    """The ids of the tokens that no text holds. ``begin`` and ``end_thought`` stand around thoughts if
-    wanted.
-    """
+    """The ids of the tokens that no text holds."""
 
     pad: int
     end: int
@@ -33,6 +31,10 @@ class SpecialIds:
     pause: int
     begin_thought: int
     end_thought: int
+
+    def around(self, is_wanted: bool) -> tuple[list[int], list[int]]:
+        """What stands before and after thoughts: ``<bot>`` and ``<eot>``, or nothing."""
+        return ([self.begin_thought], [self.end_thought]) if is_wanted else ([], [])
 
 
 def word_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:

@@ -17,37 +17,37 @@ from accelerate import Accelerator
 from torch import Tensor
 from tqdm import tqdm
 
-from .batches import TrainBatches
+from .batches import Reading, TrainBatches
 from .checkpoint import load_checkpoint, save_checkpoint
 from .curriculum import StagePlan, lr_factor
-from .encoding import Row, collate
+from .encoding import collate
 from .interrupt import StopRequest, stop_between_steps
+from .methods import View
 from .modeling import CoconutForCausalLM
-from .optim import Optimizers, OptimizerSettings
+from .objectives import Items, ViewBatch, get_objective
+from .optim import Optimizers
+from .settings import OptimizerSettings
 
 
 class TrainSettings(NamedTuple):
-    """How to optimize. ``checks``: validations in the last stage; ``save_every``: seconds between
-    checkpoints.
+    """How to optimize.
 
-    ``micro_batch``: rows that a device takes at once, all of its share if None; the gradients of a batch are
-    added up. ``precision``: of the forward and backward passes; the weights are fp32. ``reset_each_epoch``:
-    a new optimizer not only at each stage but at each epoch, as the published code does.
+    Attributes:
+        optimizer: Which, and its learning rates.
+        checks: Validations in the last stage.
+        save_every: Seconds between checkpoints.
+        micro_batch: Examples that a device takes at once, all if None; the gradients of a batch are added up.
+        precision: Of the forward and backward passes; the weights are fp32.
     """
 
     optimizer: OptimizerSettings
-    warmup: int
-    final_lr: float
-    max_grad_norm: float
     checks: int
     save_every: float = 30.0
     micro_batch: int | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
-    reset_each_epoch: bool = False
 
 
-@dataclass
-class StageLog:
+class StageLog(NamedTuple):
     """What a finished stage came to: mean training loss of its last tenth, validation accuracy, seconds.
 
     ``epochs`` is None where the training data are an endless stream.
@@ -55,10 +55,10 @@ class StageLog:
 
     stage: int
     steps: int
+    epochs: float | None
     loss: float
-    valid_accuracy: float
+    validation_accuracy: float
     seconds: float
-    epochs: float | None = None
 
 
 @dataclass
@@ -76,12 +76,21 @@ class Progress:
     best_accuracy: float = -1.0
     seconds: float = 0.0
     recent_losses: list[float] = field(default_factory=list)
-    stages: list[dict[str, Any]] = field(default_factory=list)
+    stages: list[StageLog] = field(default_factory=list)
 
 
 class Trainer:
-    """One run's training; ``validate(stage)`` is the accuracy on the validation split with the model as it
-    is.
+    """One run's training.
+
+    Args:
+        model: Trained in place.
+        batches: What each step reads.
+        plans: The stages in order.
+        settings: How to optimize.
+        validate: From a stage to the accuracy on the validation split with the model as it is.
+        checkpoint: The file that the run goes on from if it is there.
+        identity: What a checkpoint must agree with to be this run's.
+        log: Is given each validation.
     """
 
     def __init__(
@@ -105,6 +114,7 @@ class Trainer:
         self.validate, self.checkpoint, self.identity, self.log = validate, checkpoint, identity, log
         self.progress = Progress()
         self.best: dict[str, Tensor] | None = None
+        self.objective = get_objective(batches.schedule.method.objective)
         self.optimizers = Optimizers(self.model, settings.optimizer)
         self._resume()
 
@@ -149,10 +159,10 @@ class Trainer:
         """One optimizer step; returns the batch's mean loss."""
         if self._starts_anew():
             self.optimizers = Optimizers(self.model, self.settings.optimizer)
-        rows = self.batches.rows(self.progress.global_step, plan, self.plans)
-        loss = self._backward(rows)
-        self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.max_grad_norm)
-        factor = lr_factor(self.progress.step, plan.steps, self.settings.warmup, self.settings.final_lr)
+        optimizer = self.settings.optimizer
+        loss = self._backward(self.batches.readings(self.progress.global_step, plan, self.plans))
+        self.accelerator.clip_grad_norm_(self.model.parameters(), optimizer.max_grad_norm)
+        factor = lr_factor(self.progress.step, plan.steps, optimizer.warmup, optimizer.final_lr)
         self.optimizers.step(factor * plan.lr_scale)
         return loss
 
@@ -163,25 +173,31 @@ class Trainer:
             return False
         removal, epoch = batches.removal, batches.steps_per_epoch
         grows = removal is not None and removal.scheduled(step) != removal.scheduled(step - 1)
-        return grows or (self.settings.reset_each_epoch and epoch is not None and step % epoch == 0)
+        each_epoch = batches.schedule.optimizer_resets == "epoch"
+        return grows or (each_epoch and epoch is not None and step % epoch == 0)
 
-    def _backward(self, rows: Sequence[Row]) -> float:
-        """Gradients of the mean loss over the labels of ``rows``, taken in parts of ``micro_batch``; returns
-        that loss.
-        """
-        size, pad = self.settings.micro_batch or len(rows), self.batches.encoder.ids.pad
-        if size < len(rows):
-            rows = sorted(rows, key=lambda row: len(row.prompt))  # parts of like lengths have little padding
-        parts = [rows[start : start + size] for start in range(0, len(rows), size)]
-        labels = sum(len(row.target) for row in rows) if len(parts) > 1 else None
+    def _backward(self, readings: Sequence[Reading]) -> float:
+        """Gradients of the batch's loss, taken in parts of ``micro_batch`` examples; returns that loss."""
+        size = self.settings.micro_batch or len(readings)
+        if size < len(readings):  # parts of like lengths have little padding
+            readings = sorted(readings, key=lambda reading: len(reading["student"].prompt))
+        parts = [readings[start : start + size] for start in range(0, len(readings), size)]
+        items = items_of(readings) if len(parts) > 1 else None
         total, is_bf16 = 0.0, self.settings.precision == "bf16"
         for part in parts:
-            batch = collate(part, pad).to(self.accelerator.device)
-            with torch.autocast(batch.input_ids.device.type, torch.bfloat16, enabled=is_bf16):
-                loss: Tensor = self.model(*batch, num_items_in_batch=labels).loss
+            views = {view: self._view(view, part) for view in part[0]}
+            device = self.accelerator.device
+            with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
+                loss = self.objective(self.model, views, items).total
             self.accelerator.backward(loss)
             total += float(loss.detach())
         return total
+
+    def _view(self, view: View, readings: Sequence[Reading]) -> ViewBatch:
+        """One view of the examples as a batch on the device."""
+        rows, device = [reading[view] for reading in readings], self.accelerator.device
+        answers_B = torch.tensor([row.answer for row in rows], device=device)
+        return ViewBatch(collate(rows, self.batches.encoder.ids.pad).to(device), answers_B)
 
     def _check_steps(self, plan: StagePlan) -> set[int]:
         """After which steps a stage is validated: the last one, and in the last stage ``checks`` in all."""
@@ -203,11 +219,11 @@ class Trainer:
     def _finish(self, plan: StagePlan) -> None:
         """Log the stage and stand at the start of the next one, with a new optimizer."""
         at = self.progress
-        spent = at.seconds - sum(stage["seconds"] for stage in at.stages)
+        spent = at.seconds - sum(stage.seconds for stage in at.stages)
         per_epoch = self.batches.steps_per_epoch
         epochs = plan.steps / per_epoch if per_epoch else None
-        entry = StageLog(plan.stage, plan.steps, _mean(at.recent_losses), at.accuracy, spent, epochs)
-        at.stages.append(asdict(entry))
+        loss = _mean(at.recent_losses)
+        at.stages.append(StageLog(plan.stage, plan.steps, epochs, loss, at.accuracy, spent))
         at.plan, at.step, at.checked, at.recent_losses = at.plan + 1, 0, 0, []
         self.optimizers = Optimizers(self.model, self.settings.optimizer)
         self._save()
@@ -218,8 +234,11 @@ class Trainer:
             {
                 "identity": self.identity,
                 "stage": self._plan.stage,
-                "thoughts": self._thoughts(self._plan.stage),
-                "progress": asdict(self.progress),
+                "thoughts": self.batches.schedule.thoughts(self._plan.stage),
+                "progress": {
+                    **asdict(self.progress),
+                    "stages": [stage._asdict() for stage in self.progress.stages],
+                },
                 "model": self.model.state_dict(),
                 "best": self.best,
                 "optimizers": self.optimizers.state_dict(),
@@ -232,20 +251,22 @@ class Trainer:
         """The stage under way, or the last one where all are done."""
         return self.plans[min(self.progress.plan, len(self.plans) - 1)]
 
-    def _thoughts(self, stage: int) -> int:
-        """Thoughts or pauses that a whole chain has at ``stage``."""
-        batches = self.batches
-        return batches.method.fillers(stage, batches.thoughts_per_step, batches.encoder.latent_stages)
-
     def _resume(self) -> None:
         state = load_checkpoint(self.checkpoint, self.identity)
         if state is None:
             return
-        self.progress = Progress(**state["progress"])
+        progress = state["progress"]
+        self.progress = Progress(**{**progress, "stages": [StageLog(**one) for one in progress["stages"]]})
         self.model.load_state_dict(state["model"])
         self.best = state["best"]
         self.optimizers.load_state_dict(state["optimizers"])
         torch.set_rng_state(state["torch_rng"])
+
+
+def items_of(readings: Sequence[Reading]) -> Items:
+    """What a whole batch has, for its parts."""
+    labels = {view: sum(len(reading[view].target) for reading in readings) for view in readings[0]}
+    return Items(labels, len(readings))
 
 
 def _mean(values: list[float]) -> float:

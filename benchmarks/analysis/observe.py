@@ -23,11 +23,11 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from ...coconut.decoding import Prompted, write
+from ...coconut.decoding import Prompted
 from ...coconut.encoding import Encoder
 from ...coconut.modeling import CoconutForCausalLM
-from ...coconut.prefix import read, think
 from ...coconut.readout import attention_of_thoughts, continuation_values, inner_products, logit_lens
+from ...coconut.thinking import Reasoner, Thinking
 from ...generators.answers import is_right, read_answer
 from ...generators.example import Example
 from ...generators.proof.parsing import read_question
@@ -68,9 +68,11 @@ class Subject:
         return self.run.encoder
 
     @property
-    def pause(self) -> int | None:
-        """The token that stands in the thoughts' places, if it is one."""
-        return self.encoder.ids.pause if self.run.method.filler == "pause" else None
+    def reasoner(self) -> Reasoner:
+        """The model thinking a constant number of times, at most ``thoughts``."""
+        is_pause = self.run.method.filler == "pause"
+        thinking = Thinking(self.thoughts, is_pause, markers=self.encoder.markers)
+        return Reasoner(self.model, self.encoder.ids, thinking)
 
 
 def trained_subject(run: TrainedRun, thoughts: int, name: str, every_k: bool) -> Subject:
@@ -103,13 +105,10 @@ def untrained_subject(run: TrainedRun, seed: int) -> Subject:
 def observe(subject: Subject, questions: Sequence[Example], with_attention: bool) -> list[Observation]:
     """Look at one batch of questions of one wording. Every question must have a graph."""
     kind = read_question(questions[0].question).kind
-    encoder, model, ids = subject.encoder, subject.model, subject.encoder.ids
-    segments = encoder.segments(questions)
-    begin = [ids.begin_thought] if encoder.markers else []
-    after = [ids.end_thought] if encoder.markers else []
-    prompted = read(model, [[*parts.question, *begin] for parts in segments], ids.pad)
-    bare = read(model, [parts.question for parts in segments], ids.pad) if begin else prompted
-    whole = think(model, prompted, subject.thoughts, token=subject.pause)
+    encoder, model, reasoner = subject.encoder, subject.model, subject.reasoner
+    readings = reasoner.read([parts.question for parts in encoder.segments(questions)])
+    prompted = readings.opened
+    whole = reasoner.think(readings)
     states_BKD = torch.cat([prompted.h_BD[:, None], whole.states_BKD], dim=1)
     concepts = _concepts(encoder, questions, kind)
     found = _states_read_out(subject, states_BKD, concepts)
@@ -117,11 +116,11 @@ def observe(subject: Subject, questions: Sequence[Example], with_attention: bool
     answers = expected(subject.run, questions)
     limit = _limit(subject, prompted)
     for k in range(subject.thoughts + 1):
-        thought = think(model, prompted if k else bare, k, token=subject.pause, after=after)
+        thought = reasoner.think(readings, k)
         if k:  # before the writing, which uses the cache up
             _keep(found, "values", k, continuation_values(model, thought.prompted, forced, concepts))
         if k in subject.writes:
-            texts = _texts(subject, thought.prompted, limit)
+            texts = list(map(subject.run.evaluator.text, reasoner.write(thought.prompted, limit)))
             _keep(found, "written", k, texts)
             written = [read_answer(text, subject.run.evaluator.marker) for text in texts]
             _keep(found, "right", k, list(map(is_right, written, answers)))
@@ -182,12 +181,6 @@ def _limit(subject: Subject, prompted: Prompted) -> int:
     positions = model_positions(subject.model)
     used = prompted.mask_BT.shape[1] + subject.thoughts + 1
     return limit if positions is None else max(1, min(limit, positions - used))
-
-
-def _texts(subject: Subject, prompted: Prompted, limit: int) -> list[str]:
-    encoder = subject.encoder
-    rows = write(subject.model, prompted, end=encoder.ids.end, max_new_tokens=limit)
-    return [str(encoder.tokenizer.decode(row, skip_special_tokens=True)) for row in rows]
 
 
 def _by_premise(subject: Subject, example: Example, attention_NHKT: Tensor) -> list[list[list[float]]]:

@@ -1,8 +1,11 @@
 """Are the thoughts used? Answers with the thoughts left out, replaced or exchanged, question by question.
 
 Every control keeps the weights and the questions, and changes only what the thoughts are fed; the reading of
-a question is shared by all of them (`coconut.prefix`). A pause run has the same controls on its pauses, as
-far as they mean something: the pauses of all questions are one vector.
+a question is shared by all of them (`coconut.thinking`). Where a classifier ends the thoughts, a question keeps
+the number that it had as trained, but for the controls that change the number. A pause run has the same
+controls on its pauses, as far as they mean something: the pauses of all questions are one vector.
+
+Axes: B questions, K thoughts, D width.
 """
 
 from __future__ import annotations
@@ -13,8 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ...coconut.decoding import write
-from ...coconut.prefix import Replace, Thoughts, read, think
+from ...coconut.recurrence import Replace
+from ...coconut.thinking import Reasoner, Thoughts
 from ...generators.answers import read_answer
 from ...generators.example import Example
 from ..run.trained import TrainedRun
@@ -26,24 +29,30 @@ SIGMAS = (0.3, 1.0, 3.0)
 class Control(NamedTuple):
     """A row of the battery: what is done to the thoughts, and what it would show if answers did not change.
 
-    ``subject`` completes "… is (not) needed". ``pauses``: whether it means something for pause tokens.
-    ``has`` tells which rows take part (a transplant needs a donor), [B]; all without it.
+    Attributes:
+        name: Of the control.
+        subject: Completes "… is (not) needed".
+        replace: Makes what thoughts are replaced by; None to leave them as they are.
+        thoughts: A constant number of them; None for as many as the question had as trained.
+        pauses: Whether it means something for pause tokens.
+        has: Which questions take part (a transplant needs a donor), [B]; all without it.
     """
 
     name: str
     subject: str
     replace: Callable[[Materials], Replace] | None
-    thoughts: int
+    thoughts: int | None = None
     pauses: bool = True
     has: Callable[[Materials], Tensor] | None = None
 
 
 class Materials(NamedTuple):
-    """What a control may work with: the thoughts as trained [B, K, D], random numbers, and whose thoughts a
-    question could be given: indices [B] into the batch, -1 where there is none.
+    """What a control may work with: the thoughts as trained [B, K, D] and how many each question had, random
+    numbers, and whose thoughts a question could be given: indices [B] into the batch, -1 where there is none.
     """
 
     fed_BKD: Tensor
+    used: list[int]
     generator: torch.Generator
     other_answer_B: Tensor
     same_answer_B: Tensor
@@ -59,35 +68,28 @@ class Answers(NamedTuple):
 
 
 def battery(thoughts: int) -> list[Control]:
-    """The controls of a run with ``thoughts`` thoughts, in the report's order; as trained comes first."""
+    """The controls of a run with (at most) ``thoughts`` thoughts, in the report's order; as trained first."""
     last = thoughts - 1
-    rows = [Control(AS_TRAINED, "", None, thoughts)]
+    rows = [Control(AS_TRAINED, "", None)]
     rows += [
         Control("removed" if k == 0 else f"exit after {k}", _which(k, thoughts), None, k)
         for k in range(thoughts)
     ]
     rows += [
-        Control("zeroed", "the content of the thoughts", _zeros, thoughts),
-        Control("mean", "what differs between the thoughts of questions", _means, thoughts, pauses=False),
-        Control("norm-matched noise", "the direction of the thoughts", _noise_up_to(last), thoughts),
+        Control("zeroed", "the content of the thoughts", _zeros),
+        Control("mean", "what differs between the thoughts of questions", _means, pauses=False),
+        Control("norm-matched noise", "the direction of the thoughts", _noise_up_to(last)),
     ]
+    rows += [Control(f"noise σ={s:g}", "precision beyond this noise", _added_noise(s)) for s in SIGMAS]
     rows += [
-        Control(f"noise σ={s:g}", "precision beyond this noise", _added_noise(s), thoughts) for s in SIGMAS
-    ]
-    rows += [
-        Control(f"noise up to {j + 1}", f"the first {j + 1} of the thoughts", _noise_up_to(j), thoughts)
+        Control(f"noise up to {j + 1}", f"the first {j + 1} of the thoughts", _noise_up_to(j))
         for j in range(last)
     ]
     if thoughts > 1:
-        rows.append(Control("permuted", "the order of the thoughts", _permuted, thoughts, pauses=False))
+        rows.append(Control("permuted", "the order of the thoughts", _permuted, pauses=False))
     rows += [
         Control(
-            f"transplanted, {kind} answer",
-            subject,
-            _transplant(kind),
-            thoughts,
-            pauses=False,
-            has=_has_donor(kind),
+            f"transplanted, {kind} answer", subject, _transplant(kind), pauses=False, has=_has_donor(kind)
         )
         for kind, subject in (
             ("another", "the question's own thoughts"),
@@ -97,63 +99,71 @@ def battery(thoughts: int) -> list[Control]:
     return rows
 
 
+class Batch(NamedTuple):
+    """What a batch of questions came to: the answers under every control, and as trained the number of
+    thoughts of each question and the states at them [B, K, D].
+    """
+
+    answers: dict[str, Answers]
+    used: list[int]
+    states_BKD: Tensor
+
+
 def run_battery(
     run: TrainedRun, controls: Sequence[Control], questions: Sequence[Example], first: int, seed: int = 0
-) -> tuple[dict[str, Answers], Tensor]:
-    """The answers of one batch under every control, and the states at its thoughts as trained [B, K, D].
+) -> Batch:
+    """Answer one batch of questions under every control.
 
-    ``first`` numbers the batch's first question: with ``seed`` it decides the random numbers.
+    Args:
+        run: A finished run.
+        controls: Of `battery`; as trained must be among them.
+        questions: The batch.
+        first: The number of its first question: with ``seed`` it decides the random numbers.
+        seed: Of noise.
     """
-    encoder, model, ids = run.encoder, run.model, run.encoder.ids
-    segments = encoder.segments(questions)
-    begin = [ids.begin_thought] if encoder.markers else []
-    prompted = read(model, [[*parts.question, *begin] for parts in segments], ids.pad)
-    token = ids.pause if run.method.filler == "pause" else None
-    after = [ids.end_thought] if encoder.markers else []
-    trained = think(model, prompted, run.thoughts, token=token, after=after)
-    answers = [read_answer(_text(run, parts.answer), run.evaluator.marker) for parts in segments]
+    segments, reasoner = run.encoder.segments(questions), run.reasoner()
+    readings = reasoner.read([parts.question for parts in segments])
+    trained = reasoner.think(readings)
+    answers = expected(run, questions)
     generator = torch.Generator().manual_seed(seed * 1_000_003 + first)
-    materials = Materials(trained.fed_BKD, generator, *_donors(answers))
-    # Who has lost the thread goes on writing; nothing is waited for that is longer than a chain and answer.
+    materials = Materials(trained.fed_BKD, trained.used, generator, *_donors(answers))
+    # A model that has lost the thread goes on writing; wait for nothing longer than a chain and its answer.
     whole = max(sum(map(len, parts.steps)) + len(parts.answer) for parts in segments)
     limit = min(whole, run.recipe.max_new_tokens)
     found = {}
     for control in controls:  # as trained is the first: its thoughts have just been thought
-        replace = None if control.replace is None else control.replace(materials)
-        thought = (
-            trained
-            if control.name == AS_TRAINED
-            else think(model, prompted, control.thoughts, replace=replace, token=token, after=after)
-        )
-        found[control.name] = _answers(run, control, thought, limit, materials, answers)
-    return found, trained.states_BKD
+        thought = trained
+        if control.name != AS_TRAINED:
+            replace = None if control.replace is None else control.replace(materials)
+            counts = trained.used if control.thoughts is None and reasoner.thinking.halts else None
+            thought = reasoner.think(readings, control.thoughts, replace=replace, counts=counts)
+        found[control.name] = _answers(run, reasoner, control, thought, limit, materials, answers)
+    return Batch(found, trained.used, trained.states_BKD)
 
 
 def expected(run: TrainedRun, questions: Sequence[Example]) -> list[str]:
     """The true answers as the tokenizer writes them."""
+    evaluator = run.evaluator
     segments = run.encoder.segments(questions)
-    return [read_answer(_text(run, parts.answer), run.evaluator.marker) for parts in segments]
+    return [read_answer(evaluator.text(parts.answer), evaluator.marker) for parts in segments]
 
 
 def _answers(
     run: TrainedRun,
+    reasoner: Reasoner,
     control: Control,
     thought: Thoughts,
     limit: int,
     materials: Materials,
     answers: Sequence[str],
 ) -> Answers:
-    tokens = write(run.model, thought.prompted, end=run.encoder.ids.end, max_new_tokens=limit)
-    written: list[str | None] = [read_answer(_text(run, row), run.evaluator.marker) for row in tokens]
+    tokens, evaluator = reasoner.write(thought.prompted, limit), run.evaluator
+    written: list[str | None] = [read_answer(evaluator.text(row), evaluator.marker) for row in tokens]
     if control.has is None:
         return Answers(written, [None] * len(written))
     donors = control.has(materials).tolist()
     written = [text if donor >= 0 else None for text, donor in zip(written, donors, strict=True)]
     return Answers(written, [answers[donor] if donor >= 0 else None for donor in donors])
-
-
-def _text(run: TrainedRun, tokens: list[int]) -> str:
-    return str(run.encoder.tokenizer.decode(tokens, skip_special_tokens=True))
 
 
 def _donors(answers: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -206,9 +216,15 @@ def _added_noise(sigma: float) -> Callable[[Materials], Replace]:
 
 
 def _permuted(materials: Materials) -> Replace:
-    """The thoughts as trained, each in the place of the next."""
-    turned_BKD = materials.fed_BKD.roll(1, dims=1)
-    return lambda k, fed_BD: turned_BKD[:, k]
+    """The thoughts as trained, each in the place of the next, the question's last one in that of its first."""
+    fed_BKD, used = materials.fed_BKD, materials.used
+    rows = torch.arange(len(fed_BKD))
+
+    def replace(k: int, fed_BD: Tensor) -> Tensor:
+        before = torch.tensor([(k - 1) % count if k < count else k for count in used])
+        return fed_BKD[rows, before]
+
+    return replace
 
 
 def _transplant(kind: str) -> Callable[[Materials], Replace]:

@@ -13,9 +13,9 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -42,15 +42,24 @@ COLOURS = {"needed": "#4477aa", "not needed": "#ee6677", "undecided": "#bbbbbb"}
 class Report:
     """The lines of all controls, the probes of each run, and what the battery cost.
 
-    ``guessing`` is the p-value of doing no better than guessing between two candidates, None where questions
-    have no two. ``plain_seconds`` is one evaluation of the same questions, ``battery_seconds`` all controls
-    with the answers as trained: of the processor's time on a CPU, else of the clock. None where nothing was
-    computed.
+    Attributes:
+        runs: Their folders.
+        method: Theirs.
+        n: Questions of each.
+        thoughts: The mean number of thoughts or pauses of a question, as trained.
+        lines: One a control.
+        guessing: The p-value of doing no better than guessing between two candidates, None where questions have
+            no two.
+        probes: Of each run's thoughts.
+        battery_seconds: All controls with the answers as trained, in processor time on a CPU, else by the clock;
+            None where nothing was computed.
+        plain_seconds: One evaluation of the same questions, likewise.
     """
 
     runs: list[str]
     method: str
     n: int
+    thoughts: float
     lines: list[Line]
     guessing: float | None
     probes: dict[str, list[Probe]]
@@ -69,6 +78,7 @@ class Report:
             "runs": self.runs,
             "method": self.method,
             "questions": self.n,
+            "thoughts": self.thoughts,
             "p of guessing": self.guessing,
             "controls": [line.to_json() for line in self.lines],
             "probes": {run: [probe.to_json() for probe in found] for run, found in self.probes.items()},
@@ -86,12 +96,12 @@ class Report:
         probes = {run: [Probe(**row) for row in found] for run, found in data["probes"].items()}
         cost = data["cost"]
         return cls(
-            data["runs"], data["method"], data["questions"], lines, data["p of guessing"], probes,
-            cost["battery_seconds"], cost["plain_seconds"],
+            data["runs"], data["method"], data["questions"], data["thoughts"], lines, data["p of guessing"],
+            probes, cost["battery_seconds"], cost["plain_seconds"],
         )  # fmt: skip
 
     def __str__(self) -> str:
-        head = f"{self.method}, {len(self.runs)} run(s), {self.n} questions each"
+        head = f"{self.method}, {len(self.runs)} run(s), {self.n} questions each, {self.thoughts:g} thoughts"
         trained = f"as trained: {100 * self.lines[0].trained:.1f} % right" if self.lines else ""
         if self.guessing is not None and self.guessing >= ALPHA:
             trained += f", not above guessing between two candidates (p = {self.guessing:.3f}): {_GUESSES}"
@@ -101,28 +111,42 @@ class Report:
 
 
 def controls(
-    folders: Sequence[Path], *, n: int | None, seed: int, say: Callable[[str], None] = lambda line: None
+    folders: Sequence[Path],
+    *,
+    n: int | None,
+    seed: int,
+    say: Callable[[str], None] = lambda line: None,
+    load: Callable[[Path], TrainedRun] = load_run,
 ) -> Report:
-    """The battery on the runs in ``folders``, each on its first ``n`` test questions.
+    """Run the battery on finished runs.
 
-    Raises ValueError for runs of several methods or recipes, for a method without thoughts or pauses, and for
-    fewer than four questions.
+    Args:
+        folders: Theirs.
+        n: Test questions of each, the first ones; None for all.
+        seed: Of noise.
+        say: Is told what is done.
+        load: Makes a run of a folder.
+
+    Raises:
+        ValueError: Runs of several methods or recipes, a method without thoughts or pauses, or fewer than four
+            questions.
     """
-    runs = [load_run(folder) for folder in folders]
+    runs = [load(folder) for folder in folders]
     _check(runs)
     rows = [row for row in battery(runs[0].thoughts) if row.pauses or runs[0].method.filler == "latent"]
     outcomes: dict[str, list[Outcome]] = {row.name: [] for row in rows}
-    probes, seconds, two_candidates = {}, [0.0, 0.0], True
+    probes, seconds, two_candidates, used = {}, [0.0, 0.0], True, 0
     for run in runs:
         questions = run.questions(n=n)
         if len(questions) < 4:
             raise ValueError(f"questions must be at least 4, got {len(questions)}")
         two_candidates &= all(example.graph is not None for example in questions)
-        computed, answers, thoughts = _answers(run, rows, questions, seed)
-        for outcome in _outcomes(run, rows, questions, answers):
+        computed, found = _answers(run, rows, questions, seed)
+        for outcome in _outcomes(run, rows, questions, found.answers):
             outcomes[outcome.name].append(outcome)
+        used += sum(found.used)
         if run.method.filler == "latent":
-            probes[str(run.folder)] = probe_thoughts(thoughts, questions, seed)
+            probes[str(run.folder)] = probe_thoughts(found.states_NKD, questions, seed)
         seconds = (
             [seconds[0] + computed, seconds[1] + _plain_seconds(run, questions)] if computed else [0.0, 0.0]
         )
@@ -135,7 +159,9 @@ def controls(
     guessing = guessing_p(_pooled(outcomes[AS_TRAINED])) if two_candidates else None
     names = [str(run.folder) for run in runs]
     battery_seconds, plain = (value or None for value in seconds)
-    return Report(names, runs[0].method.name, len(questions), lines, guessing, probes, battery_seconds, plain)
+    mean = used / (len(runs) * len(questions))
+    name, n = runs[0].method.name, len(questions)
+    return Report(names, name, n, mean, lines, guessing, probes, battery_seconds, plain)
 
 
 def plot(report: Report, path: Path) -> None:
@@ -176,41 +202,56 @@ def _check(runs: Sequence[TrainedRun]) -> None:
             )
 
 
+class _Found(NamedTuple):
+    """What the battery came to on all questions; see `Batch`."""
+
+    answers: dict[str, Answers]
+    used: list[int]
+    states_NKD: Array
+
+
 def _answers(
     run: TrainedRun, rows: Sequence[Control], questions: Sequence[Example], seed: int
-) -> tuple[float, dict[str, Answers], Array]:
-    """Seconds spent, the answers under each control, and the states at the thoughts [N, K, D]; batches that
-    are there already are read (and the seconds are then 0).
-    """
+) -> tuple[float, _Found]:
+    """Seconds spent, and what was found; batches that are there already are read (and the seconds are then 0)."""
     folder = run.folder / "controls"
     size = run.recipe.eval_batch_size
     weights = run.result.seeds[0].predictions
     options = {
         "seed": seed, "size": size, "questions": len(questions), "controls": [row.name for row in rows],
-        "predictions": weights and weights.sha256,
+        "predictions": weights and weights.sha256, "thinking": asdict(run.thinking),
     }  # fmt: skip
     _begin(folder, options)
-    answers = {row.name: Answers([], []) for row in rows}
-    thoughts, spent, reused = [], 0.0, False
+    answers, used = {row.name: Answers([], []) for row in rows}, []
+    states, spent, reused = [], 0.0, False
     parts = list(batches(questions, size))
     for first, part in tqdm(parts, desc=run.folder.name, unit="batch", disable=None, leave=False):
         path = folder / f"batch-{first}.json"
         if path.exists():
-            found = {name: Answers(*lists) for name, lists in json.loads(path.read_bytes()).items()}
+            kept = json.loads(path.read_bytes())
             reused = True
         else:
             started = _clock(run)
-            found, states_BKD = run_battery(run, rows, part, first, seed)
+            batch = run_battery(run, rows, part, first, seed)
             spent += _clock(run) - started
             buffer = io.BytesIO()
-            np.save(buffer, states_BKD.float().cpu().numpy())
+            np.save(buffer, batch.states_BKD.float().cpu().numpy())
             write_whole(path.with_suffix(".npy"), buffer.getvalue())
-            write_whole(path, json.dumps(found).encode())
-        thoughts.append(np.load(path.with_suffix(".npy")))
-        for name, one in found.items():
-            answers[name].written.extend(one.written)
-            answers[name].donor.extend(one.donor)
-    return 0.0 if reused else spent, answers, np.concatenate(thoughts).astype(np.float64)
+            kept = {"answers": batch.answers, "used": batch.used}
+            write_whole(path, json.dumps(kept).encode())
+        states.append(np.load(path.with_suffix(".npy")))
+        used += kept["used"]
+        for name, (written, donor) in kept["answers"].items():
+            answers[name].written.extend(written)
+            answers[name].donor.extend(donor)
+    return 0.0 if reused else spent, _Found(answers, used, _stacked(states))
+
+
+def _stacked(states: Sequence[Array]) -> Array:
+    """The states of all batches, [N, K, D], where a batch may have needed fewer thoughts than another."""
+    most = max(batch.shape[1] for batch in states)
+    ends = [np.repeat(batch[:, -1:], most - batch.shape[1], axis=1) for batch in states]
+    return np.concatenate([np.concatenate(pair, axis=1) for pair in zip(states, ends, strict=True)]).astype(float)
 
 
 def _begin(folder: Path, options: dict[str, Any]) -> None:

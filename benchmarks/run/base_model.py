@@ -30,14 +30,15 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from ...coconut.curriculum import lr_factor
+from ...coconut.curriculum import Schedule, lr_factor
 from ...coconut.modeling import CoconutForCausalLM
-from ...coconut.optim import Optimizers, OptimizerSettings
+from ...coconut.optim import Optimizers
 from ...coconut.premise_recall import RecallTokens, premises_at, recall_batch
+from ...coconut.recurrence import RECURRENCES
 from ...coconut.tokens import BACKWARD, FORWARD, special_ids, split_words, word_tokenizer
 from ...generators.files import write_whole
 from ..recipe import Recipe
-from ..recipe_parts import BasePart, OptimizerPart
+from ..recipe_parts import BasePart
 from .data import RunData
 from .pretrained import load_pretrained, weights_hash
 
@@ -84,11 +85,6 @@ def cache_folder() -> Path:
     if named:
         return Path(named)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "coconut-bench"
-
-
-def optimizer_settings(part: OptimizerPart) -> OptimizerSettings:
-    """The recipe's optimizer in the trainer's terms."""
-    return OptimizerSettings(part.name, part.lr, part.muon_lr, part.weight_decay, part.betas)
 
 
 def base_model(recipe: Recipe, data: RunData) -> BaseModel:
@@ -153,10 +149,15 @@ def dataset_words(data: RunData) -> Words:
     return Words(sorted(everything), sorted(concepts))
 
 
-def coconut_over(base: BaseModel, recipe: Recipe) -> CoconutForCausalLM:
-    """Coconut over the base model's weights, as the recipe wants it."""
-    halting = recipe.halting == "classifier"
-    model = CoconutForCausalLM.wrap(base.model, special_ids(base.tokenizer).latent, halting=halting)
+def coconut_over(base: BaseModel, recipe: Recipe, schedule: Schedule, seed: int) -> CoconutForCausalLM:
+    """Coconut over the base model's weights, as recipe and method want it; parts that are new have ``seed``."""
+    recurrence, slots = schedule.method.recurrence, 0
+    if RECURRENCES[recurrence].has_slots:
+        slots = schedule.thoughts(schedule.final_stage)
+    model = CoconutForCausalLM.wrap(
+        base.model, special_ids(base.tokenizer).latent, seed, halting=recipe.halting == "classifier",
+        recurrence=recurrence, slots=slots, sweeps=recipe.curriculum.sweeps_of(slots),
+    )  # fmt: skip
     if recipe.gradient_checkpointing:
         model.gradient_checkpointing_enable()
     return model
@@ -200,7 +201,7 @@ def _pretrain(
     """Train on premise recall; returns the share looked up right over the last tenth of the steps."""
     tokens = recall_tokens(tokenizer, concepts)
     wrapped = CoconutForCausalLM.wrap(model, special_ids(tokenizer).latent)
-    optimizers = Optimizers(wrapped, optimizer_settings(part.optimizer))
+    optimizers = Optimizers(wrapped, part.optimizer)
     rates: list[float] = []
     model.train()
     for step in tqdm(range(part.steps), desc="base model", unit="step", disable=None, leave=False):

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import torch
 from tqdm import tqdm
 
-from ...coconut.decoding import Generation, greedy, write
-from ...coconut.encoding import Encoder, Segments, collate_prompts
-from ...coconut.halting import think
-from ...coconut.methods import Method
+from ...coconut.curriculum import Schedule
+from ...coconut.encoding import Encoder
 from ...coconut.modeling import CoconutForCausalLM
+from ...coconut.thinking import Generation, Reasoner, Thinking
 from ...coconut.tokens import special_ids
 from ...generators.answers import ANSWER_MARKER
 from ...generators.example import Example
@@ -37,25 +36,49 @@ class Evaluation(NamedTuple):
 
 
 class Evaluator:
-    """Answers questions with a model. ``thoughts``: how many there are, whatever the stage has."""
+    """Answers questions with a model, as a method does.
+
+    Args:
+        model: Trained, or on its way.
+        encoder: Its tokenizer and layout.
+        schedule: The method and its curriculum.
+        recipe: How many tokens may be written, how many questions are answered together, and so on.
+        thoughts: A constant number of thoughts or pauses instead of the stage's.
+
+    Raises:
+        ValueError: ``thoughts`` is given for a method that has none.
+    """
 
     def __init__(
         self,
         model: CoconutForCausalLM,
         encoder: Encoder,
-        method: Method,
+        schedule: Schedule,
         recipe: Recipe,
         thoughts: int | None = None,
     ) -> None:
-        if thoughts is not None and (thoughts < 0 or method.filler == "none"):
+        if thoughts is not None and not schedule.method.thinks:
             raise ValueError(
-                f"thoughts must be at least 0, of a method that has some; got {thoughts} for {method.name}"
+                f"thoughts must be left out for a method without any, got {thoughts} for {schedule.method.name}"
             )
-        self.model, self.encoder, self.method, self.recipe = model, encoder, method, recipe
+        self.model, self.encoder, self.schedule, self.recipe = model, encoder, schedule, recipe
         self.thoughts = thoughts
         self.marker = ANSWER_MARKER if recipe.answer_marker else FULL_STOP
-        is_halting = recipe.halting == "classifier" and method.filler == "latent"
-        self.halts = is_halting and thoughts is None
+
+    def thinking(self, stage: int) -> Thinking:
+        """What stands between question and answer at ``stage``."""
+        filler = self.schedule.method.filler
+        is_halting = self.recipe.halting == "classifier" and filler == "latent"
+        return Thinking(
+            self.schedule.thoughts(stage) if self.thoughts is None else self.thoughts,
+            is_pause=filler == "pause",
+            halts=is_halting and self.thoughts is None,
+            markers=self.encoder.markers,
+        )
+
+    def reasoner(self, stage: int) -> Reasoner:
+        """The model answering as it does at ``stage``."""
+        return Reasoner(self.model.eval(), self.encoder.ids, self.thinking(stage))
 
     def __call__(self, asked: Sequence[Example], stage: int, label: str) -> Evaluation:
         """Answer ``asked``; ``label`` names the progress bar.
@@ -63,74 +86,44 @@ class Evaluator:
         Questions of like length are answered together. Raises ValueError where one is too long for the model.
         """
         started = time.monotonic()
-        self.model.eval()
-        segments = self.encoder.segments(asked)
-        prompts = [self._prompt(parts, stage) for parts in segments]
-        limit = self._limit(prompts, stage)
-        order = sorted(range(len(asked)), key=lambda i: len(prompts[i]))
-        size = self.recipe.eval_batch_size
+        reasoner, segments = self.reasoner(stage), self.encoder.segments(asked)
+        questions = [parts.question for parts in segments]
+        limit = self._limit(questions, reasoner.thinking)
+        order = sorted(range(len(asked)), key=lambda i: len(questions[i]))
+        size, bf16 = self.recipe.eval_batch_size, precision(self.recipe, self.model.device) == "bf16"
         found: dict[int, Generation] = {}
         for start in tqdm(range(0, len(asked), size), desc=label, unit="batch", disable=None, leave=False):
             chosen = order[start : start + size]
-            found.update(zip(chosen, self._answer([prompts[i] for i in chosen], limit, stage), strict=True))
+            with torch.autocast(self.model.device.type, torch.bfloat16, enabled=bf16):
+                found.update(
+                    zip(chosen, reasoner.answer([questions[i] for i in chosen], limit), strict=True)
+                )
         predictions = [
-            score(example, self._text(found[i].tokens), self._text(parts.answer), found[i], self.marker)
+            score(example, self.text(found[i].tokens), self.text(parts.answer), found[i], self.marker)
             for i, (example, parts) in enumerate(zip(asked, segments, strict=True))
         ]
         return Evaluation(predictions, time.monotonic() - started)
 
     def answered(self, stage: int) -> Answered:
         """How questions are answered at ``stage``, for the record."""
-        if self.halts:
-            return Answered(stage=stage, thoughts=self._most_thoughts(stage), halting="classifier")
-        thoughts = self._most_thoughts(stage) if self.thoughts is None else self.thoughts
-        return Answered(stage=stage, thoughts=thoughts, halting="constant")
+        thinking = self.thinking(stage)
+        halting: Literal["constant", "classifier"] = "classifier" if thinking.halts else "constant"
+        return Answered(stage=stage, thoughts=thinking.count, halting=halting)
 
-    def _prompt(self, parts: Segments, stage: int) -> list[int]:
-        """The question with what stands between it and what is written."""
-        encoder, ids = self.encoder, self.encoder.ids
-        if self.halts:
-            begin = [ids.begin_thought] if encoder.markers and stage else []
-            return [*parts.question, *begin]
-        if self.thoughts is None:
-            return encoder.row(parts, self.method, stage, self.recipe.curriculum.thoughts_per_step).prompt
-        filler = ids.latent if self.method.filler == "latent" else ids.pause
-        return encoder.filled(parts, [filler] * self.thoughts, len(parts.steps)).prompt
+    def text(self, tokens: list[int]) -> str:
+        """What the tokens say, special ones left out."""
+        return str(self.encoder.tokenizer.decode(tokens, skip_special_tokens=True))
 
-    def _limit(self, prompts: list[list[int]], stage: int) -> int:
+    def _limit(self, questions: list[list[int]], thinking: Thinking) -> int:
         """How many tokens may be written: the recipe's number, or what the model has positions for."""
-        thoughts = self._most_thoughts(stage) + 1 if self.halts else 0
-        longest = max(map(len, prompts)) + thoughts
-        positions = model_positions(self.model)
+        between = thinking.count + 2 * (thinking.markers and thinking.count > 0)
+        longest, positions = max(map(len, questions)) + between, model_positions(self.model)
         if positions is not None and longest >= positions:
             raise ValueError(
                 f"a question with its thoughts must fit into the model's {positions} positions, got {longest}"
             )
         limit = self.recipe.max_new_tokens
         return limit if positions is None else min(limit, positions - longest)
-
-    def _answer(self, prompts: list[list[int]], limit: int, stage: int) -> list[Generation]:
-        ids = self.encoder.ids
-        bf16 = precision(self.recipe, self.model.device) == "bf16"
-        with torch.autocast(self.model.device.type, torch.bfloat16, enabled=bf16):
-            if not (self.halts and stage):
-                return greedy(self.model, prompts, pad=ids.pad, end=ids.end, max_new_tokens=limit)
-            ids_BT, mask_BT = (tensor.to(self.model.device) for tensor in collate_prompts(prompts, ids.pad))
-            after = [ids.end_thought] if self.encoder.markers else []
-            most = self._most_thoughts(stage)
-            prompted, used_B = think(self.model, ids_BT, mask_BT, max_thoughts=most, after=after)
-            written = write(self.model, prompted, end=ids.end, max_new_tokens=limit)
-        return [
-            Generation(tokens, used, 1 + used + len(after) + len(tokens) - 1)
-            for tokens, used in zip(written, used_B.tolist(), strict=True)
-        ]
-
-    def _most_thoughts(self, stage: int) -> int:
-        curriculum = self.recipe.curriculum
-        return self.method.fillers(stage, curriculum.thoughts_per_step, curriculum.latent_stages)
-
-    def _text(self, tokens: list[int]) -> str:
-        return str(self.encoder.tokenizer.decode(tokens, skip_special_tokens=True))
 
 
 def model_positions(model: CoconutForCausalLM) -> int | None:
@@ -148,11 +141,4 @@ def precision(recipe: Recipe, device: torch.device) -> Literal["fp32", "bf16"]:
 
 def recipe_encoder(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Encoder:
     """How the recipe's questions become tokens."""
-    return Encoder(
-        tokenizer,
-        special_ids(tokenizer),
-        recipe.markers,
-        recipe.answer_marker,
-        recipe.curriculum.latent_stages,
-        padded=recipe.halting != "classifier",
-    )
+    return Encoder(tokenizer, special_ids(tokenizer), recipe.markers, recipe.answer_marker)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...coconut.decoding import Generation
+from ...coconut.thinking import Generation
 from ...generators.answers import ANSWER_MARKER, is_right, read_answer
 from ...generators.audit.report import shortcut_status
 from ...generators.example import Example

@@ -55,17 +55,18 @@ def run(
     if finished.exists():
         say(f"{out} holds this run already")
         return _read_finished(finished, spec)
-    recipe, method = spec.recipe, get_method(spec.method)
+    recipe = spec.recipe
+    schedule = recipe.schedule(get_method(spec.method))
     data = open_data(recipe.data)
-    check_chains(method, recipe, data)
+    check_chains(schedule, data)
     if data.note:
         say(f"Note: {data.note}")
     base = base_model(recipe, data)
     if data.write_held_out(out / "data"):
         say(f"{out / 'data'} has {len(data.valid)} validation and {len(data.test)} test questions")
     say(f"base model: {base}")
-    model = coconut_over(base, recipe)
-    evaluator = Evaluator(model, recipe_encoder(recipe, base.tokenizer), method, recipe)
+    model = coconut_over(base, recipe, schedule, spec.seed)
+    evaluator = Evaluator(model, recipe_encoder(recipe, base.tokenizer), schedule, recipe)
     save_recipe(recipe, out / "recipe.yaml")
     with _tracker(track, spec, out) as tracker:
 
@@ -113,16 +114,7 @@ def _result(
 ) -> Result:
     """The leaderboard's record of the run; the predictions are written beside it."""
     recipe = spec.recipe
-    stages = [
-        Stage(
-            stage=stage["stage"],
-            steps=stage["steps"],
-            epochs=stage["epochs"],
-            loss=stage["loss"],
-            validation_accuracy=stage["valid_accuracy"],
-        )
-        for stage in progress.stages
-    ]
+    stages = [Stage(**{name: getattr(log, name) for name in Stage.model_fields}) for log in progress.stages]
     entry = SeedResult(
         seed=spec.seed,
         **summarize(evaluation.predictions)._asdict(),

@@ -31,7 +31,8 @@ def load_evaluator(spec: RunSpec, out: Path, thoughts: int | None = None) -> Eva
     assert isinstance(model, CoconutForCausalLM)
     if torch.cuda.is_available():
         model.to(torch.device("cuda"))  # type: ignore[arg-type]
-    return Evaluator(model, encoder, get_method(spec.method), spec.recipe, thoughts)
+    schedule = spec.recipe.schedule(get_method(spec.method))
+    return Evaluator(model, encoder, schedule, spec.recipe, thoughts)
 
 
 def retested(

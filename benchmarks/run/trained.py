@@ -8,6 +8,7 @@ from pathlib import Path
 from ...coconut.encoding import Encoder
 from ...coconut.methods import Method, get_method
 from ...coconut.modeling import CoconutForCausalLM
+from ...coconut.thinking import Reasoner, Thinking
 from ...generators.example import Example
 from ...leaderboard.result import Result
 from ..recipe import Recipe, load_recipe, recipe_names
@@ -48,10 +49,18 @@ class TrainedRun:
         return self.result.seeds[0].stages[-1].stage
 
     @property
+    def thinking(self) -> Thinking:
+        """What stands between a question and its answer, as trained."""
+        return self.evaluator.thinking(self.stage)
+
+    @property
     def thoughts(self) -> int:
-        """Thoughts (or pauses) that a question has in the last stage."""
-        curriculum = self.recipe.curriculum
-        return self.method.fillers(self.stage, curriculum.thoughts_per_step, curriculum.latent_stages)
+        """Thoughts (or pauses) that a question has in the last stage; the most, if a classifier ends them."""
+        return self.thinking.count
+
+    def reasoner(self) -> Reasoner:
+        """The model answering as trained."""
+        return self.evaluator.reasoner(self.stage)
 
     def questions(self, split: str = "test", n: int | None = None) -> list[Example]:
         """The first ``n`` held-out questions of the run's dataset, all of them without ``n``."""

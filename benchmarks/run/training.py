@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from ...coconut.batches import Pool, TrainBatches
-from ...coconut.curriculum import Mixing, StagePlan, TokenRemoval, plan
+from ...coconut.curriculum import Schedule, StagePlan, TokenRemoval
 from ...coconut.encoding import Encoder
-from ...coconut.methods import Method, get_method
+from ...coconut.methods import Method
 from ...coconut.training import Progress, Trainer, TrainSettings
 from ...leaderboard.predictions import summarize
 from ..recipe import Recipe
-from .base_model import optimizer_settings
 from .data import RunData
 from .evaluate import Evaluator, model_positions, precision
 
@@ -38,22 +37,18 @@ def train(
     checkpoint: Path,
 ) -> Trained:
     """Train the evaluator's model in place; goes on from ``checkpoint`` if it is there."""
-    recipe, method, encoder = spec.recipe, get_method(spec.method), evaluator.encoder
+    recipe, schedule, encoder = spec.recipe, evaluator.schedule, evaluator.encoder
     torch.manual_seed(spec.seed)
     source = data.training(spec.seed)
     per_epoch = source.steps_per_epoch(recipe.batch_size) if isinstance(source, Pool) else None
-    plans = stage_plans(method, recipe, per_epoch)
-    mixing, curriculum = recipe.curriculum.mixing, recipe.curriculum
+    plans = stage_plans(schedule, recipe, per_epoch)
     batches = TrainBatches(
         source=source,
         encoder=encoder,
-        method=method,
-        thoughts_per_step=curriculum.thoughts_per_step,
+        schedule=schedule,
         batch_size=recipe.batch_size,
-        earlier_stages=curriculum.earlier_stages,
         seed=spec.seed,
-        mixing=None if mixing is None else Mixing(mixing.probability, mixing.stages, mixing.weights),
-        removal=token_removal(method, recipe, data, encoder, plans, per_epoch),
+        removal=token_removal(schedule.method, recipe, data, encoder, plans, per_epoch),
         positions=model_positions(evaluator.model),
     )
 
@@ -67,20 +62,20 @@ def train(
     return Trained(progress, plans[-1].stage)
 
 
-def stage_plans(method: Method, recipe: Recipe, per_epoch: int | None) -> tuple[StagePlan, ...]:
+def stage_plans(schedule: Schedule, recipe: Recipe, per_epoch: int | None) -> tuple[StagePlan, ...]:
     """The stages in optimizer steps, where an epoch has ``per_epoch``.
 
     Raises ValueError where the recipe counts epochs of an endless stream.
     """
     curriculum = recipe.curriculum
     if curriculum.stage_steps is not None:
-        return plan(method, curriculum.stage_steps, curriculum.rates)
+        return schedule.plan(curriculum.stage_steps, curriculum.rates)
     if per_epoch is None:
         raise ValueError(
             f"data.train must be the number of examples of an epoch of {recipe.data.name}, for stage_epochs; "
             f"got none"
         )
-    return plan(method, tuple(per_epoch * epochs for epochs in curriculum.lengths), curriculum.rates)
+    return schedule.plan(tuple(per_epoch * epochs for epochs in curriculum.lengths), curriculum.rates)
 
 
 def token_removal(
@@ -107,29 +102,23 @@ def token_removal(
 
 def train_settings(recipe: Recipe, device: torch.device) -> TrainSettings:
     """The recipe's optimization in the trainer's terms, on ``device``."""
-    part = recipe.optimizer
     on_gpu = torch.device("cuda") if torch.cuda.is_available() else device
     return TrainSettings(
-        optimizer=optimizer_settings(part),
-        warmup=part.warmup,
-        final_lr=part.final_lr,
-        max_grad_norm=part.max_grad_norm,
+        optimizer=recipe.optimizer,
         checks=recipe.checks_in_last_stage,
         micro_batch=recipe.micro_batch_size,
         precision=precision(recipe, on_gpu),
-        reset_each_epoch=recipe.curriculum.optimizer_resets == "epoch",
     )
 
 
-def check_chains(method: Method, recipe: Recipe, data: RunData) -> None:
+def check_chains(schedule: Schedule, data: RunData) -> None:
     """ValueError where the method needs steps that the data have not, or more stages than the recipe has."""
-    longest, name = data.longest_chain, data.record.name
-    needs_steps = method.writes_chain or method.curriculum != "none"
+    method, longest, name = schedule.method, data.longest_chain, data.record.name
+    needs_steps = method.writes_chain or method.curriculum != "none" or "teacher" in method.views
     if needs_steps and longest == 0:
         raise ValueError(f"method {method.name} needs examples with steps, got none in {name}")
-    curriculum = recipe.curriculum
-    if method.curriculum == "steps" and not curriculum.extra_stage and longest > curriculum.latent_stages:
+    if method.curriculum == "steps" and not schedule.extra_stage and longest > schedule.latent_stages:
         raise ValueError(
             f"chains of {name} have up to {longest} steps: the curriculum must have as many stages after "
-            f"stage 0, or end with an extra_stage; got {curriculum.latent_stages}"
+            f"stage 0, or end with an extra_stage; got {schedule.latent_stages}"
         )

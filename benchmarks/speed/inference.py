@@ -5,28 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .findings import Finding, Setting, finding, interleave, ratios
-from .models import PAD, build, rows
+from .models import LATENT, PAD, build, rows
 
 NEVER = -1
-"""An end token that is never written, so that every answer has its full length."""
+"""A token that is never written: as the end token it makes every answer as long as it may be."""
 
 
 def evaluation(setting: Setting) -> Iterator[Finding]:
     """Examples a second at the last stage, and with the chain written out after no thought."""
     import torch
 
-    from ...coconut.decoding import greedy
     from ...coconut.reference import published_greedy
+    from ...coconut.thinking import Reasoner, Thinking
+    from ...coconut.tokens import SpecialIds
 
     size = setting.size
     model = build(size, torch.device(setting.device)).eval()
+    ids = SpecialIds(PAD, NEVER, LATENT, pause=NEVER, begin_thought=NEVER, end_thought=NEVER)
     for thoughts, tokens in ((size.thoughts, size.answer), (0, size.thoughts * size.step + size.answer)):
         setting.say(f"evaluation: {thoughts} thoughts, {tokens} tokens")
-        prompts = [row.prompt for row in rows(size.changed(batch=4 * size.batch), thoughts)]
-        few = prompts[: 1 if setting.quick else 4]
+        made = rows(size.changed(batch=4 * size.batch), thoughts)
+        questions = [row.prompt[: row.first_filler] for row in made]
+        few = [row.prompt for row in made[: 1 if setting.quick else 4]]
+        reasoner = Reasoner(model, ids, Thinking(thoughts))
 
-        def batched(prompts: list[list[int]] = prompts, tokens: int = tokens) -> None:
-            greedy(model, prompts, pad=PAD, end=NEVER, max_new_tokens=tokens)
+        def batched(reasoner: Reasoner = reasoner, asked: list[list[int]] = questions, most: int = tokens) -> None:
+            reasoner.answer(asked, most)
 
         def alone(few: list[list[int]] = few, tokens: int = tokens) -> None:
             for prompt in few:
@@ -36,11 +40,11 @@ def evaluation(setting: Setting) -> Iterator[Finding]:
             seconds = interleave({"batched": batched, "alone": alone}, setting)
         rates = {
             name: [count / one for one in seconds[name]]
-            for name, count in (("batched", len(prompts)), ("alone", len(few)))
+            for name, count in (("batched", len(questions)), ("alone", len(few)))
         }
         at = {"thoughts": thoughts, "tokens": tokens}
         yield finding(
-            "evaluation", f"batches of {len(prompts)} with a cache", rates["batched"], "examples/s", at
+            "evaluation", f"batches of {len(questions)} with a cache", rates["batched"], "examples/s", at
         )
         yield finding("evaluation", "one at a time, recomputed", rates["alone"], "examples/s", at)
         yield finding(

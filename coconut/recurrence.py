@@ -1,0 +1,177 @@
+"""How K thoughts follow from a prefix: the table of recurrences.
+
+    sequential   arXiv 2412.06769: one pass a thought. Its input is the hidden state before it.
+    projected    arXiv 2502.21074: the same through a projection (Linear, GELU, Linear, LayerNorm).
+    jacobi       arXiv 2506.18582: K slots at once, T + 1 passes. They start from learned vectors; then, T times,
+                 slot k's input becomes the projected hidden state of slot k − 1 in the pass before.
+
+    jacobi, K = 3, T = 2       slots        input of slot 1, 2, 3
+        pass 0                 s s s        learned vectors
+        pass 1                 L s s        of pass 0; slot 1's is the prefix's end, so it is a thought now
+        pass 2                 L L s a a    of pass 1; what follows the thoughts is read in the last pass
+
+After T passes the first T slots are sequential thoughts: T = K is the same as ``projected``, T = 0 is pause tokens.
+
+A pass must not write over keys and values that an earlier one has saved for its gradient. So where there are
+gradients each pass of slots has columns of its own, and the mask hides those of the passes before it from it;
+without gradients the cache is cut back and written again.
+
+Axes: B batch, T tokens, K thoughts, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+from transformers.cache_utils import Cache
+
+from .cache import PassCache
+
+Replace = Callable[[int, Tensor], Tensor]
+"""(k from 0, what thought k would be fed [B, D]) → what it is fed [B, D]."""
+
+
+class Decode(Protocol):
+    """One pass of the base model; see `modeling.CoconutForCausalLM.decode`."""
+
+    def __call__(
+        self, inputs_BTD: Tensor, mask_BT: Tensor | None, cache: Cache | None, start: int, /
+    ) -> Tensor: ...
+
+
+class Latent(NamedTuple):
+    """The parts of a model that a recurrence works with.
+
+    Attributes:
+        decode: One pass.
+        project: From a hidden state to a thought's input, [B, D] → [B, D].
+        slots_KD: The learned vectors that the slots start from, None where there are none.
+        sweeps: T.
+    """
+
+    decode: Decode
+    project: Callable[[Tensor], Tensor]
+    slots_KD: Tensor | None = None
+    sweeps: int = 0
+
+
+class Span(NamedTuple):
+    """The columns from the first thought on.
+
+    Attributes:
+        thoughts: K, the columns up to the last thought of any row.
+        start: The first one's column.
+        mask_BT: 1 token, 0 padding, of all columns; None where nothing is padded.
+        after_BTD: The embeddings of what follows the last thought and is read with it, None for nothing.
+        is_thought_BK: Which rows have a thought in which column; None for all.
+        words_KB1D: The embeddings that stand where a row has none; needed with ``is_thought_BK``.
+    """
+
+    thoughts: int
+    start: int
+    mask_BT: Tensor | None
+    after_BTD: Tensor | None = None
+    is_thought_BK: Tensor | None = None
+    words_KB1D: Sequence[Tensor] = ()
+
+
+class Thoughts(NamedTuple):
+    """What came of it.
+
+    Attributes:
+        passes: Hidden states of the passes that stand, [B, columns, D] each; together all columns of the span.
+        fed_BKD: What every thought was fed, K tensors of [B, D].
+        computed: How many passes there were in all.
+    """
+
+    passes: list[Tensor]
+    fed_KBD: list[Tensor]
+    computed: int
+
+
+def sequential(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: Replace | None) -> Thoughts:
+    """One thought after another; ``h_BD`` is the hidden state before the first."""
+    passes: list[Tensor] = []
+    fed: list[Tensor] = []
+    for k in range(span.thoughts):
+        fed.append(_input(latent, k, h_BD, replace))
+        thought_B1D = fed[-1][:, None]
+        if span.is_thought_BK is not None:
+            thought_B1D = torch.where(span.is_thought_BK[:, k, None, None], thought_B1D, span.words_KB1D[k])
+        if k == span.thoughts - 1 and span.after_BTD is not None:
+            thought_B1D = torch.cat([thought_B1D, span.after_BTD], dim=1)
+        if isinstance(cache, PassCache):
+            cache = cache.following(span.start + k)
+        passes.append(latent.decode(thought_B1D, span.mask_BT, cache, span.start + k))
+        h_BD = passes[-1][:, -1]
+    return Thoughts(passes, fed, len(passes))
+
+
+def jacobi(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: Replace | None) -> Thoughts:
+    """All thoughts together, T + 1 times.
+
+    Raises ValueError where rows have different numbers of thoughts, or more than the model has slots.
+    """
+    slots_KD, count, start = latent.slots_KD, span.thoughts, span.start
+    if span.is_thought_BK is not None and not bool(span.is_thought_BK.all()):
+        raise ValueError("thoughts that are updated together must be as many in every row")
+    if slots_KD is None or len(slots_KD) < count:
+        slots = 0 if slots_KD is None else len(slots_KD)
+        raise ValueError(f"thoughts must be in 0..{slots} (the model's slots), got {count}")
+    fed = [_replaced(k, slot_D.expand_as(h_BD), replace) for k, slot_D in enumerate(slots_KD[:count])]
+    mask_BT = span.mask_BT
+    for sweep in range(latent.sweeps + 1):
+        step_BTD = torch.stack(fed, dim=1)
+        if sweep == latent.sweeps and span.after_BTD is not None:
+            step_BTD = torch.cat([step_BTD, span.after_BTD], dim=1)
+        if isinstance(cache, PassCache):
+            cache = cache.following(start)
+        states_BTD = latent.decode(step_BTD, mask_BT, cache, start)
+        if sweep < latent.sweeps:
+            before = [h_BD, *states_BTD[:, : count - 1].unbind(1)]
+            fed = [_input(latent, k, state_BD, replace) for k, state_BD in enumerate(before)]
+            mask_BT, start = _beside(span, cache, mask_BT, start, h_BD)
+    return Thoughts([states_BTD], fed, latent.sweeps + 1)
+
+
+def _beside(
+    span: Span, cache: Cache, mask_BT: Tensor | None, start: int, h_BD: Tensor
+) -> tuple[Tensor | None, int]:
+    """Mask and first column for the next pass over the same slots (see the top of this file)."""
+    if isinstance(cache, DynamicCache) and not torch.is_grad_enabled():
+        cache.crop(start)
+        return mask_BT, start
+    rows, count = len(h_BD), span.thoughts
+    if mask_BT is None:
+        after = 0 if span.after_BTD is None else span.after_BTD.shape[1]
+        mask_BT = torch.ones((rows, start + count + after), dtype=torch.long, device=h_BD.device)
+    hidden_BK = mask_BT.new_zeros(rows, count)
+    return torch.cat([mask_BT[:, :start], hidden_BK, mask_BT[:, start:]], dim=1), start + count
+
+
+def _input(latent: Latent, k: int, h_BD: Tensor, replace: Replace | None) -> Tensor:
+    """What thought k is fed, made of the hidden state before it; ``replace`` has the last word."""
+    return _replaced(k, latent.project(h_BD), replace)
+
+
+def _replaced(k: int, vector_BD: Tensor, replace: Replace | None) -> Tensor:
+    return vector_BD if replace is None else replace(k, vector_BD)
+
+
+class Recurrence(NamedTuple):
+    """A row of the table: how thoughts are made, and which parts the model needs for it."""
+
+    think: Callable[[Latent, Tensor, Span, Cache, Replace | None], Thoughts]
+    has_projection: bool = False
+    has_slots: bool = False
+
+
+RECURRENCES: Mapping[str, Recurrence] = {
+    "sequential": Recurrence(sequential),
+    "projected": Recurrence(sequential, has_projection=True),
+    "jacobi": Recurrence(jacobi, has_projection=True, has_slots=True),
+}

@@ -1,0 +1,251 @@
+"""Reading, thinking and writing: the one way in which questions are answered, and where passes are counted.
+
+Evaluation, controls, probes and analyses all go through a `Reasoner`: a model that answers as one method does
+at one stage. A question is read once; every continuation appends to a fork of that reading:
+
+    q q q q q ─┬─ L L a a        as trained
+               ├─ a a            no thoughts
+               └─ 0 0 a a        zeros fed where the thoughts stood
+
+The number of thoughts is constant, or a classifier ends them (arXiv 2412.06769, section 3, "inference process"):
+the model's halting head reads the hidden state at a thought and says whether it was the last one. Rows of a
+batch then think for different times:
+
+    q q q q L L L e        · padding, q question, L thought, e what stands after the thoughts
+    · · q q L · · e        this row has ended after its first thought; what the others still think is masked
+
+Generated tokens of a question = language tokens written (answer marker and end token included) + continuous
+thoughts. Pause tokens stand in the prompt and count nothing. Forward passes are counted as they are computed:
+one for the prompt, those of the thoughts, and one for each token but the last, which is written and not read.
+
+Axes: B batch, T tokens, K thoughts, D width.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .cache import growing_cache
+from .decoding import Prompted, append, longer, write
+from .encoding import collate_prompts
+from .modeling import CoconutForCausalLM
+from .recurrence import RECURRENCES, Replace, Span
+from .tokens import SpecialIds
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """What stands between a question and its answer.
+
+    Attributes:
+        count: Thoughts or pauses; the most that there may be, if they are ended by the classifier.
+        is_pause: Whether pause tokens stand in the thoughts' places.
+        halts: Whether the classifier ends the thoughts.
+        markers: Whether ``<bot>`` and ``<eot>`` stand around them, if there are any.
+    """
+
+    count: int
+    is_pause: bool = False
+    halts: bool = False
+    markers: bool = False
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise ValueError(f"thoughts must be at least 0, got {self.count}")
+
+
+class Generation(NamedTuple):
+    """What one question's answer cost: the tokens written (end token included), thoughts, forward passes."""
+
+    tokens: list[int]
+    thoughts: int
+    forward_passes: int
+
+
+class Readings(NamedTuple):
+    """Questions that have been read: up to their first thought, and without what stands before thoughts (the
+    same where nothing does).
+    """
+
+    opened: Prompted
+    bare: Prompted
+
+
+class Thoughts(NamedTuple):
+    """After the thoughts.
+
+    Attributes:
+        prompted: Ready to be written to.
+        fed_BKD: The vectors that were fed. K is the most of any row; where a row has ended, what it would have
+            been fed.
+        states_BKD: The hidden states at every thought; where a row has ended, its last one.
+        used: How many thoughts each row has.
+    """
+
+    prompted: Prompted
+    fed_BKD: Tensor
+    states_BKD: Tensor
+    used: list[int]
+
+
+class Reasoner:
+    """A model that reads, thinks and writes. No row of a batch depends on the others.
+
+    Args:
+        model: Ready to answer.
+        ids: The special tokens.
+        thinking: What stands between question and answer.
+
+    Raises:
+        ValueError: The classifier is to end the thoughts of a model without one, or thoughts that are made
+            together.
+    """
+
+    def __init__(self, model: CoconutForCausalLM, ids: SpecialIds, thinking: Thinking) -> None:
+        if thinking.halts and model.halting_head is None:
+            raise ValueError("a model without a halting head (config.halting) cannot end its thoughts")
+        if thinking.halts and RECURRENCES[model.config.recurrence].has_slots:
+            raise ValueError("a classifier cannot end thoughts that are updated together")
+        self.model, self.ids, self.thinking = model, ids, thinking
+
+    def answer(self, questions: Sequence[list[int]], max_new_tokens: int) -> list[Generation]:
+        """Answer as trained.
+
+        Args:
+            questions: Token ids of each.
+            max_new_tokens: How many tokens may be written.
+
+        Returns:
+            What was written to each, and what it cost.
+        """
+        if self.thinking.is_pause:  # they are words of the prompt: one pass for all of them
+            begin, after = self._around(self.thinking.count)
+            fillers = [*begin, *[self.ids.pause] * self.thinking.count, *after]
+            prompted, used = self._read(questions, fillers), [0] * len(questions)
+        else:
+            thought = self.think(self.read(questions))
+            prompted, used = thought.prompted, thought.used
+        written = self.write(prompted, max_new_tokens)
+        return [
+            Generation(tokens, thoughts, passes + len(tokens) - 1)
+            for tokens, thoughts, passes in zip(written, used, prompted.passes, strict=True)
+        ]
+
+    def read(self, questions: Sequence[list[int]]) -> Readings:
+        """Read questions, each up to its first thought."""
+        begin, _ = self._around(self.thinking.count)
+        opened = self._read(questions, begin)
+        return Readings(opened, self._read(questions, []) if begin else opened)
+
+    @torch.inference_mode()
+    def think(
+        self,
+        readings: Readings,
+        count: int | None = None,
+        *,
+        replace: Replace | None = None,
+        counts: Sequence[int] | None = None,
+    ) -> Thoughts:
+        """Think on a fork of what was read, then read what stands after the thoughts.
+
+        Args:
+            readings: The questions.
+            count: A constant number of thoughts; without it as trained.
+            replace: Has the last word on what each thought is fed.
+            counts: Each row's own number of thoughts (`Thoughts.used` of another call).
+
+        Returns:
+            The thoughts; as many `<latent>` tokens in the input of the model give the same.
+        """
+        if counts is not None or (count is None and self.thinking.halts):
+            return self._until(readings, counts, replace)
+        count = self.thinking.count if count is None else count
+        h_BD, mask_BT, cache, passes = fork(readings.opened if count else readings.bare)
+        rows, none_BKD = len(h_BD), h_BD.new_empty((len(h_BD), 0, h_BD.shape[1]))
+        if not count:
+            return Thoughts(Prompted(h_BD, mask_BT, cache, passes), none_BKD, none_BKD, [0] * rows)
+        _, after = self._around(count)
+        after_BTD = self._embed(after, rows) if after else None
+        start, mask_BT = mask_BT.shape[1], longer(mask_BT, count + len(after))
+        span = Span(count, start, None if bool(mask_BT.all()) else mask_BT, after_BTD)
+        think = RECURRENCES[self.model.config.recurrence].think
+        found = think(self.model.latent(), h_BD, span, cache, self._replacing(replace, rows))
+        states_BTD = torch.cat(found.passes, dim=1)
+        prompted = Prompted(states_BTD[:, -1], mask_BT, cache, [n + found.computed for n in passes])
+        return Thoughts(prompted, torch.stack(found.fed_KBD, 1), states_BTD[:, :count], [count] * rows)
+
+    def write(self, prompted: Prompted, max_new_tokens: int) -> list[list[int]]:
+        """Write to each prompt, greedily; see `decoding.write`."""
+        return write(self.model, prompted, end=self.ids.end, max_new_tokens=max_new_tokens)
+
+    @torch.inference_mode()
+    def _until(self, readings: Readings, counts: Sequence[int] | None, replace: Replace | None) -> Thoughts:
+        """Think one thought after another, each row until its number is full or the classifier ends it.
+
+        A row ends with the first thought that is more probably its last than not, or with the most allowed.
+        """
+        model, (h_BD, mask_BT, cache, passes) = self.model, fork(readings.opened)
+        rows, latent = len(h_BD), model.latent()
+        most_B = torch.full((rows,), self.thinking.count) if counts is None else torch.tensor(counts)
+        most_B = most_B.to(h_BD.device)
+        used_B, replace = torch.zeros_like(most_B), self._replacing(replace, rows)
+        running_B = used_B < most_B
+        fed, states = [h_BD.new_empty((rows, 0, h_BD.shape[1]))], [h_BD.new_empty((rows, 0, h_BD.shape[1]))]
+        while bool(running_B.any()):
+            vector_BD = latent.project(h_BD)
+            vector_BD = vector_BD if replace is None else replace(len(fed) - 1, vector_BD)
+            mask_BT = torch.cat([mask_BT, running_B[:, None].to(mask_BT.dtype)], dim=1)
+            thought_BD = append(model, vector_BD[:, None], mask_BT, cache)[:, -1]
+            h_BD = torch.where(running_B[:, None], thought_BD, h_BD)
+            fed.append(vector_BD[:, None])
+            states.append(h_BD[:, None])
+            used_B += running_B
+            if counts is None and model.halting_head is not None:
+                running_B = running_B & (model.halting_head(h_BD).squeeze(-1) <= 0)
+            running_B = running_B & (used_B < most_B)
+        used = used_B.tolist()
+        _, after = self._around(max(used))
+        if after:
+            mask_BT = longer(mask_BT, len(after))
+            h_BD = append(model, self._embed(after, rows), mask_BT, cache)[:, -1]
+        passes = [n + thoughts + len(after) for n, thoughts in zip(passes, used, strict=True)]
+        return Thoughts(Prompted(h_BD, mask_BT, cache, passes), torch.cat(fed, 1), torch.cat(states, 1), used)
+
+    @torch.inference_mode()
+    def _read(self, questions: Sequence[list[int]], then: list[int]) -> Prompted:
+        """The questions with the tokens ``then`` after each, in one pass."""
+        model, prompts = self.model, [[*question, *then] for question in questions]
+        ids_BT, mask_BT = (tensor.to(model.device) for tensor in collate_prompts(prompts, self.ids.pad))
+        cache = growing_cache(model.base.config)
+        h_BD = model.hidden_states(ids_BT, mask_BT, cache, keep=1).h_BTD[:, -1]
+        return Prompted(h_BD, mask_BT, cache, [1] * len(questions))
+
+    def _around(self, thoughts: int) -> tuple[list[int], list[int]]:
+        return self.ids.around(self.thinking.markers and thoughts > 0)
+
+    def _replacing(self, replace: Replace | None, rows: int) -> Replace | None:
+        """``replace``, with pauses where they stand in the thoughts' places."""
+        if not self.thinking.is_pause:
+            return replace
+        pause_BD = self._embed([self.ids.pause], rows)[:, 0]
+        return lambda k, fed_BD: pause_BD if replace is None else replace(k, pause_BD)
+
+    def _embed(self, tokens: list[int], rows: int) -> Tensor:
+        ids_BT = torch.tensor(tokens, device=self.model.device).expand(rows, -1)
+        embedded: Tensor = self.model.get_input_embeddings()(ids_BT)
+        return embedded
+
+
+def fork(prompted: Prompted) -> Prompted:
+    """The same prompts again, nothing copied: what a fork appends is written behind the prompts, into room
+    that all forks share. So one continuation must be finished before the next begins.
+    """
+    cache = copy.copy(prompted.cache)
+    cache.layers = [copy.copy(layer) for layer in prompted.cache.layers]
+    return prompted._replace(cache=cache)
