@@ -111,7 +111,7 @@ class CurriculumPart(Part):
         return self.stage_steps or self.stage_epochs or ()
 
     def sweeps_of(self, slots: int) -> int:
-        """How often ``slots`` thoughts are updated together: `sweeps`, or 3, but fewer times than they are."""
+        """How often ``slots`` thoughts are updated together: ``sweeps``, or 3, or one less than they are."""
         return min(DEFAULT_SWEEPS, max(slots - 1, 0)) if self.sweeps is None else self.sweeps
 
     @property

@@ -89,12 +89,13 @@ class Schedule:
     def plan(self, stage_steps: tuple[int, ...], lr_scales: tuple[float, ...]) -> tuple[StagePlan, ...]:
         """The stages in order, where the recipe gives stage 0…S its optimizer steps and learning rates.
 
-        A method of one stage goes through the same steps, learning rates and new optimizers within that stage,
-        so that methods differ in what they train on and in nothing else.
+        A method of one stage goes through the same steps, learning rates and new optimizers within that
+        stage, so that methods differ in what they train on and in nothing else.
         """
         if len(stage_steps) != len(lr_scales):
             raise ValueError(
-                f"stage_steps and lr_scales must be of one length, got {len(stage_steps)} and {len(lr_scales)}"
+                f"stage_steps and lr_scales must be of one length, "
+                f"got {len(stage_steps)} and {len(lr_scales)}"
             )
         stages: Sequence[int] = self.method.stages(len(stage_steps) - 1)
         if len(stages) == 1:

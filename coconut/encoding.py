@@ -41,8 +41,8 @@ class Segments(NamedTuple):
 class Row(NamedTuple):
     """One row of a batch: what is given (question, thoughts) and what is to be written.
 
-    ``first_filler`` is the place of the first thought. The last ``answer`` tokens of ``target`` are the answer
-    itself, without its marker.
+    ``first_filler`` is the place of the first thought. The last ``answer`` tokens of ``target`` are the
+    answer itself, without its marker.
     """
 
     prompt: list[int]
@@ -70,8 +70,8 @@ class Encoder:
         tokenizer: Any; its special tokens are not added to a text.
         ids: The ids of the tokens that no text holds.
         markers: Whether ``<bot>`` and ``<eot>`` stand around thoughts.
-        answer_marker: Whether ``###`` stands before the answer; without it the last thought itself predicts the
-            answer's first token.
+        answer_marker: Whether ``###`` stands before the answer; without it the last thought itself predicts
+            the answer's first token.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Encoder:
     def _filled(
         self, parts: Segments, fillers: list[int], chain: Sequence[list[int]], tokens_removed: int = 0
     ) -> Row:
-        """The question, ``fillers`` (with the markers around them, if there are any), the chain, the answer."""
+        """The question, ``fillers`` (with the markers around them, if there are any), chain and answer."""
         begin, end = self.ids.around(self.markers and bool(fillers))
         written = [token for step in chain for token in step][tokens_removed:]
         return Row(

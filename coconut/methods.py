@@ -1,9 +1,9 @@
 """The table of methods; no torch. A method is four answers.
 
 1. What stands where the thoughts stand (``filler``), 2. how the chain goes away (``curriculum``), 3. which
-*views* of an example a step reads and which *objective* is minimized over them, 4. how the thoughts follow from
-the question (``recurrence``). Between question and answer, at stage s of S with c thoughts a step, a chain of
-steps 1…n becomes (``L`` a continuous thought, ``P`` a pause token):
+*views* of an example a step reads and which *objective* is minimized over them, 4. how the thoughts follow
+from the question (``recurrence``). Between question and answer, at stage s of S with c thoughts a step, a
+chain of steps 1…n becomes (``L`` a continuous thought, ``P`` a pause token):
 
     method                  stages   at stage s
     cot                     one      1 2 3 … n                          nothing is replaced
@@ -17,8 +17,8 @@ steps 1…n becomes (``L`` a continuous thought, ``P`` a pause token):
     codi                    one      L × c·S                            and its teacher: 1 2 … n−1
     pccot                   one      L × c·S, updated together          and its teacher: 1 2 … n−1
 
-The first eight are Table 1 of arXiv 2412.06769; codi is arXiv 2502.21074, pccot arXiv 2506.18582. A recipe may
-end with an extra stage (GSM8k's): as many thoughts as in the stage before it, and no step left.
+The first eight are Table 1 of arXiv 2412.06769; codi is arXiv 2502.21074, pccot arXiv 2506.18582. A recipe
+may end with an extra stage (GSM8k's): as many thoughts as in the stage before it, and no step left.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Method:
         name: On the command line and in the leaderboard.
         title: In tables; the paper's name where it has one.
         filler: What stands in the thoughts' places.
-        curriculum: One step fewer at each stage (``steps``), a token fewer again and again (``tokens``), or one
-            stage (``none``), with the whole chain if ``writes_chain``, else without it.
+        curriculum: One step fewer at each stage (``steps``), a token fewer again and again (``tokens``), or
+            one stage (``none``), with the whole chain if ``writes_chain``, else without it.
         views: What a training step reads of an example; questions are answered as in the first.
         objective: The row of `objectives.OBJECTIVES` that is minimized over the views.
         recurrence: The row of `recurrence.RECURRENCES` that makes the thoughts.
@@ -80,13 +80,13 @@ METHODS = {
         Method("no-cot", "No-CoT", "writes the answer only", "none", "none"),
         Method("icot", "iCoT", "the chain's first tokens are removed, more and more", "none", "tokens"),
         Method("pause", "Pause token", "reads pause tokens, then writes the answer", "pause", "none"),
-        Method("coconut", "Coconut", "thoughts replace one more step of the chain at each stage", "latent", "steps"),
-        Method("coconut-no-curriculum", "– w/o curriculum", "trained on the last stage only", "latent", "none"),
-        Method("coconut-no-thought", "– w/o thought", "its stages, nothing in place of the steps", "none", "steps"),
+        Method("coconut", "Coconut", "thoughts replace one more step at each stage", "latent", "steps"),
+        Method("coconut-no-curriculum", "– w/o curriculum", "its last stage only", "latent", "none"),
+        Method("coconut-no-thought", "– w/o thought", "its stages, nothing for the steps", "none", "steps"),
         Method("pause-as-thought", "– pause as thought", "its stages, with pause tokens", "pause", "steps"),
         Method("codi", "CODI", "thoughts distilled from the model's own chain of thought", "latent", "none",
                views=_DISTILLED, objective="distillation", recurrence="projected"),
-        Method("pccot", "PCCoT", "all thoughts updated together, a few times; distilled like CODI", "latent", "none",
+        Method("pccot", "PCCoT", "CODI with all thoughts updated together, a few times", "latent", "none",
                views=_DISTILLED, objective="distillation", recurrence="jacobi"),
     )
 }  # fmt: skip

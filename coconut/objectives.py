@@ -31,7 +31,7 @@ from .modeling import CoconutForCausalLM
 
 
 class ViewBatch(NamedTuple):
-    """What is read of a view: the batch, and how many of each row's last labels are the answer itself, [B]."""
+    """A view of a batch, and how many of each row's last labels are the answer itself, [B]."""
 
     batch: Batch
     answers_B: Tensor
@@ -82,7 +82,7 @@ def distillation(model: CoconutForCausalLM, views: Views, items: Items | None) -
 
 
 def before_answers(read: ViewBatch) -> Tensor:
-    """Which of the N labels is the first of each row's answer, [B]: it is predicted just before the answer."""
+    """Which of the N labels is the first of each row's answer, [B]: what stands just before predicts it."""
     labels_B = (read.batch.labels != IGNORE).sum(1)
     return labels_B.cumsum(0) - read.answers_B
 

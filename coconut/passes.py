@@ -5,9 +5,9 @@
     pass 2                 L        thought 2, whose input is the hidden state at thought 1
     pass K                   L t t  the last thought together with the suffix
 
-K thoughts cost K + 1 passes (arXiv 2412.06769, section 3), each over its new positions only. So do those of the
-published code in training; but it takes the whole input apart and puts it together again after each thought,
-and applies the head everywhere (`reference`). `recurrence` has other ways to K thoughts.
+K thoughts cost K + 1 passes (arXiv 2412.06769, section 3), each over its new positions only. So do those of
+the published code in training; but it takes the whole input apart and puts it together again after each
+thought, and applies the head everywhere (`reference`). `recurrence` has other ways to K thoughts.
 
 Axes: B batch, T tokens, K columns of thoughts, D width, N labeled positions, P passes, L layers.
 """
@@ -124,7 +124,7 @@ class PassesMixin:
     def passes(
         self, layout: Layout, cache: Cache | None, is_read_BT: Tensor | None = None, layers: bool = False
     ) -> Passes:
-        """All passes over ``layout``; the prefix's hidden states are right where ``is_read_BT`` is set only."""
+        """All passes over ``layout``; the prefix's states are right where ``is_read_BT`` is set only."""
         is_thought_BT = layout.ids_BT == self.config.latent_token_id
         columns = is_thought_BT.any(0).nonzero().flatten().tolist()
         embeddings_BTD = self.base.get_input_embeddings()(layout.ids_BT)

@@ -1,6 +1,6 @@
 """What can be read off thoughts: values of continuations, inner products, the logit lens, norms, attention.
 
-All of it works on a reading of the questions and on thoughts on a fork of it (`thinking`), and changes neither:
+All of it works on what `thinking` has read and thought, and changes neither:
 
     q q q q q ─ L L ─┬─ Every lem pus      the value of "lempus" after 2 thoughts: p(lem) · p(pus)
                      └─ Every ste rp us

@@ -2,15 +2,15 @@
 
     sequential   arXiv 2412.06769: one pass a thought. Its input is the hidden state before it.
     projected    arXiv 2502.21074: the same through a projection (Linear, GELU, Linear, LayerNorm).
-    jacobi       arXiv 2506.18582: K slots at once, T + 1 passes. They start from learned vectors; then, T times,
-                 slot k's input becomes the projected hidden state of slot k − 1 in the pass before.
+    jacobi       arXiv 2506.18582: K slots at once, T + 1 passes. They start from learned vectors; then, T
+                 times, slot k's input becomes the projected hidden state of slot k − 1 in the pass before.
 
     jacobi, K = 3, T = 2       slots        input of slot 1, 2, 3
         pass 0                 s s s        learned vectors
         pass 1                 L s s        of pass 0; slot 1's is the prefix's end, so it is a thought now
         pass 2                 L L s a a    of pass 1; what follows the thoughts is read in the last pass
 
-After T passes the first T slots are sequential thoughts: T = K is the same as ``projected``, T = 0 is pause tokens.
+After T passes the first T slots are sequential thoughts: T = K is ``projected``, T = 0 is pause tokens.
 
 A pass must not write over keys and values that an earlier one has saved for its gradient. So where there are
 gradients each pass of slots has columns of its own, and the mask hides those of the passes before it from it;
@@ -83,8 +83,8 @@ class Thoughts(NamedTuple):
     """What came of it.
 
     Attributes:
-        passes: Hidden states of the passes that stand, [B, columns, D] each; together all columns of the span.
-        fed_BKD: What every thought was fed, K tensors of [B, D].
+        passes: Hidden states of the passes that stand, [B, columns, D]; together all columns of the span.
+        fed_KBD: What every thought was fed, K tensors of [B, D].
         computed: How many passes there were in all.
     """
 
@@ -143,7 +143,7 @@ def _beside(
 ) -> tuple[Tensor | None, int]:
     """Mask and first column for the next pass over the same slots (see the top of this file)."""
     if isinstance(cache, DynamicCache) and not torch.is_grad_enabled():
-        cache.crop(start)
+        cache.crop(start - cache.get_seq_length())  # a negative number: so many columns fewer
         return mask_BT, start
     rows, count = len(h_BD), span.thoughts
     if mask_BT is None:

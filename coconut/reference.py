@@ -22,17 +22,22 @@ from .modeling import CoconutForCausalLM
 
 
 def reference_logits(model: CoconutForCausalLM, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-    """Logits [B, T, V] of a batch, one whole pass for each thought and one more."""
+    """Logits [B, T, V] of a batch: a whole pass for each thought (or sweep over them), and one more."""
     vectors = [list(row) for row in model.get_input_embeddings()(input_ids)]
     thoughts = _thought_columns(model, input_ids)
-    for k in range(max(map(len, thoughts))):
+    latent, most = model.latent(), max(map(len, thoughts))
+    # After each whole pass, which thoughts are made anew: the next one, or all of them.
+    turns = [[k] for k in range(most)]
+    if latent.slots_KD is not None:
+        turns = [list(range(most))] * latent.sweeps
+        for b, columns in enumerate(thoughts):
+            for k, column in enumerate(columns):
+                vectors[b][column] = latent.slots_KD[k]
+    for anew in turns:
         h_BTD = _whole_pass(model, vectors, attention_mask)
         for b, columns in enumerate(thoughts):
-            if k < len(columns):
-                vectors[b] = [
-                    model.latent().project(h_BTD[b, columns[k] - 1]) if t == columns[k] else vector
-                    for t, vector in enumerate(vectors[b])
-                ]
+            made = {columns[k]: latent.project(h_BTD[b, columns[k] - 1]) for k in anew if k < len(columns)}
+            vectors[b] = [made.get(t, vector) for t, vector in enumerate(vectors[b])]
     logits_BTV: Tensor = model.get_output_embeddings()(_whole_pass(model, vectors, attention_mask))
     return logits_BTV
 

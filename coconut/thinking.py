@@ -7,9 +7,9 @@ at one stage. A question is read once; every continuation appends to a fork of t
                ├─ a a            no thoughts
                └─ 0 0 a a        zeros fed where the thoughts stood
 
-The number of thoughts is constant, or a classifier ends them (arXiv 2412.06769, section 3, "inference process"):
-the model's halting head reads the hidden state at a thought and says whether it was the last one. Rows of a
-batch then think for different times:
+The number of thoughts is constant, or a classifier ends them (arXiv 2412.06769, section 3, "inference
+process"; how it is trained is not said there: `loss.halting_loss`): the model's halting head reads the hidden
+state at a thought and says whether it was the last one. Rows of a batch then think for different times:
 
     q q q q L L L e        · padding, q question, L thought, e what stands after the thoughts
     · · q q L · · e        this row has ended after its first thought; what the others still think is masked
@@ -69,12 +69,10 @@ class Generation(NamedTuple):
 
 
 class Readings(NamedTuple):
-    """Questions that have been read: up to their first thought, and without what stands before thoughts (the
-    same where nothing does).
-    """
+    """Questions, and the same read up to their first thought."""
 
+    questions: Sequence[list[int]]
     opened: Prompted
-    bare: Prompted
 
 
 class Thoughts(NamedTuple):
@@ -82,8 +80,8 @@ class Thoughts(NamedTuple):
 
     Attributes:
         prompted: Ready to be written to.
-        fed_BKD: The vectors that were fed. K is the most of any row; where a row has ended, what it would have
-            been fed.
+        fed_BKD: The vectors that were fed. K is the most of any row; where a row has ended, what it would
+            have been fed.
         states_BKD: The hidden states at every thought; where a row has ended, its last one.
         used: How many thoughts each row has.
     """
@@ -140,8 +138,7 @@ class Reasoner:
     def read(self, questions: Sequence[list[int]]) -> Readings:
         """Read questions, each up to its first thought."""
         begin, _ = self._around(self.thinking.count)
-        opened = self._read(questions, begin)
-        return Readings(opened, self._read(questions, []) if begin else opened)
+        return Readings(questions, self._read(questions, begin))
 
     @torch.inference_mode()
     def think(
@@ -166,11 +163,10 @@ class Reasoner:
         if counts is not None or (count is None and self.thinking.halts):
             return self._until(readings, counts, replace)
         count = self.thinking.count if count is None else count
-        h_BD, mask_BT, cache, passes = fork(readings.opened if count else readings.bare)
-        rows, none_BKD = len(h_BD), h_BD.new_empty((len(h_BD), 0, h_BD.shape[1]))
         if not count:
-            return Thoughts(Prompted(h_BD, mask_BT, cache, passes), none_BKD, none_BKD, [0] * rows)
-        _, after = self._around(count)
+            return self._without(readings)
+        h_BD, mask_BT, cache, passes = fork(readings.opened)
+        rows, (_, after) = len(h_BD), self._around(count)
         after_BTD = self._embed(after, rows) if after else None
         start, mask_BT = mask_BT.shape[1], longer(mask_BT, count + len(after))
         span = Span(count, start, None if bool(mask_BT.all()) else mask_BT, after_BTD)
@@ -183,6 +179,13 @@ class Reasoner:
     def write(self, prompted: Prompted, max_new_tokens: int) -> list[list[int]]:
         """Write to each prompt, greedily; see `decoding.write`."""
         return write(self.model, prompted, end=self.ids.end, max_new_tokens=max_new_tokens)
+
+    def _without(self, readings: Readings) -> Thoughts:
+        """No thoughts, and nothing of what stands before them either: the prompt of the first stage."""
+        begin, _ = self._around(self.thinking.count)
+        prompted = self._read(readings.questions, []) if begin else fork(readings.opened)
+        none_BKD = prompted.h_BD.new_empty((len(prompted.h_BD), 0, prompted.h_BD.shape[1]))
+        return Thoughts(prompted, none_BKD, none_BKD, [0] * len(prompted.h_BD))
 
     @torch.inference_mode()
     def _until(self, readings: Readings, counts: Sequence[int] | None, replace: Replace | None) -> Thoughts:

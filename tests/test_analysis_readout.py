@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_models import LATENT, PAD, coconut
+from tiny_models import LATENT, coconut, reasoner
 
-from coconut_bench.coconut.prefix import read, think
 from coconut_bench.coconut.readout import (
     attention_of_thoughts,
     continuation_values,
@@ -24,7 +23,8 @@ def test_values_are_products_of_the_probabilities_of_each_row_read_alone(
     architecture: str, prefix: list[int]
 ) -> None:
     model = coconut(architecture)
-    thought = think(model, read(model, QUESTIONS, PAD), 2)
+    mind = reasoner(model, 2)
+    thought = mind.think(mind.read(QUESTIONS))
     for _ in range(2):  # reading leaves no trace
         values = continuation_values(model, thought.prompted, prefix, CONTINUATIONS)
     for question, row, found in zip(QUESTIONS, CONTINUATIONS, values, strict=True):
@@ -40,14 +40,16 @@ def test_values_are_products_of_the_probabilities_of_each_row_read_alone(
 def test_an_empty_continuation_is_refused() -> None:
     model = coconut("llama")
     with pytest.raises(ValueError, match="at least one token"):
-        continuation_values(model, read(model, QUESTIONS, PAD), [], [[[8]], [[]], [[9]]])
+        opened = reasoner(model, 0).read(QUESTIONS).opened
+        continuation_values(model, opened, [], [[[8]], [[]], [[9]]])
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "llama"])
 def test_attention_of_thoughts_is_that_of_the_whole_row_in_one_eager_pass(architecture: str) -> None:
     model = coconut(architecture)
-    prompted = read(model, QUESTIONS, PAD)
-    fed_BKD = think(model, prompted, 2).fed_BKD
+    mind = reasoner(model, 2)
+    readings = mind.read(QUESTIONS)
+    prompted, fed_BKD = readings.opened, mind.think(readings).fed_BKD
     found = attention_of_thoughts(model, prompted, fed_BKD)
     assert found is not None
     assert model.base.config._attn_implementation != "eager"  # as it was before

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from tiny_models import encoder
 
-from coconut_bench.coconut.curriculum import ALL, Mixing, TokenRemoval, lr_factor, plan
+from coconut_bench.coconut.curriculum import ALL, Schedule, TokenRemoval, lr_factor, mixed_stages
 from coconut_bench.coconut.encoding import IGNORE, Encoder, Row, collate
-from coconut_bench.coconut.methods import METHODS, get_method
+from coconut_bench.coconut.methods import METHODS, View, get_method
+from coconut_bench.coconut.settings import Mixing
 from coconut_bench.generators import Example
 from coconut_bench.generators.seeding import example_keys
 
@@ -50,7 +52,19 @@ LAYOUTS = {
         1: f"{Q} {P} | {STEP2} {ANSWER}",
         2: f"{Q} {P} {P} | {ANSWER}",
     },
+    "codi": {2: f"{Q} {L} {L} | {ANSWER}"},
+    "pccot": {2: f"{Q} {L} {L} | {ANSWER}"},
 }
+TEACHER = f"{Q} | {STEP1} {ANSWER}"
+"""What the teacher of a distilled method reads: the chain without the step that has the answer."""
+
+
+def drawn(made: Encoder, method: str, stage: int, view: View = "student", **schedule: Any) -> str:
+    """The example's row, drawn."""
+    [parts] = made.segments([EXAMPLE])
+    last = schedule.pop("last", stage)
+    row = made.row(parts, Schedule(get_method(method), last=last, **schedule), stage, view=view)
+    return draw(row, made.markers)
 
 
 def draw(row: Row, markers: bool) -> str:
@@ -66,33 +80,38 @@ def test_every_method_is_drawn() -> None:
 def test_a_method_gives_and_asks_for_what_is_drawn_at_each_stage(name: str) -> None:
     method, made = get_method(name), encoder(markers=False)
     assert list(method.stages(2)) == list(LAYOUTS[name])
-    [parts] = made.segments([EXAMPLE])
     for stage, layout in LAYOUTS[name].items():
-        assert draw(made.row(parts, method, stage, 1), markers=False) == layout
+        assert drawn(made, name, stage, last=2) == layout
+        for view in method.views[1:]:
+            assert drawn(made, name, stage, view, last=2) == TEACHER
 
 
 def test_markers_stand_around_thoughts_and_only_there() -> None:
-    made, coconut = encoder(markers=True), get_method("coconut")
+    made = encoder(markers=True)
     [parts] = made.segments([EXAMPLE])
-    row = made.row(parts, coconut, 1, 2)
+    row = made.row(parts, Schedule(get_method("coconut"), last=1, thoughts_per_step=2), 1)
     assert draw(row, markers=True) == f"{Q} <bot> {L} {L} <eot> | {STEP2} {ANSWER}"
     assert row.prompt[row.first_filler] == made.ids.latent
-    assert "<bot>" not in draw(made.row(parts, coconut, 0, 2), markers=True)
+    assert "<bot>" not in drawn(made, "coconut", 0)
+
+
+@pytest.mark.parametrize("answer_marker", [True, False])
+@pytest.mark.parametrize("view", ["student", "teacher"])
+def test_a_row_knows_which_of_its_tokens_are_the_answer(answer_marker: bool, view: View) -> None:
+    made = encoder(markers=True, answer_marker=answer_marker)
+    [parts] = made.segments([EXAMPLE])
+    row = made.row(parts, Schedule(get_method("codi"), last=2), 2, view=view)
+    assert made.tokenizer.convert_ids_to_tokens(row.target[-row.answer :]) == ["1", "<eos>"]
 
 
 def test_without_the_answer_marker_the_last_thought_predicts_the_answer() -> None:
     made = encoder(markers=False, answer_marker=False)
-    [parts] = made.segments([EXAMPLE])
-    assert draw(made.row(parts, get_method("coconut"), 2, 1), markers=False) == f"{Q} {L} {L} | 1 <eos>"
-    assert draw(made.row(parts, get_method("cot"), 0, 1), markers=False) == f"{Q} | {STEP1} {STEP2} 1 <eos>"
+    assert drawn(made, "coconut", 2) == f"{Q} {L} {L} | 1 <eos>"
+    assert drawn(made, "cot", 0) == f"{Q} | {STEP1} {STEP2} 1 <eos>"
 
 
 def test_a_chain_shorter_than_the_stage_loses_all_its_steps_and_keeps_the_thoughts() -> None:
-    made = encoder(markers=False)
-    [parts] = made.segments([EXAMPLE])
-    assert (
-        draw(made.row(parts, get_method("coconut"), 4, 1), markers=False) == f"{Q} {L} {L} {L} {L} | {ANSWER}"
-    )
+    assert drawn(encoder(markers=False), "coconut", 4) == f"{Q} {L} {L} {L} {L} | {ANSWER}"
 
 
 def test_thoughts_of_a_batch_stand_in_one_column_and_labels_are_what_is_written() -> None:
@@ -110,7 +129,7 @@ def test_an_unknown_word_is_refused() -> None:
 
 
 def test_every_method_gets_the_same_steps_and_learning_rates() -> None:
-    plans = {name: plan(method, (5, 7, 9), (1, 1, 0.5)) for name, method in METHODS.items()}
+    plans = {name: Schedule(m, last=2).plan((5, 7, 9), (1, 1, 0.5)) for name, m in METHODS.items()}
     schedules = {tuple((p.steps, p.lr_scale) for p in made) for made in plans.values()}
     assert schedules == {((5, 1), (7, 1), (9, 0.5))}
     assert [p.stage for p in plans["coconut"]] == [0, 1, 2]
@@ -123,7 +142,7 @@ def test_icot_loses_the_first_tokens_of_its_chain_and_then_all() -> None:
     [parts] = made.segments([EXAMPLE])
     chain = f"{STEP1} {STEP2}".split()
     for removed in (0, 1, 4, 6, 9):
-        row = made.row(parts, get_method("icot"), 1, 1, removed)
+        row = made.row(parts, Schedule(get_method("icot"), last=2), 1, removed)
         assert draw(row, markers=False) == f"{Q} | {' '.join([*chain[removed:], ANSWER])}"
 
 
@@ -147,35 +166,30 @@ def test_icot_s_smoothing_is_the_exponential_of_its_paper() -> None:
 @pytest.mark.parametrize(
     ("mixing", "expected"),
     [
-        (Mixing(0.4), {0: 0.1, 1: 0.1, 2: 0.7, 3: 0.1}),
-        (Mixing(0.3, "earlier"), {0: 0.1, 1: 0.1, 2: 0.8}),
-        (Mixing(0.6, "earlier", "stage"), {0: 0.1, 1: 0.2, 2: 0.7}),
-        (Mixing(0.0), {2: 1.0}),
+        ({"probability": 0.4}, {0: 0.1, 1: 0.1, 2: 0.7, 3: 0.1}),
+        ({"probability": 0.3, "stages": "earlier"}, {0: 0.1, 1: 0.1, 2: 0.8}),
+        ({"probability": 0.6, "stages": "earlier", "weights": "stage"}, {0: 0.1, 1: 0.2, 2: 0.7}),
+        ({"probability": 0.0}, {2: 1.0}),
     ],
 )
 def test_mixing_draws_each_example_s_stage_with_its_weight(
-    mixing: Mixing, expected: dict[int, float]
+    mixing: dict[str, Any], expected: dict[int, float]
 ) -> None:
     keys = example_keys("x", "1", "train", 0, range(40_000))
-    drawn = Counter(mixing.draw(keys, current=2, first=0, last=3).tolist())
+    drawn = Counter(mixed_stages(Mixing(**mixing), keys, current=2, first=0, last=3).tolist())
     assert {stage: count / 40_000 for stage, count in drawn.items()} == pytest.approx(expected, abs=0.01)
 
 
 def test_an_extra_stage_has_the_thoughts_of_the_one_before_and_no_step() -> None:
     made = encoder(markers=False)
-    extra = Encoder(made.tokenizer, made.ids, markers=False, latent_stages=1)
-    [parts] = extra.segments([EXAMPLE])
-    coconut = get_method("coconut")
-    drawn = [draw(extra.row(parts, coconut, stage, 2), markers=False) for stage in (1, 2)]
-    assert drawn == [f"{Q} {L} {L} | {STEP2} {ANSWER}", f"{Q} {L} {L} | {ANSWER}"]
-    assert draw(extra.row(parts, get_method("pause"), 2, 2), markers=False) == f"{Q} {P} {P} | {ANSWER}"
+    extra: dict[str, Any] = {"last": 2, "thoughts_per_step": 2, "extra_stage": True}
+    assert drawn(made, "coconut", 1, **extra) == f"{Q} {L} {L} | {STEP2} {ANSWER}"
+    assert drawn(made, "coconut", 2, **extra) == f"{Q} {L} {L} | {ANSWER}"
+    assert drawn(made, "pause", 2, **extra) == f"{Q} {P} {P} | {ANSWER}"
 
 
-def test_without_padding_a_short_chain_has_its_own_number_of_thoughts() -> None:
-    made = encoder(markers=False)
-    own = Encoder(made.tokenizer, made.ids, markers=False, padded=False)
-    [parts] = own.segments([EXAMPLE])
-    assert draw(own.row(parts, get_method("coconut"), 5, 1), markers=False) == f"{Q} {L} {L} | {ANSWER}"
+def test_with_a_classifier_a_short_chain_has_its_own_number_of_thoughts() -> None:
+    assert drawn(encoder(markers=False), "coconut", 5, own_number=True) == f"{Q} {L} {L} | {ANSWER}"
 
 
 def test_the_learning_rate_rises_and_falls_within_a_stage() -> None:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_models import CONFIGS, END, LATENT, PAD, batch, coconut, rows
+from tiny_models import CONFIGS, END, LATENT, PAD, batch, coconut, rows, write_literally
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
 from transformers.activations import NewGELUActivation
 
 from coconut_bench.coconut.cache import growing_cache
-from coconut_bench.coconut.decoding import greedy
 from coconut_bench.coconut.encoding import IGNORE, collate, collate_prompts
 from coconut_bench.coconut.modeling import CoconutForCausalLM
 from coconut_bench.coconut.reference import reference_logits, reference_loss
@@ -173,10 +172,10 @@ def test_a_thought_at_the_first_position_is_refused() -> None:
 
 
 @pytest.mark.parametrize("architecture", CONFIGS)
-def test_generate_writes_what_greedy_decoding_writes(architecture: str) -> None:
+def test_generate_writes_what_literal_decoding_writes(architecture: str) -> None:
     model, prompts = coconut(architecture, seed=3), [row.prompt for row in rows([2, 2, 0, 3, 1, 4], seed=5)]
     ids, mask = collate_prompts(prompts, PAD)
-    expected = [one.tokens for one in greedy(model, prompts, pad=PAD, end=END, max_new_tokens=6)]
+    expected = write_literally(model, prompts, 6)
     padded = [tokens + [PAD] * (6 - len(tokens)) for tokens in expected]
     for options in ({}, {"use_cache": False}, {"cache_implementation": "static", "disable_compile": True}):
         written = model.generate(ids, attention_mask=mask, **GREEDY, **options)[:, ids.shape[1] :]

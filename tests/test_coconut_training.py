@@ -11,20 +11,16 @@ import torch
 from tiny_models import coconut, encoder
 
 from coconut_bench.coconut.batches import Pool, TrainBatches
-from coconut_bench.coconut.curriculum import StagePlan, TokenRemoval, plan
+from coconut_bench.coconut.curriculum import Schedule, StagePlan, TokenRemoval
 from coconut_bench.coconut.encoding import Batch, Row, collate
 from coconut_bench.coconut.methods import get_method
-from coconut_bench.coconut.optim import Optimizers, OptimizerSettings
+from coconut_bench.coconut.optim import Optimizers
+from coconut_bench.coconut.settings import Mixing, OptimizerSettings
 from coconut_bench.coconut.training import Trainer, TrainSettings
 from coconut_bench.generators import Example, examples
 
-SETTINGS = TrainSettings(
-    optimizer=OptimizerSettings("adamw", 0.01, 0.02, 0.0, (0.9, 0.999)),
-    warmup=0,
-    final_lr=1.0,
-    max_grad_norm=1.0,
-    checks=1,
-)
+SETTINGS = TrainSettings(OptimizerSettings(name="adamw", lr=0.01), checks=1)
+OF_THE_SCHEDULE = ("thoughts_per_step", "mixing", "optimizer_resets")
 
 
 def stream(start: int, count: int) -> Iterator[Example]:
@@ -35,13 +31,15 @@ def trainer(
     folder: Path, settings: TrainSettings, steps: tuple[int, ...] = (1, 1, 2), **changes: Any
 ) -> Trainer:
     method = get_method(changes.pop("method", "coconut"))
+    of_schedule = {name: changes.pop(name) for name in OF_THE_SCHEDULE if name in changes}
+    schedule = Schedule(method, last=len(steps) - 1, **of_schedule)
     fields = {
-        "source": stream, "encoder": encoder(markers=False), "method": method, "thoughts_per_step": 1,
-        "batch_size": 8, "earlier_stages": 0.0, "seed": 0, **changes,
+        "source": stream, "encoder": encoder(markers=False), "schedule": schedule, "batch_size": 8, "seed": 0,
+        **changes,
     }  # fmt: skip
     return Trainer(
         coconut("llama", vocabulary=len(fields["encoder"].tokenizer)), TrainBatches(**fields),
-        plan(method, steps, (1.0,) * len(steps)), settings,
+        schedule.plan(steps, (1.0,) * len(steps)), settings,
         validate=lambda stage: 0.0, checkpoint=folder / "checkpoint.pt", identity={}, log=lambda entry: None,
     )  # fmt: skip
 
@@ -53,7 +51,7 @@ def test_a_batch_in_parts_gives_the_weights_of_the_whole(size: int, tmp_path: Pa
     parts = trainer(tmp_path / "parts", SETTINGS._replace(micro_batch=size))
     losses = [t.run().stages for t in (whole, parts)]
     for a, b in zip(*losses, strict=True):
-        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
+        assert a.loss == pytest.approx(b.loss, rel=1e-4)
     for name, value in whole.model.state_dict().items():
         torch.testing.assert_close(parts.model.state_dict()[name], value, rtol=1e-3, atol=1e-4)
 
@@ -70,7 +68,7 @@ def test_the_parts_of_a_batch_hold_prompts_of_like_lengths(
     monkeypatch.setattr("coconut_bench.coconut.training.collate", collated)
     made = trainer(tmp_path, SETTINGS._replace(micro_batch=3))
     rows = [Row([9] * length, [9], length) for length in (7, 2, 9, 2, 8, 3)]
-    made._backward(rows)
+    made._backward([{"student": row} for row in rows])
     assert lengths == [[2, 2, 3], [7, 8, 9]]
 
 
@@ -94,9 +92,9 @@ def test_the_optimizer_begins_anew_at_each_stage_and_if_wanted_at_each_epoch(
     pool = Pool(list(stream(0, 16)), seed=0)
     by_stage = trainer(tmp_path / "stage", SETTINGS, (4, 2), source=pool)
     assert count_new_optimizers(monkeypatch, by_stage) == [4, 6]
-    by_epoch = trainer(tmp_path / "epoch", SETTINGS._replace(reset_each_epoch=True), (4, 2), source=pool)
+    by_epoch = trainer(tmp_path / "epoch", SETTINGS, (4, 2), source=pool, optimizer_resets="epoch")
     assert sorted(set(count_new_optimizers(monkeypatch, by_epoch))) == [2, 4, 6]
-    assert [stage["epochs"] for stage in by_epoch.progress.stages] == [2.0, 1.0]
+    assert [stage.epochs for stage in by_epoch.progress.stages] == [2.0, 1.0]
 
 
 def test_icot_begins_anew_when_a_token_more_is_removed(
@@ -115,18 +113,16 @@ def test_the_checkpoint_says_its_stage_and_its_thoughts(tmp_path: Path) -> None:
 
 
 def test_stages_are_mixed_row_by_row_as_the_schedule_says(tmp_path: Path) -> None:
-    from coconut_bench.coconut.curriculum import Mixing
-
-    made = trainer(tmp_path, SETTINGS, mixing=Mixing(0.5), batch_size=200)
+    made = trainer(tmp_path, SETTINGS, mixing=Mixing(probability=0.5), batch_size=200)
     now = StagePlan(2, 1, 1.0)
-    rows = made.batches.rows(0, now, made.plans)
-    thoughts = [row.prompt.count(made.batches.encoder.ids.latent) for row in rows]
+    rows = made.batches.readings(0, now, made.plans)
+    thoughts = [row["student"].prompt.count(made.batches.encoder.ids.latent) for row in rows]
     assert 110 < thoughts.count(2) < 160
     assert 20 < thoughts.count(0) < 50
     assert 20 < thoughts.count(1) < 50
-    again = made.batches.rows(0, now, made.plans)
+    again = made.batches.readings(0, now, made.plans)
     assert rows == again
-    assert rows != made.batches.rows(1, now, made.plans)
+    assert rows != made.batches.readings(1, now, made.plans)
 
 
 def test_bf16_trains_and_keeps_fp32_weights(tmp_path: Path) -> None:
@@ -134,5 +130,5 @@ def test_bf16_trains_and_keeps_fp32_weights(tmp_path: Path) -> None:
     progress = made.run()
     assert {value.dtype for value in made.model.state_dict().values()} == {torch.float32}
     plain = trainer(tmp_path / "fp32", SETTINGS).run()
-    assert progress.stages[0]["loss"] != plain.stages[0]["loss"]
-    assert progress.stages[0]["loss"] == pytest.approx(plain.stages[0]["loss"], rel=0.02)
+    assert progress.stages[0].loss != plain.stages[0].loss
+    assert progress.stages[0].loss == pytest.approx(plain.stages[0].loss, rel=0.02)

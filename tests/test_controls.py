@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,13 @@ from scipy import stats
 
 from coconut_bench.benchmarks.controls.battery import AS_TRAINED, battery
 from coconut_bench.benchmarks.controls.probes import frontier_labels, probe_thoughts, target_labels
-from coconut_bench.benchmarks.controls.verdict import Outcome, guessing_p, verdicts
-from coconut_bench.benchmarks.run.trained import TrainedRun
+from coconut_bench.benchmarks.controls.report import controls
+from coconut_bench.benchmarks.controls.verdict import Line, Outcome, guessing_p, verdicts
+from coconut_bench.benchmarks.run.trained import TrainedRun, load_run
 from coconut_bench.cli import main
 from coconut_bench.coconut.decoding import Prompted
-from coconut_bench.coconut.prefix import Thoughts
-from coconut_bench.generators import Example, examples
+from coconut_bench.coconut.thinking import Readings, Reasoner, Thoughts
+from coconut_bench.generators import examples
 
 QUESTIONS = 400
 
@@ -40,48 +43,50 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "runs"
 
 
-def planted(monkeypatch: pytest.MonkeyPatch, uses_thoughts: bool) -> None:
+class Planted(Reasoner):
     """A model by construction. Its thought holds the number of its question (and noise behind that); it
     answers what the thoughts that it was fed say, or, if it ignores them, what the question says.
     """
-    asked: dict[str, list[Example]] = {}
 
-    def read(model: Any, prompts: list[list[int]], pad: int) -> Prompted:
-        number = torch.arange(len(prompts), dtype=torch.float32)
-        h_BD = torch.stack([number + 1, torch.ones(len(prompts))], dim=1)
-        return Prompted(h_BD, torch.ones(len(prompts), 1), None)  # type: ignore[arg-type]
+    def __init__(self, run: TrainedRun, uses_thoughts: bool) -> None:
+        segments = run.encoder.segments(run.questions())
+        super().__init__(run.model, run.encoder.ids, run.thinking)
+        self.answers = {tuple(parts.question): parts.answer for parts in segments}
+        self.uses_thoughts = uses_thoughts
 
-    def think(model: Any, prompted: Prompted, thoughts: int, *, replace: Any = None, **_: Any) -> Thoughts:
-        h_BD, fed = prompted.h_BD, []
-        for k in range(thoughts):
-            vector_BD = h_BD if replace is None else replace(k, h_BD)
-            fed.append(vector_BD)
-            h_BD = vector_BD
-        none_BKD = torch.zeros(len(h_BD), 0, 2)
-        fed_BKD = torch.stack(fed, 1) if fed else none_BKD
-        known_BD = h_BD if uses_thoughts and thoughts == 2 else prompted.h_BD
-        if uses_thoughts and thoughts < 2:
+    def read(self, questions: Sequence[list[int]]) -> Readings:
+        number = torch.arange(len(questions), dtype=torch.float32)
+        h_BD = torch.stack([number + 1, torch.ones(len(questions))], dim=1)
+        self.asked = questions
+        opened = Prompted(h_BD, torch.ones(len(questions), 1), None, [])  # type: ignore[arg-type]
+        return Readings(questions, opened)
+
+    def think(
+        self, readings: Readings, count: int | None = None, *, replace: Any = None, **_: Any
+    ) -> Thoughts:
+        h_BD, fed = readings.opened.h_BD, []
+        count = self.thinking.count if count is None else count
+        for k in range(count):
+            h_BD = h_BD if replace is None else replace(k, h_BD)
+            fed.append(h_BD)
+        known_BD = h_BD if self.uses_thoughts and count == 2 else readings.opened.h_BD
+        if self.uses_thoughts and count < 2:
             known_BD = torch.zeros_like(h_BD)
-        return Thoughts(Prompted(known_BD, prompted.mask_BT, prompted.cache), fed_BKD, fed_BKD)
+        fed_BKD = torch.stack(fed, 1) if fed else torch.zeros(len(h_BD), 0, 2)
+        return Thoughts(readings.opened._replace(h_BD=known_BD), fed_BKD, fed_BKD, [count] * len(h_BD))
 
-    def write(model: Any, prompted: Prompted, *, end: int, max_new_tokens: int) -> list[list[int]]:
-        run, batch = asked["run"], asked["batch"]
-        answers = [parts.answer for parts in run.encoder.segments(batch)]  # type: ignore[attr-defined]
+    def write(self, prompted: Prompted, max_new_tokens: int) -> list[list[int]]:
         numbers = [round(float(value)) - 1 for value in prompted.h_BD[:, 0]]
-        return [answers[number] if 0 <= number < len(answers) else [end] for number in numbers]
+        whole = range(len(self.asked))
+        return [self.answers[tuple(self.asked[n])] if n in whole else [self.ids.end] for n in numbers]
 
-    module = "coconut_bench.benchmarks.controls.battery"
-    for name, function in (("read", read), ("think", think), ("write", write)):
-        monkeypatch.setattr(f"{module}.{name}", function)
-    from coconut_bench.benchmarks.controls import report as controls_report
 
-    original = controls_report.run_battery
+def planted_report(run: Path, seed: int, uses_thoughts: bool) -> dict[str, Line]:
+    def load(folder: Path) -> TrainedRun:
+        trained = load_run(folder)
+        return replace(trained, mind=Planted(trained, uses_thoughts))
 
-    def with_batch(run: TrainedRun, rows: Any, questions: Any, first: int, seed: int = 0) -> Any:
-        asked["run"], asked["batch"] = run, list(questions)  # type: ignore[assignment]
-        return original(run, rows, questions, first, seed)
-
-    monkeypatch.setattr(controls_report, "run_battery", with_batch)
+    return {line.name: line for line in controls([run], n=None, seed=seed, load=load).lines}
 
 
 def invoke(*arguments: str) -> Any:
@@ -92,14 +97,8 @@ def report(path: Path) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in json.loads(path.read_text())["controls"]}
 
 
-def test_a_model_that_answers_from_its_thoughts_needs_them(
-    finished: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    planted(monkeypatch, uses_thoughts=True)
-    out = tmp_path / "out.json"
-    done = invoke(str(finished / "micro-coconut-0"), "--seed", "1", "--json", str(out))
-    assert done.exit_code == 0, done.output
-    rows = report(out)
+def test_a_model_that_answers_from_its_thoughts_needs_them(finished: Path) -> None:
+    rows = planted_report(finished / "micro-coconut-0", seed=1, uses_thoughts=True)
     for name in (
         "removed",
         "exit after 1",
@@ -108,23 +107,37 @@ def test_a_model_that_answers_from_its_thoughts_needs_them(
         "norm-matched noise",
         "transplanted, another answer",
     ):
-        assert rows[name]["verdict"] == "needed", name
-        assert rows[name]["trained"] == 1.0
-    assert rows["permuted"]["verdict"] == "not needed"  # both of its thoughts are the same vector
+        assert rows[name].verdict == "needed", name
+        assert rows[name].trained == 1.0
+    assert rows["permuted"].verdict == "not needed"  # both of its thoughts are the same vector
     given = rows["transplanted, another answer"]
-    assert given["donor"] == given["n"]
-    assert rows["transplanted, same answer"]["here"] == 1.0
+    assert given.donor == given.n
+    assert rows["transplanted, same answer"].here == 1.0
 
 
-def test_a_model_that_ignores_its_thoughts_does_not_need_them(
-    finished: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_model_that_ignores_its_thoughts_does_not_need_them(finished: Path) -> None:
+    rows = planted_report(finished / "micro-coconut-0", seed=2, uses_thoughts=False)
+    assert {row.verdict for row in rows.values()} == {"not needed"}
+    assert rows["transplanted, another answer"].donor == 0
+
+
+def test_as_trained_is_what_the_run_recorded_when_a_classifier_ends_the_thoughts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planted(monkeypatch, uses_thoughts=False)
-    out = tmp_path / "out.json"
-    done = invoke(str(finished / "micro-coconut-0"), "--seed", "2", "--json", str(out))
+    """Controls keep each question's own number of thoughts, and say how many there were."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
+    data = {"name": "prosqa-tiny", "surface": "symbolic", "valid": 8, "test": 24}
+    write_recipe(tmp_path, halting="classifier", markers=True, data=data)
+    done = CliRunner().invoke(main, ["run", "--recipe", "micro.yaml", "--method", "coconut"])
     assert done.exit_code == 0, done.output
-    assert {row["verdict"] for row in report(out).values()} == {"not needed"}
-    assert report(out)["transplanted, another answer"]["donor"] == 0
+    run = tmp_path / "runs" / "micro-coconut-0"
+    entry = json.loads((run / "result.json").read_text())["seeds"][0]
+    found = controls([run], n=None, seed=0)
+    assert found.thoughts == pytest.approx(entry["tokens"]["thoughts"])
+    assert found.lines[0].trained == entry["test"]["accuracy"]
+    assert entry["answered"]["thoughts"] == 2, "a constant number would have been this one"
+    assert f"{found.thoughts:g} thoughts" in str(found).splitlines()[0]
 
 
 def test_verdicts_need_evidence() -> None:

@@ -15,10 +15,11 @@ from micro import MICRO, write_recipe
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from coconut_bench.benchmarks.recipe import load_recipe, recipe_names
-from coconut_bench.benchmarks.run.pipeline import RunSpec, run
+from coconut_bench.benchmarks.run.pipeline import run
+from coconut_bench.benchmarks.run.spec import RunSpec
 from coconut_bench.benchmarks.run.sweep import method_names
 from coconut_bench.cli import main
-from coconut_bench.coconut.methods import METHODS
+from coconut_bench.coconut.methods import METHODS, get_method
 from coconut_bench.coconut.training import Trainer
 from coconut_bench.generators.answers import read_answer
 from coconut_bench.generators.proof.verify import verify_dir
@@ -279,7 +280,7 @@ def test_the_published_schedules_are_the_paper_s() -> None:
             assert sum(curriculum.lengths) == 50
             assert (optimizer.name, optimizer.lr, optimizer.weight_decay) == ("adamw", 1e-4, 0.01)
             assert (recipe.batch_size, recipe.markers, recipe.model.copy_token) == (128, True, "<<")
-            most = curriculum.latent_stages * curriculum.thoughts_per_step
-            assert most == 6
+            schedule = recipe.schedule(get_method("coconut"))
+            assert schedule.thoughts(schedule.final_stage) == 6
             assert curriculum.lengths[0] == (6 if data == "gsm8k" else 5)
             assert bool(curriculum.extra_stage) == (data == "gsm8k")

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from micro import MICRO
 
 from coconut_bench.cli import main
+from coconut_bench.coconut.curriculum import Schedule
 from coconut_bench.coconut.encoding import IGNORE, Encoder, collate
 from coconut_bench.coconut.methods import METHODS
 from coconut_bench.coconut.tokens import special_ids, split_words, word_tokenizer
@@ -40,11 +41,11 @@ def test_every_method_encodes_every_dataset_at_every_stage(method: str, dataset:
     asked = list(examples(dataset, "train", count=4))
     words = {word for e in asked for text in (e.question, *e.steps, e.answer) for word in split_words(text)}
     tokenizer = word_tokenizer(sorted(words))
-    encoder = Encoder(tokenizer, special_ids(tokenizer), markers=True, latent_stages=7)
-    last = 8
-    for stage in METHODS[method].stages(last):
+    encoder = Encoder(tokenizer, special_ids(tokenizer), markers=True)
+    schedule = Schedule(METHODS[method], last=8, thoughts_per_step=2, extra_stage=True)
+    for stage in METHODS[method].stages(schedule.last):
         for parts in encoder.segments(asked):
-            row = encoder.row(parts, METHODS[method], stage, 2)
+            row = encoder.row(parts, schedule, stage)
             assert row.prompt[: len(parts.question)] == parts.question
             assert row.target[-len(parts.answer) :] == parts.answer
             added = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner
-from tiny_models import CONFIGS, END, PAD, batch, coconut, rows
+from tiny_models import CONFIGS, END, batch, coconut, reasoner, rows
 from torch.utils.flop_counter import FlopCounterMode
 
 from coconut_bench.benchmarks.speed.changes import (
@@ -27,7 +27,6 @@ from coconut_bench.benchmarks.speed.report import parts, speed
 from coconut_bench.benchmarks.speed.roofline import forward_flops
 from coconut_bench.benchmarks.speed.training import peak_bytes
 from coconut_bench.cli import main
-from coconut_bench.coconut.decoding import greedy
 from coconut_bench.coconut.reference import published_greedy, published_loss
 
 MICRO = SIZES["micro"]
@@ -59,9 +58,10 @@ def test_a_step_without_each_saving_has_the_same_loss() -> None:
 
 @pytest.mark.parametrize("thoughts", [0, 3])
 def test_the_published_decoding_writes_the_same(thoughts: int) -> None:
-    model, prompts = coconut("llama", seed=3), [row.prompt for row in rows([thoughts] * 4, seed=5)]
-    fast = [one.tokens for one in greedy(model, prompts, pad=PAD, end=END, max_new_tokens=6)]
-    slow = [published_greedy(model, prompt, end=END, max_new_tokens=6) for prompt in prompts]
+    model, made = coconut("llama", seed=3), rows([thoughts] * 4, seed=5)
+    questions = [row.prompt[: row.first_filler] for row in made]
+    fast = [one.tokens for one in reasoner(model, thoughts).answer(questions, 6)]
+    slow = [published_greedy(model, row.prompt, end=END, max_new_tokens=6) for row in made]
     assert fast == slow
 
 

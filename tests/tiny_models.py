@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from coconut_bench.coconut.encoding import Batch, Encoder, Row, collate
 from coconut_bench.coconut.modeling import CoconutForCausalLM
-from coconut_bench.coconut.tokens import special_ids, word_tokenizer
+from coconut_bench.coconut.reference import reference_logits
+from coconut_bench.coconut.thinking import Reasoner, Thinking
+from coconut_bench.coconut.tokens import SpecialIds, special_ids, word_tokenizer
 
-PAD, END, LATENT, VOCABULARY = 0, 1, 3, 29
+PAD, END, LATENT, PAUSE, BEGIN, AFTER, VOCABULARY = 0, 1, 3, 4, 5, 6, 29
+IDS = SpecialIds(PAD, END, LATENT, PAUSE, BEGIN, AFTER)
 
 CONFIGS = {
     "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "attn_pdrop": 0, "resid_pdrop": 0,
@@ -21,16 +27,39 @@ CONFIGS = {
 }  # fmt: skip
 
 
-def coconut(architecture: str, seed: int = 0, vocabulary: int = VOCABULARY) -> CoconutForCausalLM:
+def coconut(
+    architecture: str, seed: int = 0, vocabulary: int = VOCABULARY, **changes: Any
+) -> CoconutForCausalLM:
     """A random Coconut of the architecture, with weights large enough that every part matters."""
     torch.manual_seed(seed)
     config = AutoConfig.for_model(
         architecture, vocab_size=vocabulary, bos_token_id=None, eos_token_id=END, pad_token_id=PAD,
         initializer_range=0.1, **CONFIGS[architecture],
     )  # fmt: skip
-    return CoconutForCausalLM.wrap(
-        AutoModelForCausalLM.from_config(config, dtype=torch.float32), LATENT
-    ).eval()
+    base = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    return CoconutForCausalLM.wrap(base, LATENT, **changes).eval()
+
+
+def reasoner(model: CoconutForCausalLM, count: int, end: int = END, **changes: Any) -> Reasoner:
+    """The model answering with that many thoughts; ``end`` is the token that ends an answer."""
+    return Reasoner(model, replace(IDS, end=end), Thinking(count, **changes))
+
+
+@torch.inference_mode()
+def write_literally(
+    model: CoconutForCausalLM, prompts: list[list[int]], limit: int, end: int = END
+) -> list[list[int]]:
+    """Greedy decoding that computes everything again for each token; prompts may hold thoughts."""
+    answers = []
+    for prompt in prompts:
+        written: list[int] = []
+        while len(written) < limit and end not in written:
+            ids = torch.tensor([prompt + written])
+            logits_V = reference_logits(model, ids, torch.ones_like(ids))[0, -1]
+            logits_V[LATENT] = -torch.inf
+            written.append(int(logits_V.argmax()))
+        answers.append(written)
+    return answers
 
 
 def rows(thoughts: list[int], seed: int = 0) -> list[Row]:

@@ -38,7 +38,8 @@ def analyze_command(
 
     from ...generators.audit.plot import require_plot
     from ...generators.files import write_whole
-    from ..controls.report import REPORT, Report, plot
+    from ..controls.plot import plot
+    from ..controls.report import REPORT, Report
     from .page import drawn, page
     from .plots import save
     from .report import analyze

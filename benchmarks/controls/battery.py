@@ -1,8 +1,8 @@
 """Are the thoughts used? Answers with the thoughts left out, replaced or exchanged, question by question.
 
 Every control keeps the weights and the questions, and changes only what the thoughts are fed; the reading of
-a question is shared by all of them (`coconut.thinking`). Where a classifier ends the thoughts, a question keeps
-the number that it had as trained, but for the controls that change the number. A pause run has the same
+a question is shared by all of them (`coconut.thinking`). Where a classifier ends the thoughts, a question
+keeps the number that it had as trained, but for the controls that change the number. A pause run has the same
 controls on its pauses, as far as they mean something: the pauses of all questions are one vector.
 
 Axes: B questions, K thoughts, D width.
@@ -216,7 +216,7 @@ def _added_noise(sigma: float) -> Callable[[Materials], Replace]:
 
 
 def _permuted(materials: Materials) -> Replace:
-    """The thoughts as trained, each in the place of the next, the question's last one in that of its first."""
+    """The thoughts as trained, each in the place of the next, the last one in that of the first."""
     fed_BKD, used = materials.fed_BKD, materials.used
     rows = torch.arange(len(fed_BKD))
 

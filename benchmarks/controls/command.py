@@ -31,7 +31,8 @@ def controls_command(
 
     from ...generators.audit.plot import require_plot
     from ...generators.files import write_whole
-    from .report import REPORT, controls, plot
+    from .plot import plot
+    from .report import REPORT, controls
 
     if plot_file:
         require_plot(plot_file)  # found before the work, not after it

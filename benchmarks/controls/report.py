@@ -1,7 +1,4 @@
-"""`controls`: the battery on finished runs, batch by batch, and what comes of it.
-
-    RUN/controls/batch-0.json, batch-0.npy, …     answers and thoughts of each batch; reused when asked again
-    RUN/controls/controls.json                    the report, where there is one run and no other --json
+"""`controls`: the battery on finished runs, and what comes of it.
 
 Several runs of one method (its seeds) are one report: their questions are added up, and the two questions of
 a pair of twins stay together.
@@ -9,33 +6,23 @@ a pair of twins stay together.
 
 from __future__ import annotations
 
-import io
-import json
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-import torch
-from tqdm import tqdm
+from typing import Any
 
 from ...generators.answers import is_right
-from ...generators.audit.plot import require_plot
 from ...generators.example import Example
-from ...generators.files import write_whole
 from ...leaderboard.compare import ALPHA
 from ..run.trained import TrainedRun, load_run
-from .battery import AS_TRAINED, Answers, Control, batches, battery, expected, run_battery
-from .probes import Array, Probe, probe_thoughts
+from .battery import AS_TRAINED, Answers, Control, battery, expected
+from .kept import clock, kept_answers
+from .probes import Probe, probe_thoughts
 from .verdict import Line, Outcome, guessing_p, verdicts
 
-OPTIONS = "options.json"
 _GUESSES = 'then "needed" tells that an answer is only written there, not that it is found there'
 REPORT = Path("controls", "controls.json")
 """Where the report of one run is, in its folder."""
-COLOURS = {"needed": "#4477aa", "not needed": "#ee6677", "undecided": "#bbbbbb"}
 
 
 @dataclass(frozen=True)
@@ -48,11 +35,11 @@ class Report:
         n: Questions of each.
         thoughts: The mean number of thoughts or pauses of a question, as trained.
         lines: One a control.
-        guessing: The p-value of doing no better than guessing between two candidates, None where questions have
-            no two.
+        guessing: The p-value of doing no better than guessing between two candidates, None where questions
+            have no two.
         probes: Of each run's thoughts.
-        battery_seconds: All controls with the answers as trained, in processor time on a CPU, else by the clock;
-            None where nothing was computed.
+        battery_seconds: All controls with the answers as trained, in processor time on a CPU, else by the
+            clock; None where nothing was computed.
         plain_seconds: One evaluation of the same questions, likewise.
     """
 
@@ -128,8 +115,8 @@ def controls(
         load: Makes a run of a folder.
 
     Raises:
-        ValueError: Runs of several methods or recipes, a method without thoughts or pauses, or fewer than four
-            questions.
+        ValueError: Runs of several methods or recipes, a method without thoughts or pauses, or fewer than
+            four questions.
     """
     runs = [load(folder) for folder in folders]
     _check(runs)
@@ -141,7 +128,7 @@ def controls(
         if len(questions) < 4:
             raise ValueError(f"questions must be at least 4, got {len(questions)}")
         two_candidates &= all(example.graph is not None for example in questions)
-        computed, found = _answers(run, rows, questions, seed)
+        computed, found = kept_answers(run, rows, questions, seed)
         for outcome in _outcomes(run, rows, questions, found.answers):
             outcomes[outcome.name].append(outcome)
         used += sum(found.used)
@@ -164,32 +151,6 @@ def controls(
     return Report(names, name, n, mean, lines, guessing, probes, battery_seconds, plain)
 
 
-def plot(report: Report, path: Path) -> None:
-    """Draw the share of right answers under each control (PNG, SVG or PDF); see `require_plot`."""
-    require_plot(path)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.5, 1.2 + 0.28 * len(report.lines)), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    places = range(len(report.lines))
-    colours = [COLOURS[line.verdict] for line in report.lines]
-    axes.barh(places, [100 * line.here for line in report.lines], color=colours)
-    for verdict in dict.fromkeys(line.verdict for line in report.lines):
-        axes.fill_between([], [], color=COLOURS[verdict], label=verdict)
-    trained = 100 * report.lines[0].trained
-    axes.axvline(trained, color="black", linewidth=0.8, linestyle=":", label=f"as trained, {trained:.1f} %")
-    axes.set_yticks(places, [line.name for line in report.lines], fontsize=8)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 100)
-    axes.set_xlabel(
-        f"% right of {report.n} questions, {len(report.runs)} run(s) of {report.method}", fontsize=8
-    )
-    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
-    figure.savefig(path, dpi=150)
-
-
 def _check(runs: Sequence[TrainedRun]) -> None:
     first = runs[0]
     if first.method.filler == "none":
@@ -200,69 +161,6 @@ def _check(runs: Sequence[TrainedRun]) -> None:
                 f"runs of one report must have one method and recipe, got {first.method.name}, "
                 f"{first.recipe.name} and {run.method.name}, {run.recipe.name}"
             )
-
-
-class _Found(NamedTuple):
-    """What the battery came to on all questions; see `Batch`."""
-
-    answers: dict[str, Answers]
-    used: list[int]
-    states_NKD: Array
-
-
-def _answers(
-    run: TrainedRun, rows: Sequence[Control], questions: Sequence[Example], seed: int
-) -> tuple[float, _Found]:
-    """Seconds spent, and what was found; batches that are there already are read (and the seconds are then 0)."""
-    folder = run.folder / "controls"
-    size = run.recipe.eval_batch_size
-    weights = run.result.seeds[0].predictions
-    options = {
-        "seed": seed, "size": size, "questions": len(questions), "controls": [row.name for row in rows],
-        "predictions": weights and weights.sha256, "thinking": asdict(run.thinking),
-    }  # fmt: skip
-    _begin(folder, options)
-    answers, used = {row.name: Answers([], []) for row in rows}, []
-    states, spent, reused = [], 0.0, False
-    parts = list(batches(questions, size))
-    for first, part in tqdm(parts, desc=run.folder.name, unit="batch", disable=None, leave=False):
-        path = folder / f"batch-{first}.json"
-        if path.exists():
-            kept = json.loads(path.read_bytes())
-            reused = True
-        else:
-            started = _clock(run)
-            batch = run_battery(run, rows, part, first, seed)
-            spent += _clock(run) - started
-            buffer = io.BytesIO()
-            np.save(buffer, batch.states_BKD.float().cpu().numpy())
-            write_whole(path.with_suffix(".npy"), buffer.getvalue())
-            kept = {"answers": batch.answers, "used": batch.used}
-            write_whole(path, json.dumps(kept).encode())
-        states.append(np.load(path.with_suffix(".npy")))
-        used += kept["used"]
-        for name, (written, donor) in kept["answers"].items():
-            answers[name].written.extend(written)
-            answers[name].donor.extend(donor)
-    return 0.0 if reused else spent, _Found(answers, used, _stacked(states))
-
-
-def _stacked(states: Sequence[Array]) -> Array:
-    """The states of all batches, [N, K, D], where a batch may have needed fewer thoughts than another."""
-    most = max(batch.shape[1] for batch in states)
-    ends = [np.repeat(batch[:, -1:], most - batch.shape[1], axis=1) for batch in states]
-    return np.concatenate([np.concatenate(pair, axis=1) for pair in zip(states, ends, strict=True)]).astype(float)
-
-
-def _begin(folder: Path, options: dict[str, Any]) -> None:
-    """Make the folder; batches of other options in it are removed."""
-    path, content = folder / OPTIONS, json.dumps(options, sort_keys=True).encode()
-    if path.exists() and path.read_bytes() == content:
-        return
-    for old in folder.glob("batch-*"):
-        old.unlink()
-    folder.mkdir(exist_ok=True)
-    write_whole(path, content)
 
 
 def _outcomes(
@@ -303,14 +201,6 @@ def _pooled(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def _plain_seconds(run: TrainedRun, questions: Sequence[Example]) -> float:
-    started = _clock(run)
+    started = clock(run)
     run.evaluator(questions, run.stage, "as trained")
-    return _clock(run) - started
-
-
-def _clock(run: TrainedRun) -> float:
-    """Seconds: the processor's on a CPU, where other processes must not count, else the clock's."""
-    if run.model.device.type == "cpu":
-        return time.process_time()
-    torch.cuda.synchronize()
-    return time.perf_counter()
+    return clock(run) - started

@@ -150,7 +150,7 @@ def dataset_words(data: RunData) -> Words:
 
 
 def coconut_over(base: BaseModel, recipe: Recipe, schedule: Schedule, seed: int) -> CoconutForCausalLM:
-    """Coconut over the base model's weights, as recipe and method want it; parts that are new have ``seed``."""
+    """Coconut over the base model's weights, as recipe and method want it; ``seed`` is that of new parts."""
     recurrence, slots = schedule.method.recurrence, 0
     if RECURRENCES[recurrence].has_slots:
         slots = schedule.thoughts(schedule.final_stage)

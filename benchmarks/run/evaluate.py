@@ -59,7 +59,8 @@ class Evaluator:
     ) -> None:
         if thoughts is not None and not schedule.method.thinks:
             raise ValueError(
-                f"thoughts must be left out for a method without any, got {thoughts} for {schedule.method.name}"
+                f"thoughts must be at least 0, of a method that has some; got {thoughts} for "
+                f"{schedule.method.name}"
             )
         self.model, self.encoder, self.schedule, self.recipe = model, encoder, schedule, recipe
         self.thoughts = thoughts
@@ -95,9 +96,7 @@ class Evaluator:
         for start in tqdm(range(0, len(asked), size), desc=label, unit="batch", disable=None, leave=False):
             chosen = order[start : start + size]
             with torch.autocast(self.model.device.type, torch.bfloat16, enabled=bf16):
-                found.update(
-                    zip(chosen, reasoner.answer([questions[i] for i in chosen], limit), strict=True)
-                )
+                found.update(zip(chosen, reasoner.answer([questions[i] for i in chosen], limit), strict=True))
         predictions = [
             score(example, self.text(found[i].tokens), self.text(parts.answer), found[i], self.marker)
             for i, (example, parts) in enumerate(zip(asked, segments, strict=True))

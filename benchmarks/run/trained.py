@@ -20,12 +20,21 @@ from .spec import RunSpec
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A run's folder, what it was asked to do, its model ready to answer, and its recorded result."""
+    """A finished run.
+
+    Attributes:
+        folder: Where it is kept.
+        spec: What it was asked to do.
+        evaluator: Its model, ready to answer.
+        result: What was recorded.
+        mind: What reads, thinks and writes in place of its model, None for the model itself.
+    """
 
     folder: Path
     spec: RunSpec
     evaluator: Evaluator
     result: Result
+    mind: Reasoner | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -60,7 +69,7 @@ class TrainedRun:
 
     def reasoner(self) -> Reasoner:
         """The model answering as trained."""
-        return self.evaluator.reasoner(self.stage)
+        return self.mind or self.evaluator.reasoner(self.stage)
 
     def questions(self, split: str = "test", n: int | None = None) -> list[Example]:
         """The first ``n`` held-out questions of the run's dataset, all of them without ``n``."""

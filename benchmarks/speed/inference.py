@@ -29,7 +29,9 @@ def evaluation(setting: Setting) -> Iterator[Finding]:
         few = [row.prompt for row in made[: 1 if setting.quick else 4]]
         reasoner = Reasoner(model, ids, Thinking(thoughts))
 
-        def batched(reasoner: Reasoner = reasoner, asked: list[list[int]] = questions, most: int = tokens) -> None:
+        def batched(
+            reasoner: Reasoner = reasoner, asked: list[list[int]] = questions, most: int = tokens
+        ) -> None:
             reasoner.answer(asked, most)
 
         def alone(few: list[list[int]] = few, tokens: int = tokens) -> None:

@@ -1,0 +1,36 @@
+"""The picture of a controls report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...generators.audit.plot import require_plot
+from .report import Report
+
+COLORS = {"needed": "#4477aa", "not needed": "#ee6677", "undecided": "#bbbbbb"}
+
+
+def plot(report: Report, path: Path) -> None:
+    """Draw the share of right answers under each control (PNG, SVG or PDF); see `require_plot`."""
+    require_plot(path)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.5, 1.2 + 0.28 * len(report.lines)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    places = range(len(report.lines))
+    colors = [COLORS[line.verdict] for line in report.lines]
+    axes.barh(places, [100 * line.here for line in report.lines], color=colors)
+    for verdict in dict.fromkeys(line.verdict for line in report.lines):
+        axes.fill_between([], [], color=COLORS[verdict], label=verdict)
+    trained = 100 * report.lines[0].trained
+    axes.axvline(trained, color="black", linewidth=0.8, linestyle=":", label=f"as trained, {trained:.1f} %")
+    axes.set_yticks(places, [line.name for line in report.lines], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel(
+        f"% right of {report.n} questions, {len(report.runs)} run(s) of {report.method}", fontsize=8
+    )
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    figure.savefig(path, dpi=150)
