@@ -90,7 +90,8 @@ class Trainer:
         validate: From a stage to the accuracy on the validation split with the model as it is.
         checkpoint: The file that the run goes on from if it is there.
         identity: What a checkpoint must agree with to be this run's.
-        log: Is given each validation.
+        log: Is given each validation: stage, steps, the mean loss of the stage's last tenth so far, what the
+            last step's loss was made of (if of several parts), accuracy.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Trainer:
         self.batches, self.plans, self.settings = batches, plans, settings
         self.validate, self.checkpoint, self.identity, self.log = validate, checkpoint, identity, log
         self.progress = Progress()
+        self.parts: dict[str, float] = {}
         self.best: dict[str, Tensor] | None = None
         self.objective = get_objective(batches.schedule.method.objective)
         self.optimizers = Optimizers(self.model, settings.optimizer)
@@ -177,20 +179,26 @@ class Trainer:
         return grows or (each_epoch and epoch is not None and step % epoch == 0)
 
     def _backward(self, readings: Sequence[Reading]) -> float:
-        """Gradients of the batch's loss, taken in parts of ``micro_batch`` examples; returns that loss."""
+        """Gradients of the batch's loss, taken in parts of ``micro_batch`` examples; returns that loss.
+
+        What the loss is made of stands in ``self.parts`` afterwards.
+        """
         size = self.settings.micro_batch or len(readings)
         if size < len(readings):  # parts of like lengths have little padding
             readings = sorted(readings, key=lambda reading: len(reading["student"].prompt))
         parts = [readings[start : start + size] for start in range(0, len(readings), size)]
         items = items_of(readings) if len(parts) > 1 else None
         total, is_bf16 = 0.0, self.settings.precision == "bf16"
+        self.parts = {}
         for part in parts:
             views = {view: self._view(view, part) for view in part[0]}
             device = self.accelerator.device
             with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
-                loss = self.objective(self.model, views, items).total
-            self.accelerator.backward(loss)
-            total += float(loss.detach())
+                loss = self.objective(self.model, views, items)
+            self.accelerator.backward(loss.total)
+            total += float(loss.total.detach())
+            for name, value in loss.parts.items():
+                self.parts[name] = self.parts.get(name, 0.0) + float(value.detach())
         return total
 
     def _view(self, view: View, readings: Sequence[Reading]) -> ViewBatch:
@@ -210,7 +218,8 @@ class Trainer:
         accuracy = self.validate(plan.stage)
         self.model.train()
         entry = {"stage": plan.stage, "step": at.step, "global_step": at.global_step}
-        self.log({**entry, "loss": _mean(at.recent_losses), "valid": accuracy})
+        parts = {"parts": self.parts} if self.parts else {}
+        self.log({**entry, "loss": _mean(at.recent_losses), **parts, "valid": accuracy})
         if plan is self.plans[-1] and accuracy > at.best_accuracy:
             at.best_accuracy = accuracy
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}

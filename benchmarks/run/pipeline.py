@@ -77,7 +77,8 @@ def run(
             )
             if tracker is not None:
                 metrics = {name: float(entry[name]) for name in ("stage", "loss", "valid")}
-                tracker.log(metrics, entry["global_step"])
+                parts = {f"loss/{name}": value for name, value in entry.get("parts", {}).items()}
+                tracker.log(metrics | parts, entry["global_step"])
 
         progress, stage = train(spec, data, evaluator, log, out / "checkpoint.pt")
         train_memory = peak_memory()

@@ -1,0 +1,55 @@
+"""CODI and PCCoT, trained on the small recipe cut down, and looked into like any other method."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from coconut_bench.benchmarks.run.trained import load_run
+from coconut_bench.cli import main
+from coconut_bench.leaderboard import read, read_predictions
+
+METHODS = ("codi", "pccot")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which both were run with ``--quick``."""
+    folder = tmp_path_factory.mktemp("distilled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("COCONUT_BENCH_CACHE", str(folder / "cache"))
+        done = CliRunner().invoke(main, ["run", "--method", ",".join(METHODS), "--quick"])
+        assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_part_of_the_loss_falls(finished: Path, method: str) -> None:
+    lines = (finished / "runs" / f"tiny-{method}-0-quick" / "log.jsonl").read_text().splitlines()
+    first, *_, last = map(json.loads, lines)
+    assert list(first["parts"]) == ["student", "teacher", "distance"]
+    assert last["loss"] < first["loss"]
+    assert all(last["parts"][name] < first["parts"][name] for name in ("student", "teacher"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_saved_model_thinks_as_the_trained_one_did(finished: Path, method: str) -> None:
+    [row] = [row for row in read(finished / "leaderboard.json").measured if row.method == method]
+    assert row.seeds[0].tokens.thoughts == 2
+    run = load_run(finished / "runs" / f"tiny-{method}-0-quick")
+    recorded = read_predictions(row.seeds[0].predictions, finished / "predictions")
+    assert run.evaluator(run.questions(), run.stage, "test").predictions == recorded
+    assert run.model.config.recurrence == {"codi": "projected", "pccot": "jacobi"}[method]
+
+
+def test_controls_and_analyses_take_them(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished)
+    for method in METHODS:
+        run = f"runs/tiny-{method}-0-quick"
+        for command in (["controls", run, "--n", "16"], ["analyze", run, "--n", "8"]):
+            done = CliRunner().invoke(main, command)
+            assert done.exit_code == 0, done.output
