@@ -1,25 +1,30 @@
-"""The speed of answering: batched decoding with a cache against the published way, one question at a time."""
+"""Speed of evaluation: batched decoding with a cache against the published way, one question at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .findings import Finding, Setting, finding, interleave, ratios
+from .findings import Finding, Setting, compare, interleave
 from .models import PAD, build, rows
 
 NEVER = -1
-"""An end token that is never written, so that every answer has its full length."""
+"""An end token that never occurs, so that every answer has its full length."""
 
 
 def evaluation(setting: Setting) -> Iterator[Finding]:
-    """Examples a second at the last stage, and with the chain written out after no thought."""
-    import torch
+    """Measure examples per second at the last stage, and with the whole chain in words.
 
+    Args:
+        setting: What to measure on.
+
+    Yields:
+        The rates of both ways and their ratio.
+    """
     from ...coconut.decoding import greedy
     from ...coconut.reference import published_greedy
 
     size = setting.size
-    model = build(size, torch.device(setting.device)).eval()
+    model = build(size, setting.device).eval()
     for thoughts, tokens in ((size.thoughts, size.answer), (0, size.thoughts * size.step + size.answer)):
         setting.say(f"evaluation: {thoughts} thoughts, {tokens} tokens")
         prompts = [row.prompt for row in rows(size.changed(batch=4 * size.batch), thoughts)]
@@ -32,17 +37,11 @@ def evaluation(setting: Setting) -> Iterator[Finding]:
             for prompt in few:
                 published_greedy(model, prompt, end=NEVER, max_new_tokens=tokens)
 
-        with torch.autocast(setting.device, torch.bfloat16, enabled=setting.precision == "bf16"):
+        with setting.autocast():
             seconds = interleave({"batched": batched, "alone": alone}, setting)
         rates = {
-            name: [count / one for one in seconds[name]]
-            for name, count in (("batched", len(prompts)), ("alone", len(few)))
+            f"batches of {len(prompts)} with a cache": [len(prompts) / one for one in seconds["batched"]],
+            "one at a time, recomputed": [len(few) / one for one in seconds["alone"]],
         }
         at = {"thoughts": thoughts, "tokens": tokens}
-        yield finding(
-            "evaluation", f"batches of {len(prompts)} with a cache", rates["batched"], "examples/s", at
-        )
-        yield finding("evaluation", "one at a time, recomputed", rates["alone"], "examples/s", at)
-        yield finding(
-            "evaluation", "batched / one at a time", ratios(rates["batched"], rates["alone"]), "×", at
-        )
+        yield from compare("evaluation", rates, "examples/s", "batched / one at a time", at)

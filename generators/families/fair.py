@@ -112,6 +112,7 @@ def shape(config: FairConfig) -> Shape:
     for _ in range(2 + config.distractors):
         path = chain(config.hops + 1)
         link(path)
+        # Dead ends leave the path and stop at the candidate's depth; false ways start at the root's depth.
         for depth in range(config.forks):
             for _ in range(config.branching - 1):
                 link([path[depth], *chain(config.hops - depth)])
@@ -182,7 +183,7 @@ def twins(
     Args:
         graph: The graph, nodes not named yet.
         symbols: Name of each node.
-        order: Order in which the edges are told.
+        order: Order of the premises: a permutation of the edges.
         coins: Two bits: which root is asked first, whose candidate is named first.
         ids: Ids of the two examples.
         writer: Writes the text, a value of `SURFACES`.
@@ -196,7 +197,7 @@ def twins(
     candidates = (paths[first_candidate][-1], paths[1 - first_candidate][-1])
     ask = writer(symbols, graph.is_entity, premises)
     for turn in range(2):
-        path = paths[first_asked ^ turn]
+        path = paths[first_asked ^ turn]  # the coin's root first, then the other one
         other = paths[1 - (first_asked ^ turn)]
         question, steps, answer = ask(Asked(path[0], *candidates, path))
         known = Graph(symbols, edges, path[0], path[-1], other[-1])
@@ -259,6 +260,7 @@ def _labeled(config: FairConfig, keys: U64, split: str, surface: str) -> Arrays:
             labels = ids[:, : len(graph.is_entity)]
         else:
             labels = drawn_labels(graph.is_entity, sizes, keys, purposes, attempt)
+        # An edge as one word, start and end 32 bits each.
         edge = (labels[:, start_E].astype(np.uint64) << np.uint64(32)) + labels[:, end_E].astype(np.uint64)
         # A sum forgets the order of the edges; mixing each of them first keeps different sets apart.
         canonical = mix(edge + np.uint64(1)).sum(axis=1, dtype=np.uint64)

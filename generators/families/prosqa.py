@@ -62,6 +62,7 @@ def choose(graphs: Ontologies, words_B3: U64) -> Question:
         The B questions.
     """
     from_0, from_1 = graphs.from_0_BN, graphs.from_1_BN
+    # A leaf has parents and no children; under_0 are the leaves that only node 0 reaches.
     leaf = (out_degrees(graphs.parents_BNP) == 0) & (graphs.parents_BNP[:, :, 0] >= 0)
     under_0, under_1 = leaf & (from_0 < FAR) & (from_1 == FAR), leaf & (from_1 < FAR) & (from_0 == FAR)
     depth_0 = np.where(under_0, from_0, 0).max(axis=1)
@@ -156,7 +157,7 @@ def _write(graph: _Drawn, writer: Writer) -> Example:
     symbols = tuple(graph.symbols)
     root, target, negative = [index[node] for node in graph.asked]
     path = [index[node] for node in _shortest_path(graph.ways, graph.asked[1], graph.coins[0])]
-    first, second = (target, negative) if graph.coins[1] >> 63 else (negative, target)
+    first, second = (target, negative) if graph.coins[1] >> 63 else (negative, target)  # the top bit is fair
     premises = [edges[at] for at in graph.order]
     wording = writer(symbols, graph.is_entity, premises)(Asked(root, first, second, path))
     known = Graph(symbols, tuple(edges), root, target, negative)
@@ -187,7 +188,7 @@ def _shortest_path(ways: _Ways, target: int, word: int) -> tuple[int, ...]:
             for node in parents[path[0] * PARENTS : (path[0] + 1) * PARENTS]
             if distance[node] == step
         ]
-    return paths[((word >> 32) * len(paths)) >> 32]
+    return paths[((word >> 32) * len(paths)) >> 32]  # `below` for one word
 
 
 def _edges(parents_BNP: NDArray[np.int8], index_BN: NDArray[np.int64]) -> list[list[tuple[int, int]]]:

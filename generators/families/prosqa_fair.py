@@ -35,13 +35,13 @@ ORDERS = ("shuffled", "backward")
 
 @dataclass(frozen=True, slots=True)
 class FairSpec:
-    """A graph and how it is told.
+    """A graph, its names and the order of its premises.
 
     Attributes:
         graph: Difficulty of the graph.
         names: Row of `NAMES`.
-        order: One of `ORDERS`: "shuffled" tells the premises in uniformly random order, "backward" those of
-            the deepest layer first, so every step of the chain is told before the step that it follows.
+        order: One of `ORDERS`: "shuffled" for uniformly random order, "backward" for the deepest layer first,
+            so every step of the chain appears before the step that it follows.
 
     Raises:
         ValueError: Unknown names or order, or fewer names than nodes.
@@ -67,7 +67,7 @@ def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: s
     """Sample a pair of twins (same premises, other query entity, other answer) for each key.
 
     Args:
-        spec: The graphs and how they are told.
+        spec: The graphs, their names and order.
         keys: Keys of the pairs [B].
         ids: Ids of the 2 B examples.
         split: Split that the graphs must belong to.
@@ -94,10 +94,10 @@ def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: s
 
 
 def told_order(spec: FairSpec, graphs: Layered, keys: U64) -> NDArray[np.int64]:
-    """Return the order in which the premises are told.
+    """Draw the order of the premises.
 
     Args:
-        spec: How the graphs are told.
+        spec: Its ``order`` decides.
         graphs: B graphs.
         keys: Their keys [B].
 

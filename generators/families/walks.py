@@ -1,4 +1,4 @@
-"""Choose the query entity (root) and the target of a layered graph such that walks seldom connect them.
+"""Choose the query entity (root) and the target of a layered graph such that walks rarely connect them.
 
 A walk goes forwards from the root or backwards from the target, at random or to the neighbor mentioned most
 often or least often. All graphs are walked at once over flat lists of edges, layer by layer:
@@ -96,7 +96,7 @@ class Component(NamedTuple):
 def choose_path(graphs: Component, length: int, keys: U64, attempts: U64) -> I64:
     """Choose root and target of each graph, and a path between them.
 
-    A few pairs are tried among those that a random walk seldom connects, in both directions; the first one
+    A few pairs are tried among those that a random walk rarely connects, in both directions; the first one
     that guided walks do not connect is taken.
 
     Args:

@@ -123,14 +123,14 @@ class Hub:
 
         if not (self.token or get_token()):
             raise OSError("no login: run `hf auth login`, set HF_TOKEN or pass --token")
-        with self._in_one_line():
+        with explained(self.repo):
             return str(self.api.whoami()["name"])
 
     def look(self, upload: Upload) -> Found:
         """Read what the Hub has of the repository and of the version ``upload``, all at one commit."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
-        with self._in_one_line():
+        with explained(self.repo):
             try:
                 info = self.api.repo_info(self.repo, repo_type=self.kind)
             except RepositoryNotFoundError:
@@ -184,7 +184,7 @@ class Hub:
             ValueError: The version was taken in the meantime.
         """
         step = next_step(upload, found, self.repo)
-        with self._in_one_line():
+        with explained(self.repo):
             if step == "create":
                 self.api.create_repo(self.repo, repo_type=self.kind, private=private, exist_ok=True)
                 found = self.look(upload)
@@ -228,12 +228,6 @@ class Hub:
             if error.response.status_code != 409:
                 raise
             next_step(upload, self.look(upload), self.repo)
-
-    @contextmanager
-    def _in_one_line(self) -> Iterator[None]:
-        """See `explained`."""
-        with explained(self.repo):
-            yield
 
 
 def _client(token: str | None) -> HfApi:
