@@ -11,7 +11,15 @@ from typing import IO
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Replace or create the file ``path`` with ``content``; see `whole_file`."""
+    """Replace or create a file, see `whole_file`.
+
+    Args:
+        path: The file; its folder must exist.
+        content: Its new content.
+
+    Raises:
+        OSError: The file cannot be written; the old one is unchanged.
+    """
     with whole_file(path) as file:
         file.write(content)
 

@@ -34,7 +34,14 @@ MAX_ATTEMPTS = 1 << 14
 
 
 def mix(x: U64) -> U64:
-    """Scramble each 64-bit word of ``x``, of any shape (SplitMix64's finalizer, a bijection)."""
+    """Scramble each 64-bit word: SplitMix64's finalizer, a bijection.
+
+    Args:
+        x: Words, any shape.
+
+    Returns:
+        Words of the same shape.
+    """
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
@@ -78,7 +85,15 @@ def streams(keys: U64, *, purpose: int, attempt: U64 | int = 0) -> U64:
 
 
 def word(stream: U64, number: Indices | int) -> U64:
-    """Return word ``number`` (0 to MAX_DRAWS - 1) of each stream; the two shapes broadcast."""
+    """Return one word of each stream.
+
+    Args:
+        stream: Streams, see `streams`.
+        number: Number of the word, 0 to MAX_DRAWS - 1; its shape broadcasts with that of the streams.
+
+    Returns:
+        Words, the common shape.
+    """
     return mix(stream + (np.atleast_1d(number) + 1).astype(np.uint64) * GAMMA)
 
 
@@ -105,13 +120,28 @@ def draws(keys: U64, *, purpose: int, count: int, first: int = 0, attempt: U64 |
 
 
 def below(words: U64, bound: int | NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Map words to integers in [0, bound), bound < 2^31; the bias is at most bound / 2^32."""
-    # The upper 32 bits as a fraction of 2^32, times the bound: cheaper than a remainder and without its bias.
+    """Map words to integers in [0, bound), with a bias of at most bound / 2^32.
+
+    Args:
+        words: Random words, any shape.
+        bound: Below 2^31; its shape broadcasts with that of the words.
+
+    Returns:
+        Integers, the common shape.
+    """
+    # The upper 32 bits as a fraction of 2^32, times the bound: cheaper than a remainder.
     return (((words >> np.uint64(32)) * np.asarray(bound, np.uint64)) >> np.uint64(32)).astype(np.int64)
 
 
 def shuffled(words: U64) -> NDArray[np.int64]:
-    """Return a uniform permutation of 0..N-1 for each row of ``words`` [B, N]: the order that sorts it."""
+    """Draw uniform permutations: the order that sorts each row of words.
+
+    Args:
+        words: Random words [B, N].
+
+    Returns:
+        A permutation of 0..N-1 in each row, shape [B, N].
+    """
     return np.argsort(words, axis=1, kind="stable")
 
 

@@ -53,27 +53,51 @@ def load(dataset: str, size: int | None = None, seed: int = 0, surface: str | No
 
 
 def doc_to_text(doc: Mapping[str, Any]) -> str:
-    """Return the question of ``doc`` and a line break, the prompt of this package's methods."""
+    """Return the question and a line break, the prompt of this package's methods.
+
+    Args:
+        doc: Entry of a split, see `load`.
+    """
     return f"{doc['question']}\n"
 
 
 def doc_to_target(doc: Mapping[str, Any]) -> str:
-    """Return what a few-shot example shows of ``doc``: one step a line, and the answer after its marker."""
+    """Return what a few-shot example shows: one step a line, and the answer after its marker.
+
+    Args:
+        doc: Entry of a split, see `load`.
+    """
     return "\n".join([*doc["steps"], f"{ANSWER_MARKER} {doc['answer']}"])
 
 
 def process_results(doc: Mapping[str, Any], results: list[str]) -> dict[str, float]:
-    """Score the model's text ``results[0]`` for ``doc`` with `generators.tasks.score_answer`."""
+    """Score a model's text with `generators.tasks.score_answer`.
+
+    Args:
+        doc: Entry of a split, see `load`.
+        results: The text, a list of one.
+
+    Returns:
+        exact_match -> 1 or 0.
+    """
     return {"exact_match": score_answer(results[0], doc)}
 
 
 def task_name(dataset: str) -> str:
-    """Return the name of a dataset's task, such as ``coconut_bench_prosqa_fair``."""
+    """Return the name of a dataset's task, such as ``coconut_bench_prosqa_fair``.
+
+    Args:
+        dataset: Name of the dataset.
+    """
     return "coconut_bench_" + dataset.replace("-", "_")
 
 
 def task_text(row: Dataset) -> str:
-    """Return the task file of the dataset ``row``, as YAML."""
+    """Return the task file of a dataset, as YAML.
+
+    Args:
+        row: Row of the table of datasets.
+    """
     return f"""\
 # Written by python -m {_MODULE} --write
 task: {task_name(row.name)}
@@ -95,7 +119,14 @@ metadata: {{version: {row.version}}}
 
 
 def write_tasks(folder: Path = FOLDER) -> list[Path]:
-    """Write the task file of every dataset to ``folder``, remove all others, and return the paths."""
+    """Write the task file of every dataset, and remove all others.
+
+    Args:
+        folder: Folder of the task files.
+
+    Returns:
+        The paths of the files.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     texts = {f"{row.name}.yaml": task_text(row) for row in DATASETS.values()}
     for path in folder.glob("*.yaml"):

@@ -49,7 +49,11 @@ class Run(NamedTuple):
 
 
 def is_run(folder: Path) -> bool:
-    """Return whether ``folder`` is that of a finished run."""
+    """Return whether a folder is that of a finished run.
+
+    Args:
+        folder: The folder.
+    """
     return (folder / "result.json").is_file() and (folder / "model").is_dir()
 
 

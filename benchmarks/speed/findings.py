@@ -74,7 +74,11 @@ class Setting(NamedTuple):
 
 
 def hardware(device: str) -> str:
-    """Return the name of the GPU; empty for ``device`` cpu."""
+    """Return the name of the GPU.
+
+    Args:
+        device: cuda, or cpu for an empty name.
+    """
     import torch
 
     return torch.cuda.get_device_name() if device == "cuda" else ""
@@ -116,7 +120,11 @@ def interleave(
 
 
 def synchronize(setting: Setting) -> None:
-    """Wait until the GPU of ``setting``, if it has one, has finished all work."""
+    """Wait until the GPU, if there is one, has finished all work.
+
+    Args:
+        setting: Its device decides.
+    """
     if setting.device == "cuda":
         import torch
 
@@ -165,10 +173,19 @@ def compare(
 
 
 def ratios(above: list[float], below: list[float]) -> list[float]:
-    """Return the ratio ``above`` / ``below`` of each repetition."""
+    """Return the ratio of each repetition.
+
+    Args:
+        above: Numerators.
+        below: Denominators.
+    """
     return [one / other for one, other in zip(above, below, strict=True)]
 
 
 def number(value: float) -> str:
-    """Format ``value`` with three significant digits, or as a whole number from 100 on."""
+    """Format a number with three significant digits, or as a whole number from 100 on.
+
+    Args:
+        value: The number.
+    """
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

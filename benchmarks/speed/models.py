@@ -75,12 +75,24 @@ SIZES = {
 
 
 def get_size(name: str) -> Size:
-    """Return the row of `SIZES` called ``name``; ValueError that suggests the nearest name otherwise."""
+    """Return a row of `SIZES`.
+
+    Args:
+        name: Its name.
+
+    Raises:
+        ValueError: Unknown name; the message suggests the nearest.
+    """
     return pick(SIZES, name, "size")
 
 
 def build(size: Size, device: torch.device | str) -> CoconutForCausalLM:
-    """Build a model of ``size`` on ``device``: random weights, training mode, no dropout."""
+    """Build a model with random weights, in training mode and without dropout.
+
+    Args:
+        size: Its shape.
+        device: Where its weights go.
+    """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 

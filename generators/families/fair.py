@@ -95,7 +95,14 @@ class Shape(NamedTuple):
 
 @lru_cache(maxsize=64)
 def shape(config: FairConfig) -> Shape:
-    """Build the graph of a configuration; nodes are numbered component by component, bridges last."""
+    """Build the graph of a configuration.
+
+    Args:
+        config: Its difficulty.
+
+    Returns:
+        The graph; nodes are numbered component by component, bridges last.
+    """
     edges: list[tuple[int, int]] = []
     paths: list[tuple[int, ...]] = []
     size = 0
@@ -131,6 +138,9 @@ def capacity(config: FairConfig) -> int:
 
     These are the labeled graphs with their two candidates: injections of the ids into the nodes, divided by
     the symmetries of the shape.
+
+    Args:
+        config: Difficulty of the graphs.
     """
     nodes = len(shape(config).is_entity)
     inside = math.factorial(config.branching - 1) ** config.forks

@@ -133,7 +133,14 @@ def _draw_parents(
 
 
 def out_degrees(parents_BNP: NDArray[np.int8]) -> I64:
-    """Count the children of every node: [B, N] from parents [B, N, P]."""
+    """Count the children of every node.
+
+    Args:
+        parents_BNP: Parents of every node, -1 where there are fewer.
+
+    Returns:
+        The counts, shape [B, N].
+    """
     graph, start, _ = edge_list(parents_BNP)
     batch, nodes, _ = parents_BNP.shape
     return np.bincount(graph * nodes + start, minlength=batch * nodes).reshape(batch, nodes)
@@ -155,9 +162,13 @@ def edge_list(parents_BNP: NDArray[np.int8]) -> tuple[I64, I64, I64]:
 
 
 def shape_hash(parents_BNP: NDArray[np.int8]) -> U64:
-    """Hash graphs given as parents [B, N, P]: `edges_hash` of their edges, shape [B].
+    """Hash graphs by `edges_hash`; nodes without an edge do not count.
 
-    Nodes without an edge do not count.
+    Args:
+        parents_BNP: Parents of every node, -1 where there are fewer.
+
+    Returns:
+        The hashes, shape [B].
     """
     batch, nodes, _ = parents_BNP.shape
     graph, start, child = edge_list(parents_BNP)

@@ -127,7 +127,14 @@ class Hub:
             return str(self.api.whoami()["name"])
 
     def look(self, upload: Upload) -> Found:
-        """Read what the Hub has of the repository and of the version ``upload``, all at one commit."""
+        """Read what the Hub has of the repository and of a version, all at one commit.
+
+        Args:
+            upload: The version.
+
+        Raises:
+            OSError: Access failed.
+        """
         from huggingface_hub.errors import RepositoryNotFoundError
 
         with explained(self.repo):
@@ -240,7 +247,11 @@ def _client(token: str | None) -> HfApi:
 
 @contextmanager
 def explained(repo: str) -> Iterator[None]:
-    """Turn exceptions of huggingface_hub about ``repo`` into OSError with a message of one line."""
+    """Turn exceptions of huggingface_hub inside the block into OSError with a message of one line.
+
+    Args:
+        repo: Name of the repository, for messages.
+    """
     from huggingface_hub import errors
 
     try:

@@ -101,7 +101,14 @@ def seal(title: str, files: Files, manifest: Mapping[str, Any], card: str) -> Up
 
 
 def digests(files: Files) -> dict[str, str]:
-    """Return path -> sha256 of ``files``, sorted by path."""
+    """Hash files.
+
+    Args:
+        files: Path -> content.
+
+    Returns:
+        Path -> sha256, sorted by path.
+    """
     return {
         path: hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else file_digest(content)
         for path, content in sorted(files.items())
@@ -109,7 +116,17 @@ def digests(files: Files) -> dict[str, str]:
 
 
 def parse_version(text: str) -> tuple[int, int, int]:
-    """Return the three numbers of the version ``text``; ValueError for any other form."""
+    """Parse a version.
+
+    Args:
+        text: Three numbers, such as 1.0.0.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        ValueError: Any other form.
+    """
     match = re.fullmatch(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})", text)
     if not match:
         raise ValueError(f"version must be three numbers such as 1.0.0, got {text!r}")

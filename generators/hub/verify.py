@@ -33,7 +33,14 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str) -> Address | None:
-    """Parse ``org/name@revision``; None for any other ``text`` and for an existing path."""
+    """Parse ``org/name@revision``.
+
+    Args:
+        text: The address.
+
+    Returns:
+        The address; None for any other form and for an existing path.
+    """
     match = _ADDRESS.fullmatch(text)
     return None if match is None or Path(text).exists() else Address(match[1], match[2])
 

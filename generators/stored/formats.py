@@ -27,9 +27,11 @@ HUB_SPLITS = {"train": "train", "valid": "validation", "test": "test"}
 class Sink(Protocol):
     """An open file that takes encoded blocks of rows, in order."""
 
-    def append(self, block: bytes) -> None: ...
+    def append(self, block: bytes) -> None:
+        """Write the encoded ``block``."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Finish the file and close it."""
 
 
 class Format(NamedTuple):
@@ -102,7 +104,11 @@ class _Parquet:
 
 
 def encode_jsonl(examples: Sequence[Example]) -> bytes:
-    """Return the canonical rows of ``examples``, concatenated."""
+    """Return canonical rows, concatenated.
+
+    Args:
+        examples: The examples.
+    """
     return b"".join(map(canonical_row, examples))
 
 
@@ -172,7 +178,14 @@ FORMATS: Mapping[str, Format] = {
 
 
 def get_format(name: str) -> Format:
-    """Return the row of `FORMATS` called ``name``; ValueError that suggests the nearest name otherwise."""
+    """Return a row of `FORMATS`.
+
+    Args:
+        name: Its name.
+
+    Raises:
+        ValueError: Unknown name; the message suggests the nearest.
+    """
     return pick(FORMATS, name, "format")
 
 
@@ -222,7 +235,14 @@ def read_examples(path: str | Path, prefix: str | None = None) -> Iterator[Examp
 
 
 def file_digest(path: Path) -> str:
-    """Return the sha256 of the file ``path``, read in pieces."""
+    """Return the sha256 of a file, read in pieces.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -231,7 +251,11 @@ def file_digest(path: Path) -> str:
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
-    """Return the sha256 of ``manifest`` as canonical JSON, without its own ``manifest_sha256``."""
+    """Return the sha256 of a manifest as canonical JSON, without its own ``manifest_sha256``.
+
+    Args:
+        manifest: The manifest.
+    """
     rest = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -55,7 +55,11 @@ class Source:
 
 
 def is_source(text: str) -> bool:
-    """Return whether ``text`` names a source rather than a row of the table of datasets."""
+    """Return whether a text names a source rather than a row of the table of datasets.
+
+    Args:
+        text: Name, path or three paths.
+    """
     if text in DATASETS:
         return False
     return text == gsm8k.NAME or "," in text or Path(text).suffix in SUFFIXES or Path(text).exists()
