@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic file writes: a file is replaced as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,26 +11,34 @@ from typing import IO
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Replace the file ``path`` by one with this content, or make it; see `whole_file`."""
+    """Replace or create a file, see `whole_file`.
+
+    Args:
+        path: The file; its folder must exist.
+        content: Its new content.
+
+    Raises:
+        OSError: The file cannot be written; the old one is unchanged.
+    """
     with whole_file(path) as file:
         file.write(content)
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes the place of ``path`` when the block ends; a kill leaves the old or the new one.
+    """Open a file that replaces ``path`` when the block ends; a killed process leaves the old or the new one.
 
-    A temporary file beside it is written, flushed to the disk and renamed over it; its name,
-    ``.NAME.PROCESS.tmp``, is the process's own. The mode of an old file is kept.
+    A temporary file beside it, ``.NAME.PID.tmp``, is written, flushed to disk and renamed over it. The mode
+    of an existing file is kept.
 
     Args:
-        path: The file to replace or to make; its folder must exist.
+        path: File to replace or create; its folder must exist.
 
     Yields:
-        The temporary file, open for writing.
+        The temporary file, open for writing in binary.
 
     Raises:
-        OSError: It cannot be written; the old file is as it was.
+        OSError: The file cannot be written; the old one is unchanged.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -44,7 +52,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if os.name == "posix":  # elsewhere a folder cannot be opened
+    if os.name == "posix":  # the rename is durable once the folder is flushed; Windows cannot open one
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

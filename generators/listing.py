@@ -1,4 +1,4 @@
-"""What the commands of all floors share: the type of a path, and help that ends with tables of names."""
+"""Shared by all commands: the type of a path, and help that ends with tables of names."""
 
 from __future__ import annotations
 
@@ -12,13 +12,21 @@ PATH = click.Path(path_type=Path)
 
 
 class ListingCommand(click.Command):
-    """A command whose help ends with tables of names, read only when the help is asked for."""
+    """A command whose help ends with tables of names, which are built only when help is shown."""
 
     def __init__(self, *args: Any, tables: Callable[[], dict[str, list[tuple[str, str]]]], **kwargs: Any):
+        """Take what `click.Command` takes, and the tables.
+
+        Args:
+            *args: Passed on.
+            tables: Returns title -> rows of (name, description).
+            **kwargs: Passed on.
+        """
         super().__init__(*args, **kwargs)
         self.tables = tables
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the tables (called by click)."""
         for title, rows in self.tables().items():
             with formatter.section(title):
                 formatter.write_dl(rows)

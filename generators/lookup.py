@@ -1,4 +1,4 @@
-"""Find a row of a table by its name, and say something useful when it is not there.
+"""Find a row of a table by its name, or raise an error that suggests the nearest name.
 
 >>> pick({"natural": 1, "symbolic": 2}, "symbolc", "surface")
 Traceback (most recent call last):
@@ -17,8 +17,13 @@ Entry = TypeVar("Entry")
 def pick(table: Mapping[str, Entry], name: str, kind: str) -> Entry:
     """Return ``table[name]``.
 
-    ``kind`` is the word the message uses ("dataset", "method"). Raises ValueError that lists the known
-    names, the nearest one first where one is near.
+    Args:
+        table: Rows by name.
+        name: Name of the row.
+        kind: What a row is, for the message ("dataset", "method").
+
+    Raises:
+        ValueError: Unknown name; the message lists the known ones and suggests the nearest.
     """
     if name in table:
         return table[name]

@@ -192,6 +192,12 @@ def test_files_and_functions_stay_short(path: Path) -> None:
     assert not long
 
 
+def test_no_test_library_is_imported() -> None:
+    for path in modules():
+        imported = re.findall(r"^\s*(?:from|import)\s+(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert not {"unittest", "pytest", "hypothesis"} & set(imported), path
+
+
 def test_every_import_is_a_declared_requirement() -> None:
     config = setup_cfg()
     lines = config["options"]["install_requires"].splitlines()

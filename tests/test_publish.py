@@ -180,13 +180,13 @@ def test_whatever_stands_in_the_way_is_one_line(
 ) -> None:
     argv = ("publish", folder / "tiny", "--repo", repo, "--version", "1.0.0", "--yes")
     assert "no login: run `hf auth login`" in refusal(client, *argv, token=None)
-    assert "the Hub refuses the login" in refusal(client, *argv, token="hf_nobody")
-    assert f"no right to write to {repo}" in refusal(client, *argv, token="hf_reader")
+    assert "the Hub rejects the login" in refusal(client, *argv, token="hf_nobody")
+    assert f"no permission to read or write {repo}" in refusal(client, *argv, token="hf_reader")
     hub.faults += [Fault("GET", "whoami", "cut")]
-    assert "the Hub cannot be reached or broke off" in refusal(client, *argv)
+    assert "no connection to the Hub" in refusal(client, *argv)
     assert ("dataset", repo) not in hub.repositories
     hub.create("dataset", repo).commit({"poems.txt": b"roses are red"}, "mine")
-    assert f"{repo} is taken by something else (poems.txt)" in refusal(client, *argv)
+    assert f"{repo} already has other files (poems.txt)" in refusal(client, *argv)
     empty = f"{repo}-empty"
     hub.create("dataset", empty)
     renamed = [empty if part == repo else part for part in argv]
@@ -201,7 +201,9 @@ def test_a_private_dataset_is_seen_by_its_owner_only(
 ) -> None:
     publish(client, folder / "tiny", repo, "1.0.0", "--private")
     assert hub.repositories["dataset", repo].private
-    assert f"{repo} is not there" in refusal(client, "verify", f"{repo}@v1.0.0", token="hf_reader")
+    assert f"{repo} does not exist, or this login has no access" in refusal(
+        client, "verify", f"{repo}@v1.0.0", token="hf_reader"
+    )
     assert client.command("verify", f"{repo}@v1.0.0", "--token", "hf_writer", token="hf_reader").code == 0
 
 
@@ -266,7 +268,7 @@ def test_a_head_that_moved_and_a_tag_that_was_taken_are_left_alone(
     hub.faults.append(Fault("POST", "/commit/", someone_commits(repo)))
     newer = [*argv[:5], "1.0.1", "--yes"]
     newer[1] = folder / "other"
-    assert f"the head of {repo} moved meanwhile, nothing was published" in refusal(client, *newer)
+    assert f"the head of {repo} has moved, nothing was published" in refusal(client, *newer)
     assert state(repository) == (3, {"v1.0.0": first})
     publish(client, folder / "other", repo, "1.0.1")
     assert "note.txt" in {file.path for file in repository.tree(repository.resolve("v1.0.1") or "")}

@@ -1,4 +1,4 @@
-"""The datasets and the runs in other evaluation tools.
+"""Datasets and runs in other evaluation tools.
 
 Imports `run`.
 """

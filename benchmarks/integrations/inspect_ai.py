@@ -1,9 +1,8 @@
-"""The datasets as tasks of inspect-ai.
+"""Datasets as tasks of inspect-ai.
 
     inspect eval coconut_bench/coconut_bench -T dataset=prosqa-fair -T size=100 --model …
 
-The entry point ``inspect_ai`` of this package makes the short name known. Needs inspect-ai (the extra
-``inspect``).
+The entry point ``inspect_ai`` of this package registers the task. Needs inspect-ai (the extra ``inspect``).
 """
 
 from __future__ import annotations
@@ -33,13 +32,26 @@ def coconut_bench(
     split: str = "test",
     surface: str | None = None,
 ) -> Any:
-    """``size`` questions of a dataset of the table, scored as `generators.tasks.score_answer` does.
+    """Make a task of a dataset, scored by `generators.tasks.score_answer`.
 
-    The prompt shows how an answer is worded on three training questions, without the questions. Raises
-    ValueError for what the dataset does not have.
+    The prompt shows three answers of training questions, without the questions.
+
+    Args:
+        dataset: Name of the dataset.
+        size: Number of questions.
+        seed: Dataset seed.
+        split: Name of the split.
+        surface: Surface of the text; None for the dataset's default.
+
+    Returns:
+        The task.
+
+    Raises:
+        ValueError: Unknown dataset, split or surface, or size out of range.
     """
     entries = create_dataset(dataset, seed, size, split=split, surface=surface)
     shown = create_dataset(dataset, seed, 6, split="train", surface=surface)
+    # One of each pair of twins (contrast pairs: same premises, other query entity, other answer).
     worded = "; ".join(f"{ANSWER_MARKER} {shown[i]['answer']}" for i in (0, 2, 4))
     return Task(
         dataset=MemoryDataset([_sample(entry) for entry in entries], name=dataset),
@@ -51,7 +63,7 @@ def coconut_bench(
 
 @scorer(metrics=[grouped(accuracy(), "hops"), stderr()])
 def exact_match() -> Any:
-    """Right if what follows the last marker is the answer; accuracy in all and by hops."""
+    """Score the text after the last marker by exact match; report accuracy in total and by hops."""
 
     async def score(state: TaskState, target: Target) -> Score:
         written = state.output.completion

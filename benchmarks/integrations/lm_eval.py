@@ -1,10 +1,10 @@
-"""Tasks for lm-evaluation-harness: one file a dataset in ``lm_eval/``, and the functions that the files name.
+"""Tasks for lm-evaluation-harness: one file for each dataset in ``lm_eval/``, and the functions they name.
 
     folder=$(python -m coconut_bench.benchmarks.integrations.lm_eval)
     lm_eval --include_path "$folder" --tasks coconut_bench_prosqa_fair ...
 
-Run as a module, this prints the folder of the task files; with ``--write`` it writes them anew, which a
-new or changed dataset needs. Questions are generated where they are asked for: no download.
+Run as a module, this prints the folder of the task files; with ``--write`` it rewrites them, which a new or
+changed dataset needs. Questions are generated on the fly, without a download.
 """
 
 from __future__ import annotations
@@ -19,16 +19,24 @@ from ...generators.datasets import DATASETS, Dataset
 from ...generators.tasks import create_dataset, score_answer
 
 FOLDER = Path(__file__).parents[1] / "lm_eval"
-SHOTS = 64  # training questions that examples in the prompt are drawn from
+SHOTS = 64  # training questions from which few-shot examples are drawn
 _MODULE = "coconut_bench.benchmarks.integrations.lm_eval"
 
 
 def load(dataset: str, size: int | None = None, seed: int = 0, surface: str | None = None, **_: Any) -> Any:
-    """The splits ``train`` (for examples in the prompt) and ``test`` as lm-eval reads them, a list of
-    entries each.
+    """Generate the splits ``train`` (for few-shot examples) and ``test`` in the form that lm-eval reads.
 
-    ``size`` test questions, None for the dataset's own number; ``--metadata '{"size": 100}'`` sets it, and
-    ``seed`` and ``surface``. lm-eval passes all of its metadata, so what is not known here is not looked at.
+    ``--metadata '{"size": 100, "seed": 1}'`` of lm-eval sets ``size``, ``seed`` and ``surface``.
+
+    Args:
+        dataset: Name of the dataset.
+        size: Number of test questions; None for the dataset's default.
+        seed: Dataset seed.
+        surface: Surface of the text; None for the dataset's default.
+        **_: Other metadata of lm-eval, ignored.
+
+    Returns:
+        Split -> `datasets.Dataset`.
     """
     import datasets  # type: ignore[import-untyped]
 
@@ -45,29 +53,51 @@ def load(dataset: str, size: int | None = None, seed: int = 0, surface: str | No
 
 
 def doc_to_text(doc: Mapping[str, Any]) -> str:
-    """The question and a line break, as the methods of this package are asked."""
+    """Return the question and a line break, the prompt of this package's methods.
+
+    Args:
+        doc: Entry of a split, see `load`.
+    """
     return f"{doc['question']}\n"
 
 
 def doc_to_target(doc: Mapping[str, Any]) -> str:
-    """The chain of thought, a step a line, and the answer after its marker: what an example in the prompt
-    shows.
+    """Return what a few-shot example shows: one step a line, and the answer after its marker.
+
+    Args:
+        doc: Entry of a split, see `load`.
     """
     return "\n".join([*doc["steps"], f"{ANSWER_MARKER} {doc['answer']}"])
 
 
 def process_results(doc: Mapping[str, Any], results: list[str]) -> dict[str, float]:
-    """What the model wrote, scored: `generators.tasks.score_answer`."""
+    """Score a model's text with `generators.tasks.score_answer`.
+
+    Args:
+        doc: Entry of a split, see `load`.
+        results: The text, a list of one.
+
+    Returns:
+        exact_match -> 1 or 0.
+    """
     return {"exact_match": score_answer(results[0], doc)}
 
 
 def task_name(dataset: str) -> str:
-    """The name of a dataset's task: ``coconut_bench_prosqa_fair``."""
+    """Return the name of a dataset's task, such as ``coconut_bench_prosqa_fair``.
+
+    Args:
+        dataset: Name of the dataset.
+    """
     return "coconut_bench_" + dataset.replace("-", "_")
 
 
 def task_text(row: Dataset) -> str:
-    """The task file of one dataset, as YAML."""
+    """Return the task file of a dataset, as YAML.
+
+    Args:
+        row: Row of the table of datasets.
+    """
     return f"""\
 # Written by python -m {_MODULE} --write
 task: {task_name(row.name)}
@@ -89,7 +119,14 @@ metadata: {{version: {row.version}}}
 
 
 def write_tasks(folder: Path = FOLDER) -> list[Path]:
-    """Write the task file of every dataset, remove those of datasets that are gone; the files."""
+    """Write the task file of every dataset, and remove all others.
+
+    Args:
+        folder: Folder of the task files.
+
+    Returns:
+        The paths of the files.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     texts = {f"{row.name}.yaml": task_text(row) for row in DATASETS.values()}
     for path in folder.glob("*.yaml"):

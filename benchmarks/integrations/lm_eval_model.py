@@ -3,8 +3,8 @@
     model = RunModel("runs/tiny-coconut-0")
     lm_eval.simple_evaluate(model, tasks=["coconut_bench_prosqa_tiny"], task_manager=task_manager())
 
-lm-eval asks and scores; the run answers as it does in this package, so both find the same accuracy on the
-same questions. Needs lm-evaluation-harness (the extra ``tools``).
+lm-eval asks and scores; the run answers as in this package, so both report the same accuracy on the same
+questions. Needs lm-evaluation-harness (the extra ``tools``).
 """
 
 from __future__ import annotations
@@ -23,33 +23,43 @@ from .lm_eval import FOLDER, doc_to_text
 
 
 def task_manager(**metadata: Any) -> Any:
-    """lm-eval's ``TaskManager`` that knows the tasks of this package and no others.
+    """Return a ``TaskManager`` of lm-eval with the tasks of this package only.
 
-    ``metadata``: the ``size``, ``seed`` and ``surface`` of the questions, see `lm_eval.load`.
+    Args:
+        **metadata: ``size``, ``seed`` and ``surface`` of the questions, see `lm_eval.load`.
     """
     return TaskManager(include_path=str(FOLDER), include_defaults=False, metadata=metadata)
 
 
 class RunModel(LM):
-    """The model that a run has saved. Raises what `load_run` does where there is no finished run."""
+    """The model of a finished run."""
 
     def __init__(self, folder: str | Path) -> None:
+        """Load the model from the run's folder; errors are those of `load_run`."""
         super().__init__()
         self.trained = load_run(Path(folder))
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """The answers of the run's last stage, each after the marker that lm-eval's tasks look for.
+        """Answer as at the run's last stage.
 
-        Raises ValueError where a request has examples before its question, which no run was trained on, or
-        words that are not in the run's vocabulary.
+        Args:
+            requests: Requests of lm-eval.
+            disable_tqdm: Ignored.
+
+        Returns:
+            The answers, each after the marker that the tasks look for.
+
+        Raises:
+            ValueError: A request has few-shot examples, which no run was trained on, or words that are not in
+                the run's vocabulary.
         """
         asked = [_question(request.args[0], request.doc) for request in requests]
         evaluation = self.trained.evaluator(asked, self.trained.stage, self.trained.folder.name)
         return [f"{ANSWER_MARKER} {prediction.prediction}" for prediction in evaluation.predictions]
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Any]:
-        """Not what the tasks of this package ask for."""
-        raise NotImplementedError("a run answers questions, it scores no texts of others")
+        """Raise NotImplementedError; no task of this package needs it."""
+        raise NotImplementedError("a run answers questions, it does not score given texts")
 
     loglikelihood_rolling = loglikelihood
 

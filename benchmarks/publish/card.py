@@ -1,4 +1,4 @@
-"""The card of a published model: the header that the Hub reads, and what a reader should know."""
+"""The card of a published model: the YAML header that the Hub reads, and the text."""
 
 from __future__ import annotations
 
@@ -34,10 +34,19 @@ def model_card(
     index: Mapping[str, Any],
     dataset_repo: str | None,
 ) -> str:
-    """The text of ``README.md``: YAML between dashes, with the ``model-index`` given, then Markdown."""
+    """Write the text of ``README.md``: YAML between dashes, then Markdown.
+
+    Args:
+        repo: Name of the model repository, org/name.
+        row: Result of the run, of one seed.
+        recipe: Recipe of the run; None if it was not kept.
+        samples: Seed -> predictions with the questions.
+        index: The entry ``model-index`` of the header.
+        dataset_repo: Dataset repository with the questions of the run.
+    """
     own = recipe is not None and recipe.model.pretrained is None
     header: dict[str, Any] = {
-        **({"license": "apache-2.0"} if own else {}),  # of another's weights it is another's to say
+        **({"license": "apache-2.0"} if own else {}),  # pretrained weights have a license of their own
         "library_name": "transformers",
         "pipeline_tag": "text-generation",
         "tags": ["latent-reasoning", "coconut-bench", f"coconut-bench-{row.method}"],
@@ -64,8 +73,8 @@ def _start(row: Result, entry: SeedResult) -> str:
 
 `{row.method}` ({method}), trained with recipe `{row.recipe.name}` of coconut-bench on {row.dataset.name}
 {row.dataset.version}, wording {row.dataset.surface}; {row.base_model.parameters:,} parameters, from
-`{row.base_model.name}`. Made to compare methods of latent reasoning with one another on one kind of question;
-it answers nothing else.{quick}"""
+`{row.base_model.name}`. Trained to compare methods of latent reasoning on one kind of question; it answers no
+others.{quick}"""
 
 
 def _results(repo: str, row: Result) -> str:
@@ -92,7 +101,7 @@ def _results(repo: str, row: Result) -> str:
 |---|---|
 {rows}
 
-`leaderboard.json` is the row and `predictions/` has every answer, from which all numbers follow again:
+`leaderboard.json` is the row, `predictions/` has every answer; all numbers are recomputed from them with:
 
     hf download {repo} --local-dir model
     coconut-bench leaderboard check --leaderboard model/leaderboard.json"""
@@ -101,7 +110,7 @@ def _results(repo: str, row: Result) -> str:
 def _usage(repo: str, row: Result, recipe: Recipe | None, samples: Mapping[int, list[Sample]]) -> str:
     load = f"""## Use
 
-Needs the package coconut-bench, which makes the model type `coconut` known to transformers.
+Needs the package coconut-bench, which registers the model type `coconut` with transformers.
 
 ```python
 from transformers import AutoTokenizer
@@ -120,11 +129,11 @@ written = model.generate(**inputs, max_new_tokens={recipe.max_new_tokens}, do_sa
 print(tokenizer.decode(written[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))
 ```
 
-A continuous thought stands in the prompt as `{LATENT}`: it is computed there, and never written."""
+A continuous thought is `{LATENT}` in the prompt: the model computes it there, and never writes the token."""
 
 
 def _prompt(row: Result, recipe: Recipe | None, samples: Mapping[int, list[Sample]]) -> str | None:
-    """The first test question as the model was asked it; None where that cannot be told any more."""
+    """Return the model's prompt for the first test question; None where it is not recorded."""
     entry = row.seeds[0]
     filler = METHODS[row.method].filler if row.method in METHODS else None
     if recipe is None or filler is None or not samples.get(entry.seed):
@@ -153,4 +162,4 @@ def _training(row: Result, entry: SeedResult) -> str:
 {machine.threads}), Python {machine.python}, {versions}. Checkpoint: {entry.checkpoint_rule}. Recipe hash
 `{row.recipe.hash}`.
 
-Please cite the paper whose method this is:"""
+Please cite the paper that the benchmark is built on:"""

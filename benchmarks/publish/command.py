@@ -11,7 +11,8 @@ import click
 from ...generators.listing import PATH
 
 if TYPE_CHECKING:
-    from ...generators.hub.repository import Found, Upload
+    from ...generators.hub.repository import Found
+    from ...generators.hub.upload import Upload
 
 
 @click.command("publish")
@@ -90,7 +91,8 @@ def _show(upload: Upload, repo: str) -> None:
 
 def _show_texts(upload: Upload) -> None:
     """The card and the manifest, word for word."""
-    from ...generators.hub.repository import CARD, MANIFEST
+    from ...generators.hub.upload import CARD
+    from ...generators.stored.formats import MANIFEST
 
     for name in (CARD, MANIFEST):
         content = upload.files[name]

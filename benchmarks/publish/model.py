@@ -1,12 +1,12 @@
-"""A finished run as a model repository of the Hugging Face Hub.
+"""Build a model repository of the Hugging Face Hub from a finished run.
 
-README.md                   the card: results in the header, how to ask it, how it was trained
+README.md                   the card: results in the header, usage, training
 config.json  *.safetensors  tokenizer.json  …        for from_pretrained
-leaderboard.json            its row, as a leaderboard file: `leaderboard check` and `merge` read it
-predictions/                the answers behind the row
-recipe.yaml                 what was decided for the run
-.eval_results/              the result in the Hub's form, where the dataset is on the Hub
-manifest.json               the hash of each of these, by which two uploads are the same
+leaderboard.json            its row, as a leaderboard file for `leaderboard check` and `merge`
+predictions/                the predictions behind the row
+recipe.yaml                 the recipe of the run
+.eval_results/              the result in the Hub's format, if the dataset is on the Hub
+manifest.json               the hash of each of these files, which identifies the upload
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from ... import __version__
-from ...generators.hub.repository import CARD, MANIFEST, Upload, parse_version
-from ...generators.stored.formats import file_digest
+from ...generators.hub.upload import Upload, describe, digests, parse_version, seal
 from ...leaderboard.export import hub
 from ...leaderboard.export.target import Target
 from ...leaderboard.predictions import read_predictions
@@ -35,7 +33,14 @@ _UNPUBLISHED = "_name_or_path"  # where a model was loaded from on the machine t
 
 
 class Run(NamedTuple):
-    """A finished run: its folder, record, recipe (None: not kept), and its answers with the questions."""
+    """A finished run.
+
+    Attributes:
+        folder: Folder of the run.
+        row: Its result.
+        recipe: Its recipe; None if it was not kept.
+        samples: Seed -> its predictions with the questions.
+    """
 
     folder: Path
     row: Result
@@ -44,17 +49,31 @@ class Run(NamedTuple):
 
 
 def is_run(folder: Path) -> bool:
-    """Whether it is the folder of a run that is done."""
+    """Return whether a folder is that of a finished run.
+
+    Args:
+        folder: The folder.
+    """
     return (folder / "result.json").is_file() and (folder / "model").is_dir()
 
 
 def build_model(
     folder: Path, repo: str, version: str | None = None, dataset_repo: str | None = None
 ) -> Upload:
-    """What goes up for the run in ``folder``; ``dataset_repo`` is where its questions are on the Hub.
+    """Build the upload of a finished run.
 
-    Raises ValueError for a version of another form, a damaged record, and predictions that are not its own;
-    OSError for a file that is missing.
+    Args:
+        folder: Folder of the run.
+        repo: Name of the model repository, org/name.
+        version: Three numbers, such as 1.0.0; None for no tag.
+        dataset_repo: Dataset repository with the questions of the run, org/name.
+
+    Returns:
+        The upload.
+
+    Raises:
+        ValueError: Invalid version or record, or predictions that do not belong to the record.
+        OSError: A file is missing.
     """
     if version is not None:
         parse_version(version)
@@ -67,24 +86,16 @@ def build_model(
             index = yaml.safe_load(text)
         else:  # NAME/.eval_results/DATASET.yaml
             files[name.partition("/")[2]] = text.encode()
-    hashes = {path: _digest(content) for path, content in sorted(files.items())}
-    manifest = {
-        "manifest_version": 1,
-        "generator": {"package": "coconut-bench", "version": __version__},
-        "kind": "model",
-        "version": version,
-        "content_sha256": hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest(),
-        "files": [*hashes, CARD, MANIFEST],
-        "sha256": hashes,
-    }
-    files[CARD] = model_card(repo, run.row, run.recipe, run.samples, index, dataset_repo).encode()
-    files[MANIFEST] = (json.dumps(manifest, indent=2) + "\n").encode()
+    hashes = digests(files)
+    content = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
+    manifest = {**describe("model", version, content, files), "sha256": hashes}
+    card = model_card(repo, run.row, run.recipe, run.samples, index, dataset_repo)
     title = f"Version {version}" if version else f"{run.row.method}, recipe {run.row.recipe.name}"
-    return Upload("model", title, version, files, manifest)
+    return seal(title, files, manifest, card)
 
 
 def _read_run(folder: Path) -> Run:
-    """The record, checked against the answers it is about."""
+    """Read the record and check it against its predictions."""
     if not is_run(folder):
         raise ValueError(f"{folder} must be the folder of a finished run (result.json, model/)")
     row = Result.model_validate_json((folder / "result.json").read_bytes())
@@ -95,7 +106,7 @@ def _read_run(folder: Path) -> Run:
 
 
 def _recipe_of(folder: Path, row: Result) -> Recipe | None:
-    """The recipe that the run kept, or the shipped one if it is the same; None where neither is."""
+    """Return the recipe kept with the run, or the shipped one if it has the same hash."""
     kept = folder / "recipe.yaml"
     if kept.is_file():
         return load_recipe(str(kept))
@@ -107,7 +118,7 @@ def _recipe_of(folder: Path, row: Result) -> Recipe | None:
 
 
 def _model_files(folder: Path) -> dict[str, bytes | Path]:
-    """Weights and tokenizer as they are; the configuration without paths of the machine that trained it."""
+    """Return weights and tokenizer unchanged, and the configuration without local paths."""
     files: dict[str, bytes | Path] = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
     if "config.json" not in files:
         raise FileNotFoundError(f"no such file: {folder / 'config.json'}")
@@ -119,7 +130,7 @@ def _model_files(folder: Path) -> dict[str, bytes | Path]:
 
 
 def _without_paths(value: Any) -> Any:
-    """The same without the entries that say where something was loaded from on this machine."""
+    """Remove the entries that name a local path something was loaded from."""
     if not isinstance(value, Mapping):
         return value
     return {
@@ -130,7 +141,7 @@ def _without_paths(value: Any) -> Any:
 
 
 def _record_files(run: Run) -> dict[str, bytes | Path]:
-    """The row as a leaderboard file with its predictions beside it, and the recipe."""
+    """Return the row as a leaderboard file, its predictions and the recipe."""
     files: dict[str, bytes | Path] = {"leaderboard.json": dump(Leaderboard(rows=[run.row])).encode()}
     for entry in run.row.seeds:
         if entry.predictions is not None:
@@ -140,7 +151,3 @@ def _record_files(run: Run) -> dict[str, bytes | Path]:
         fields = run.recipe.model_dump(mode="json", exclude_none=True)
         files["recipe.yaml"] = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).encode()
     return files
-
-
-def _digest(content: bytes | Path) -> str:
-    return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else file_digest(content)

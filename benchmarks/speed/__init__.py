@@ -1,4 +1,4 @@
-"""How fast everything is, as ratios measured in one run.
+"""Speed of training, evaluation, generation and startup, as ratios measured in one run.
 
 Imports no other wing.
 """

@@ -1,24 +1,23 @@
-"""What each way of saving work saves: a last-stage step without it against the step with it.
+"""What each optimization saves: a last-stage step without it against the step with all of them.
 
-    aligned      q q L L s · ·      unaligned     q q L L s · ·      rows whose thoughts share no column
-                 · q L L s s s                    q L L s s s ·      need a pass for every column that has one
+    aligned      · q q L L s ·      unaligned     q q L L s · ·      every column that holds a thought costs a
+                 q q q L L s s                    q q q L L s s      pass: aligned 2, unaligned 3
 
-Axes: B batch, T tokens, D width, V vocabulary, N labelled positions.
+Axes: B batch, T tokens, D width, V vocabulary, N labeled positions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from unittest.mock import patch
 
 import torch
 from transformers import DynamicCache
 
 from ...coconut.encoding import IGNORE, Batch, Row
-from ...coconut.last_layer import POSITIONWISE
-from ...coconut.loss import label_loss
+from ...coconut.loss import label_loss, predicting
 from ...coconut.modeling import CoconutForCausalLM
+from ...coconut.padding import without_left_padding
 from .findings import Finding, Setting, finding, interleave, ratios
 from .models import LATENT, PAD, batches, build, rows
 from .training import step
@@ -28,12 +27,19 @@ if TYPE_CHECKING:
 
 
 def changes(setting: Setting) -> Iterator[Finding]:
-    """The time of a step without one of them, as a multiple of the step's."""
-    size, device = setting.size, torch.device(setting.device)
-    latent, _ = batches(size, size.thoughts, device)
-    spread = unaligned(rows(size, size.thoughts)).to(device)
-    model = build(size, device)
-    checkpointed = build(size, device)
+    """Time a step without each optimization, in seconds and as a multiple of the whole step.
+
+    Args:
+        setting: What to measure on.
+
+    Yields:
+        Two findings for each optimization.
+    """
+    size = setting.size
+    latent, _ = batches(size, size.thoughts, setting.device)
+    spread = unaligned(rows(size, size.thoughts)).to(torch.device(setting.device))
+    model = build(size, setting.device)
+    checkpointed = build(size, setting.device)
     checkpointed.gradient_checkpointing_enable()
     in_bf16 = setting._replace(precision="bf16")
     whole = step(model, latent, setting)
@@ -55,25 +61,38 @@ def changes(setting: Setting) -> Iterator[Finding]:
 
 
 def whole_last_layer_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
-    """The loss with all of the last layer computed, whether it is read or not."""
-    with patch.dict(POSITIONWISE, clear=True):
-        loss: Tensor = model(*batch).loss
-    return loss
+    """Return the loss with the last layer computed at every position, read or not.
+
+    Args:
+        model: The model.
+        batch: A batch padded on the left, as `collate` makes it.
+    """
+    is_thought_T = (batch.input_ids == LATENT).any(0)
+    first = int((~is_thought_T).cumprod(0).sum())  # the first thought's column, or T
+    layout = without_left_padding(batch.input_ids, batch.attention_mask, batch.labels, first)
+    h_ND, targets_N = predicting(model.passes(layout, None).states_P, layout)
+    return label_loss(model.get_output_embeddings()(h_ND), targets_N, None)
 
 
 def masked_loss(model: CoconutForCausalLM, batch: Batch, cache: DynamicCache | None = None) -> Tensor:
-    """`whole_last_layer_loss` with the padding on the left, where the prefix needs a mask; over ``cache``."""
+    """Return `whole_last_layer_loss` with the padding left where it is, so the prefix needs a mask.
+
+    Args:
+        model: The model.
+        batch: A batch padded on the left.
+        cache: The cache to use; None for the model's own.
+    """
     h_BTD = model.hidden_states(batch.input_ids, batch.attention_mask, cache).h_BTD
-    return _labelled_loss(model, h_BTD, batch)
+    return _labeled_loss(model, h_BTD, batch)
 
 
 def concatenated_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
-    """`masked_loss` over a cache of transformers, which every pass copies and makes longer."""
+    """Return `masked_loss` of ``batch`` with a cache of transformers, which every pass copies."""
     return masked_loss(model, batch, DynamicCache(config=model.base.config))
 
 
 def everywhere_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
-    """`masked_loss` with the head applied at every position."""
+    """Return `masked_loss` of ``batch`` with the head applied at every position."""
     h_BTD = model.hidden_states(batch.input_ids, batch.attention_mask).h_BTD
     logits_BTV = model.get_output_embeddings()(h_BTD)
     is_target_BT = batch.labels[:, 1:] != IGNORE
@@ -81,19 +100,20 @@ def everywhere_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
 
 
 def recomputed_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
-    """The loss without a cache: a pass over all positions for each thought and one more."""
+    """Compute the loss of ``batch`` without a cache: a pass over all positions for each thought + 1."""
     is_thought_BT = batch.input_ids == LATENT
     columns_T = torch.arange(is_thought_BT.shape[1], device=is_thought_BT.device)
     inputs_BTD = model.get_input_embeddings()(batch.input_ids)
     for column in is_thought_BT.any(0).nonzero().flatten().tolist():
         h_BTD = model.decode(inputs_BTD, batch.attention_mask, None, 0)
+        # A thought's input is the hidden state at the position before it, computed in this pass.
         here_BT = is_thought_BT & (columns_T == column)
         inputs_BTD = torch.where(here_BT[..., None], h_BTD.roll(1, dims=1), inputs_BTD)
-    return _labelled_loss(model, model.decode(inputs_BTD, batch.attention_mask, None, 0), batch)
+    return _labeled_loss(model, model.decode(inputs_BTD, batch.attention_mask, None, 0), batch)
 
 
 def unaligned(made: list[Row]) -> Batch:
-    """The rows as a batch that begins at column 0 in every row, thoughts where they fall."""
+    """Collate the rows ``made`` without alignment: all start at column 0, padding on the right."""
     lengths = [len(row.prompt) + len(row.target) for row in made]
     ids = torch.full((len(made), max(lengths)), PAD)
     labels = torch.full_like(ids, IGNORE)
@@ -104,7 +124,7 @@ def unaligned(made: list[Row]) -> Batch:
     return Batch(ids, mask, labels)
 
 
-def _labelled_loss(model: CoconutForCausalLM, h_BTD: Tensor, batch: Batch) -> Tensor:
+def _labeled_loss(model: CoconutForCausalLM, h_BTD: Tensor, batch: Batch) -> Tensor:
     is_target_BT = batch.labels[:, 1:] != IGNORE
     logits_NV = model.get_output_embeddings()(h_BTD[:, :-1][is_target_BT])
     return label_loss(logits_NV, batch.labels[:, 1:][is_target_BT], None)

@@ -1,12 +1,12 @@
-"""Print how many examples a second each dataset gives on one core.
+"""Print how many examples per second each dataset generates on one core.
 
     $ python -m coconut_bench.benchmarks.speed.generators
     dataset            surface    split    examples/s  rows/s
     prosqa             natural    train         9,800   8,100
     ...
 
-"examples" are ``Example`` objects, "rows" their canonical JSON as ``generate`` writes it. Each figure is the
-best of the repetitions, in processor time of one thread: other work on the machine can only lower it.
+"examples" are `Example` objects, "rows" their canonical JSON as ``generate`` writes it. Each figure is the
+best of the repetitions, in processor time of one thread: other load on the machine can only lower it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,27 @@ from ...generators import DATASETS, Example, canonical_row, examples
 from ...generators.seeding import SPLITS
 
 
-def rate(count: int, repeat: int, consume: Callable[[Iterable[Example]], object], **request: str) -> float:
-    """Return examples per second of processor time, the best of ``repeat`` runs over different seeds."""
+def rate(
+    count: int,
+    repeat: int,
+    consume: Callable[[Iterable[Example]], object],
+    name: str,
+    split: str,
+    surface: str,
+) -> float:
+    """Return examples per second of processor time, the best of several runs over different seeds.
+
+    Args:
+        count: Examples per run.
+        repeat: Number of runs.
+        consume: Iterates over the examples.
+        name: Name of the dataset.
+        split: Name of the split.
+        surface: Surface of the text.
+    """
     best = 0.0
     for seed in range(repeat):
-        stream = examples(
-            request["name"], request["split"], seed=seed, count=count, surface=request["surface"]
-        )
+        stream = examples(name, split, seed=seed, count=count, surface=surface)
         start = time.process_time()
         consume(stream)
         best = max(best, count / (time.process_time() - start))
@@ -36,9 +50,15 @@ def rate(count: int, repeat: int, consume: Callable[[Iterable[Example]], object]
 
 
 @click.command()
-@click.option("--count", default=4000, show_default=True, type=click.IntRange(min=2), help="Examples a run.")
 @click.option(
-    "--repeat", default=3, show_default=True, type=click.IntRange(min=1), help="Runs; the best counts."
+    "--count", default=4000, show_default=True, type=click.IntRange(min=2), help="Examples per run."
+)
+@click.option(
+    "--repeat",
+    default=3,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Runs; the best one is reported.",
 )
 def main(count: int, repeat: int) -> None:
     """Print examples per second and core for every dataset, surface and split."""
@@ -48,10 +68,10 @@ def main(count: int, repeat: int) -> None:
     for name, row in DATASETS.items():
         for surface in row.surfaces:
             for split in SPLITS:
-                request = {"name": name, "split": split, "surface": surface}
-                objects = rate(count, repeat, lambda stream: sum(1 for _ in stream), **request)
+                request = name, split, surface
+                objects = rate(count, repeat, lambda stream: sum(1 for _ in stream), *request)
                 rows = rate(
-                    count, repeat, lambda stream: sum(len(canonical_row(one)) for one in stream), **request
+                    count, repeat, lambda stream: sum(len(canonical_row(one)) for one in stream), *request
                 )
                 click.echo(f"{name:18} {surface:9} {split:6} {objects:11,.0f} {rows:8,.0f}")
 

@@ -1,26 +1,31 @@
-"""The speed of answering: batched decoding with a cache against the published way, one question at a time."""
+"""Speed of evaluation: batched decoding with a cache against the published way, one question at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .findings import Finding, Setting, finding, interleave, ratios
+from .findings import Finding, Setting, compare, interleave
 from .models import LATENT, PAD, build, rows
 
 NEVER = -1
-"""A token that is never written: as the end token it makes every answer as long as it may be."""
+"""An end token that never occurs, so that every answer has its full length."""
 
 
 def evaluation(setting: Setting) -> Iterator[Finding]:
-    """Examples a second at the last stage, and with the chain written out after no thought."""
-    import torch
+    """Measure examples per second at the last stage, and with the whole chain in words.
 
+    Args:
+        setting: What to measure on.
+
+    Yields:
+        The rates of both ways and their ratio.
+    """
     from ...coconut.reference import published_greedy
     from ...coconut.thinking import Reasoner, Thinking
     from ...coconut.tokens import SpecialIds
 
     size = setting.size
-    model = build(size, torch.device(setting.device)).eval()
+    model = build(size, setting.device).eval()
     ids = SpecialIds(PAD, NEVER, LATENT, pause=NEVER, begin_thought=NEVER, end_thought=NEVER)
     for thoughts, tokens in ((size.thoughts, size.answer), (0, size.thoughts * size.step + size.answer)):
         setting.say(f"evaluation: {thoughts} thoughts, {tokens} tokens")
@@ -38,17 +43,11 @@ def evaluation(setting: Setting) -> Iterator[Finding]:
             for prompt in few:
                 published_greedy(model, prompt, end=NEVER, max_new_tokens=tokens)
 
-        with torch.autocast(setting.device, torch.bfloat16, enabled=setting.precision == "bf16"):
+        with setting.autocast():
             seconds = interleave({"batched": batched, "alone": alone}, setting)
         rates = {
-            name: [count / one for one in seconds[name]]
-            for name, count in (("batched", len(questions)), ("alone", len(few)))
+            f"batches of {len(questions)} with a cache": [len(questions) / one for one in seconds["batched"]],
+            "one at a time, recomputed": [len(few) / one for one in seconds["alone"]],
         }
         at = {"thoughts": thoughts, "tokens": tokens}
-        yield finding(
-            "evaluation", f"batches of {len(questions)} with a cache", rates["batched"], "examples/s", at
-        )
-        yield finding("evaluation", "one at a time, recomputed", rates["alone"], "examples/s", at)
-        yield finding(
-            "evaluation", "batched / one at a time", ratios(rates["batched"], rates["alone"]), "×", at
-        )
+        yield from compare("evaluation", rates, "examples/s", "batched / one at a time", at)

@@ -1,4 +1,4 @@
-"""The models and batches whose speed is measured: random weights, random tokens, the shapes of a recipe.
+"""Models and batches to measure on: random weights, random tokens, the shapes of a recipe.
 
 Axes: B batch, T tokens.
 """
@@ -22,9 +22,21 @@ PAD, END, LATENT, WORD = 0, 1, 2, 3
 
 @dataclass(frozen=True)
 class Size:
-    """A model and its questions. Lengths are in tokens; a question's varies by a tenth around ``question``.
+    """A model and its batch; lengths are in tokens.
 
-    ``thoughts``: of the last stage, in which each has replaced a step of ``step`` tokens.
+    Attributes:
+        name: Row of `SIZES`.
+        description: What it stands for.
+        architecture: Model type of transformers.
+        layers: Number of layers.
+        width: Hidden size.
+        heads: Attention heads.
+        vocabulary: Number of tokens.
+        batch: Rows of a batch.
+        question: Mean length of a question, which varies by a tenth.
+        thoughts: Continuous thoughts of the last stage; each has replaced one step.
+        step: Length of a step.
+        answer: Length of the answer.
     """
 
     name: str
@@ -42,11 +54,11 @@ class Size:
 
     @property
     def positions(self) -> int:
-        """The tokens of the longest row of any stage."""
+        """Length of the longest row of any stage."""
         return self.question + self.question // 10 + self.thoughts * max(1, self.step) + self.answer
 
     def changed(self, **changes: int) -> Size:
-        """The same with other numbers."""
+        """Return a copy with the fields ``changes``."""
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
@@ -63,12 +75,24 @@ SIZES = {
 
 
 def get_size(name: str) -> Size:
-    """The size called ``name``; ValueError with the nearest known name otherwise."""
+    """Return a row of `SIZES`.
+
+    Args:
+        name: Its name.
+
+    Raises:
+        ValueError: Unknown name; the message suggests the nearest.
+    """
     return pick(SIZES, name, "size")
 
 
-def build(size: Size, device: torch.device) -> CoconutForCausalLM:
-    """A model of the size with random weights, ready to be trained, without dropout."""
+def build(size: Size, device: torch.device | str) -> CoconutForCausalLM:
+    """Build a model with random weights, in training mode and without dropout.
+
+    Args:
+        size: Its shape.
+        device: Where its weights go.
+    """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -90,7 +114,12 @@ def build(size: Size, device: torch.device) -> CoconutForCausalLM:
 
 
 def rows(size: Size, thoughts: int) -> list[Row]:
-    """A batch's rows at the stage with that many thoughts: question, thoughts, the other steps, answer."""
+    """Make the rows of a batch: question, thoughts, the remaining steps, answer.
+
+    Args:
+        size: Lengths and number of rows.
+        thoughts: Continuous thoughts of the stage.
+    """
     import numpy as np
 
     from ...coconut.encoding import Row
@@ -108,10 +137,18 @@ def rows(size: Size, thoughts: int) -> list[Row]:
     return made
 
 
-def batches(size: Size, thoughts: int, device: torch.device) -> tuple[Batch, Batch]:
-    """The batch of that stage, and the same tokens for a plain language model: no thought among them."""
+def batches(size: Size, thoughts: int, device: torch.device | str) -> tuple[Batch, Batch]:
+    """Make a batch with thoughts, and the same for a plain language model: ordinary tokens in their place.
+
+    Args:
+        size: Lengths and number of rows.
+        thoughts: Continuous thoughts of the stage.
+        device: Where the tensors go.
+    """
+    import torch
+
     from ...coconut.encoding import collate
 
-    latent = collate(rows(size, thoughts), PAD).to(device)
+    latent = collate(rows(size, thoughts), PAD).to(torch.device(device))
     plain = latent._replace(input_ids=latent.input_ids.masked_fill(latent.input_ids == LATENT, WORD))
     return latent, plain

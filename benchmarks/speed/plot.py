@@ -1,4 +1,4 @@
-"""The picture of a speed report: one panel for each part that has ratios."""
+"""Plot of a speed report: one panel for each part that has ratios."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ __all__ = ["plot", "require_plot"]
 
 
 def plot(findings: Sequence[Finding], path: Path) -> None:
-    """Draw the ratios with their ranges, a panel a part, and save them (PNG, SVG or PDF).
+    """Draw the ratios with their ranges, one panel for each part.
 
-    Raises ValueError where nothing was measured as a ratio, and what `require_plot` does.
+    Args:
+        findings: The findings of a report.
+        path: Output file (.png, .svg or .pdf).
+
+    Raises:
+        ValueError: No finding is a ratio, unknown suffix, or matplotlib is missing.
     """
     require_plot(path)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -37,7 +42,7 @@ def plot(findings: Sequence[Finding], path: Path) -> None:
 
 
 def _panel(axes: Any, part: str, rows: Sequence[Finding]) -> None:
-    """Horizontal bars from 1, on a logarithmic axis where the ratios are far apart."""
+    """Draw horizontal bars, on a logarithmic axis if the ratios are far apart."""
     labels = [", ".join([one.name, *(f"{name} {value}" for name, value in one.at.items())]) for one in rows]
     values = [one.value for one in rows]
     spread = [[one.value - one.low for one in rows], [one.high - one.value for one in rows]]

@@ -1,13 +1,12 @@
-"""How fast everything is, as ratios of two things measured in one run.
+"""Measure speed as ratios of two things timed in one run.
 
     $ coconut-bench speed --only stages --size small
     stages      thoughts 6       Coconut step / plain step        1.08 ×      1.05–1.12         n=5
 
-A figure is a median over repetitions that are interleaved with those of what it is compared with, in
-alternating order, after a warm-up of each: other work on the machine then meets both alike. A ratio is the
-median of the repetitions' own ratios, with the smallest and the largest beside it. On one thread of a CPU the
-time is the processor's, which other work can only make longer by slowing the processor down; on more threads,
-on a GPU and for other processes it is the clock on the wall.
+A figure is a median over repetitions. They are interleaved with those of what it is compared with, in
+alternating order, after a warm-up of each, so other load on the machine affects both alike. A ratio is the
+median of the ratios of the repetitions, shown with the smallest and the largest. On one CPU thread times are
+processor time; on several threads, on a GPU and for other processes they are wall-clock time.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from .findings import Finding, Setting, hardware
 
 
 class Part(NamedTuple):
-    """One row of `parts`: what it measures, and the function that does."""
+    """A row of `parts`: what it measures, and the function that measures it."""
 
     summary: str
     measure: Callable[[Setting], Iterable[Finding]]
 
 
 def parts() -> dict[str, Part]:
-    """What can be measured."""
+    """Return the parts of a report by name."""
     from . import changes, inference, roofline, system, training
 
     return {
@@ -49,7 +48,7 @@ def parts() -> dict[str, Part]:
 
 
 class Report(NamedTuple):
-    """All findings with what they were measured on."""
+    """All findings, what they were measured on, and the provenance (environment, commit, command)."""
 
     findings: list[Finding]
     setting: dict[str, Any]
@@ -62,6 +61,7 @@ class Report(NamedTuple):
         return "\n".join([title, *map(str, self.findings)])
 
     def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON."""
         return {
             "setting": self.setting,
             "provenance": self.provenance,
@@ -70,16 +70,25 @@ class Report(NamedTuple):
 
 
 def speed(setting: Setting, only: Iterable[str] = (), json_file: Path | None = None) -> Report:
-    """Measure all parts, or those named in ``only``; ``json_file`` is written again after each part.
+    """Measure all parts or some.
 
-    Raises ValueError for an unknown part, and for a device that is not there.
+    Args:
+        setting: What to measure on.
+        only: Names of parts; empty for all.
+        json_file: JSON report, written again after each part.
+
+    Returns:
+        The report.
+
+    Raises:
+        ValueError: Unknown part, or no CUDA device.
     """
     import torch
 
     known = parts()
     chosen = [(name, pick(known, name, "part")) for name in only] or list(known.items())
     if setting.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device must be one that is there: this machine has no CUDA device")
+        raise ValueError("device must be available: this machine has no CUDA device")
     torch.set_num_threads(setting.threads)
     named = hardware(setting.device) or None
     origin = provenance(device=setting.device, hardware=named, threads=setting.threads)

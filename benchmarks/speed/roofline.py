@@ -1,6 +1,6 @@
-"""How much of what the machine can do a training step gets: FLOP/s against plain matrix multiplication.
+"""Utilization of a training step: FLOP/s against plain matrix multiplication and the data sheet.
 
-Axes: B batch, T tokens, D width, V vocabulary, N labelled positions.
+Axes: B batch, T tokens, D width, V vocabulary, N labeled positions.
 """
 
 from __future__ import annotations
@@ -19,17 +19,21 @@ from .models import Size, batches, build
 from .training import step
 
 SIDE = {"cpu": 2048, "cuda": 8192}
-"""The side of the square matrices whose product stands for what the device can do."""
+"""Side of the square matrices whose product stands for the peak of the device."""
 
 
 PEAKS = {"A100": 312.0, "H100 80GB HBM3": 989.0, "H200": 989.0}
-"""Part of a GPU's name -> what its data sheet promises of bf16 products without sparsity, in TFLOP/s."""
+"""Part of a GPU's name -> peak of dense bf16 matrix products by its data sheet, in TFLOP/s."""
 
 
 class Flops(NamedTuple):
-    """Floating-point operations of a forward pass over a batch; a multiplication with its addition is two.
+    """Floating-point operations of a forward pass over a batch; a multiply-add counts as two.
 
-    ``unread``: those of ``linear`` that a training step leaves out, since nothing reads what they would give.
+    Attributes:
+        linear: Matrix products of the layers.
+        attention: Attention scores and weighted values, below the diagonal.
+        head: The output head at labeled positions.
+        unread: The part of ``linear`` that a training step omits because nothing reads its result.
     """
 
     linear: int
@@ -39,13 +43,17 @@ class Flops(NamedTuple):
 
     @property
     def step(self) -> int:
-        """Forward and backward, which has two products for each of the forward pass."""
+        """Operations of forward and backward, which has two products for each of the forward pass."""
         return 3 * (self.linear + self.attention + self.head - self.unread)
 
 
 def forward_flops(model: CoconutForCausalLM, size: Size, batch: Batch) -> Flops:
-    """What a forward pass must compute, padding included: every position once, attention below the diagonal
-    only, the head at labelled positions. A step leaves out what `last_layer` says.
+    """Count what a forward pass must compute, padding included: every position once.
+
+    Args:
+        model: The model.
+        size: Its size.
+        batch: The batch.
     """
     rows, columns = batch.input_ids.shape
     decoder = model.base.get_decoder()
@@ -62,8 +70,15 @@ def forward_flops(model: CoconutForCausalLM, size: Size, batch: Batch) -> Flops:
 
 
 def read_at(model: CoconutForCausalLM, batch: Batch) -> Tensor:
-    """Where a step computes the last layer [B, T]: at the positions that predict a label, at those before a
-    thought, and at everything from the first thought on.
+    """Return where a step computes the last layer, see `coconut.last_layer`.
+
+    Args:
+        model: The model.
+        batch: The batch.
+
+    Returns:
+        A mask [B, T]: positions that predict a label, those before a thought, and all from the first thought
+        on.
     """
     is_thought_BT = batch.input_ids == model.config.latent_token_id
     is_read_BT = (is_thought_BT | (batch.labels != IGNORE)).roll(-1, dims=1)
@@ -72,16 +87,20 @@ def read_at(model: CoconutForCausalLM, batch: Batch) -> Tensor:
 
 
 def roofline(setting: Setting) -> Iterator[Finding]:
-    """GFLOP/s of a matrix product, of a forward pass without thoughts, of a last-stage step; their shares."""
-    size, device = setting.size, torch.device(setting.device)
+    """Measure GFLOP/s of a matrix product, of a forward pass without thoughts and of a last-stage step.
+
+    Args:
+        setting: What to measure on.
+
+    Yields:
+        The rates and their ratios.
+    """
+    size, device = setting.size, setting.device
     model, (latent, plain) = build(size, device), batches(size, size.thoughts, device)
-    side = 256 if setting.quick else SIDE[device.type]
+    side = 256 if setting.quick else SIDE[device]
 
     def forward() -> None:
-        with (
-            torch.no_grad(),
-            torch.autocast(device.type, torch.bfloat16, enabled=setting.precision == "bf16"),
-        ):
+        with torch.no_grad(), setting.autocast():
             model.hidden_states(plain.input_ids)  # without a mask, as the prefix is computed
 
     works: dict[str, Callable[[], object]] = {
@@ -110,7 +129,7 @@ def roofline(setting: Setting) -> Iterator[Finding]:
 
 
 def peaks(setting: Setting) -> list[float]:
-    """The peak in TFLOP/s of a known GPU in bf16; nothing for another, and in fp32."""
+    """Return the bf16 peak of a known GPU in TFLOP/s; nothing for another GPU or ``setting`` fp32."""
     if setting.precision != "bf16":
         return []
     return [peak for part, peak in PEAKS.items() if part in hardware(setting.device)]

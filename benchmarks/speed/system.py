@@ -1,4 +1,4 @@
-"""The speed of what needs no model: making examples, with more workers too, and starting the program."""
+"""Speed of what needs no model: generating examples with one or more workers, and starting the program."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ PACKAGE = __name__.split(".")[0]
 
 
 def generation(setting: Setting) -> Iterator[Finding]:
-    """Examples a second of one core for every dataset, in processor time, and files with 1, 2, 4… workers."""
+    """Measure examples per second of one core for every dataset, and files written by 1, 2, 4… workers.
+
+    Args:
+        setting: What to measure on.
+
+    Yields:
+        Rates in processor time, and times and speedups of workers.
+    """
     from ...generators import DATASETS
     from .generators import rate
 
@@ -30,22 +37,19 @@ def generation(setting: Setting) -> Iterator[Finding]:
         setting.say(f"generation: {name}")
 
         def once(name: str = name, surface: str = row.surfaces[0]) -> float:
-            request = {"name": name, "split": "train", "surface": surface}
             with _nothing_old_collected():
-                return rate(count, 1, lambda stream: sum(1 for _ in stream), **request)
+                return rate(count, 1, lambda stream: sum(1 for _ in stream), name, "train", surface)
 
         once()
         rates = [once() for _ in range(setting.repeats)]
         yield finding("generation", "examples of one core", rates, "examples/s", {"dataset": name})
-    # A worker takes a third of a second to start, which must be little of what is measured.
+    # Starting a worker takes a third of a second, which must be a small part of what is measured.
     yield from _workers(setting, 1000 if setting.quick else 60_000)
 
 
 @contextlib.contextmanager
 def _nothing_old_collected() -> Iterator[None]:
-    """Keeps the garbage collector from searching what was there before, such as all that torch holds: that
-    takes longer than what is measured here, now and then.
-    """
+    """Exempt existing objects (all that torch holds) from garbage collection, whose cost exceeds the work."""
     gc.freeze()
     try:
         yield
@@ -54,7 +58,7 @@ def _nothing_old_collected() -> Iterator[None]:
 
 
 def _workers(setting: Setting, count: int) -> Iterator[Finding]:
-    """By the clock, which needs idle processors, and in processor time, which does not."""
+    """Measure wall-clock time, which needs idle processors, and processor time, which does not."""
     from ...generators.stored.write import generate, plan
 
     numbers = [1]
@@ -76,18 +80,25 @@ def _workers(setting: Setting, count: int) -> Iterator[Finding]:
         at = {"workers": int(name), "processors": processors()}
         used = spent[name][1:], spent["1"][1:]  # without the warm-up
         yield finding("generation", f"{count:,} prosqa examples in a file", times, "s", at)
-        yield finding("generation", "one worker / so many", ratios(seconds["1"], times), "×", at)
+        yield finding("generation", "speedup over one worker", ratios(seconds["1"], times), "×", at)
         yield finding("generation", "processor time / one worker's", ratios(*used), "×", at)
 
 
 def processor_seconds() -> float:
-    """Processor time of this process and of its children that have ended."""
+    """Return the processor time of this process and its finished children, in seconds."""
     spent = os.times()
     return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def startup(setting: Setting) -> Iterator[Finding]:
-    """``--help``, and making 100 records, each in a process of its own; against starting Python alone."""
+    """Time ``--help`` and generating 100 records, each in a new process, and starting Python alone.
+
+    Args:
+        setting: What to measure on.
+
+    Yields:
+        Wall-clock times.
+    """
     with tempfile.TemporaryDirectory() as folder:
         generate = ["generate", "prosqa", "--train", "0", "--valid", "0", "--test", "100", "--force"]
         commands = {
@@ -106,5 +117,5 @@ def startup(setting: Setting) -> Iterator[Finding]:
 
 
 def processors() -> int:
-    """How many processors this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,6 +1,6 @@
-"""The speed of training steps: every stage, the published procedure, memory, growth.
+"""Speed and memory of training steps: every stage, the published procedure, scaling.
 
-A step here is forward and backward; the optimizer's part is the same for all that are compared.
+A step is forward and backward; the optimizer's part is the same for everything compared here.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from .findings import Finding, Setting, finding, interleave, ratios, synchronize
-from .models import Size, batches, build
+from .findings import Finding, Setting, compare, finding, interleave, ratios, synchronize
+from .models import batches, build
 
 if TYPE_CHECKING:
     import torch
@@ -18,62 +18,71 @@ if TYPE_CHECKING:
     from ...coconut.modeling import CoconutForCausalLM
 
 LITERAL_POSITIONS = 12_000
-"""At most so many positions in a batch of the published procedure, whose time grows with their square."""
+"""Most positions in a batch of the published procedure, whose time grows with their square."""
 
 Loss = Callable[["CoconutForCausalLM", "Batch"], "torch.Tensor"]
 
 
 def stages(setting: Setting) -> Iterator[Finding]:
-    """A step with each number of thoughts against a plain language model's over the same tokens."""
-    model = _model(setting)
-    last = setting.size.thoughts
+    """Measure a step with each number of thoughts against a plain language model's over the same tokens.
+
+    Args:
+        setting: What to measure on.
+
+    Yields:
+        Both times and their ratio.
+    """
+    size = setting.size
+    model, last = build(size, setting.device), size.thoughts
     for thoughts in (0, last) if setting.quick else range(last + 1):
         setting.say(f"stages: {thoughts} thoughts")
-        latent, plain = _batches(setting, setting.size, thoughts)
-        seconds = interleave(
-            {"coconut": step(model, latent, setting), "plain": step(model, plain, setting)}, setting
-        )
-        at = {"thoughts": thoughts}
-        yield finding("stages", "Coconut step", seconds["coconut"], "s", at)
-        yield finding("stages", "plain step over the same tokens", seconds["plain"], "s", at)
-        quotient = ratios(seconds["coconut"], seconds["plain"])
-        yield finding("stages", "Coconut step / plain step", quotient, "×", at)
+        latent, plain = batches(size, thoughts, setting.device)
+        works = {"Coconut step": latent, "plain step over the same tokens": plain}
+        seconds = interleave({name: step(model, batch, setting) for name, batch in works.items()}, setting)
+        yield from compare("stages", seconds, "s", "Coconut step / plain step", {"thoughts": thoughts})
 
 
 def literal(setting: Setting) -> Iterator[Finding]:
-    """A last-stage step of the published procedure against one of this package.
+    """Measure a last-stage step of the published procedure against one of this package.
 
-    The published one is so slow that it is repeated less often and not warmed up.
+    The published one is slow, so it is repeated less often and not warmed up.
+
+    Args:
+        setting: What to measure on.
+
+    Yields:
+        Both times and their ratio.
     """
     from ...coconut.reference import published_loss
 
     def published(model: CoconutForCausalLM, batch: Batch) -> torch.Tensor:
         return published_loss(model, *batch)
 
-    model, size = _model(setting), setting.size
+    model, size = build(setting.size, setting.device), setting.size
     most = max(1, min(size.batch, LITERAL_POSITIONS // size.positions))
     fewer = max(1, most // 4)
     for rows in (fewer,) if setting.quick else (fewer, most):
         setting.say(f"literal: batch {rows}")
-        latent, _ = _batches(setting, size.changed(batch=rows), size.thoughts)
+        latent, _ = batches(size.changed(batch=rows), size.thoughts, setting.device)
         fast = step(model, latent, setting)
         fast()
-        seconds = interleave(
-            {"fast": fast, "published": step(model, latent, setting, published)},
-            setting, repeats=min(2, setting.repeats), warm=False,
-        )  # fmt: skip
+        works = {"published procedure's step": step(model, latent, setting, published), "Coconut step": fast}
+        seconds = interleave(works, setting, repeats=min(2, setting.repeats), warm=False)
         at = {"batch": rows, "thoughts": size.thoughts}
-        yield finding("literal", "published procedure's step", seconds["published"], "s", at)
-        yield finding("literal", "Coconut step", seconds["fast"], "s", at)
-        yield finding(
-            "literal", "published / Coconut step", ratios(seconds["published"], seconds["fast"]), "×", at
-        )
+        yield from compare("literal", seconds, "s", "published / Coconut step", at)
 
 
 def memory(setting: Setting) -> Iterator[Finding]:
-    """Peak memory of a last-stage step, weights not counted, against a plain one over the same tokens."""
-    model, size = _model(setting), setting.size
-    latent, plain = _batches(setting, size, size.thoughts)
+    """Measure peak memory of a last-stage step, without weights, against a plain one over the same tokens.
+
+    Args:
+        setting: What to measure on.
+
+    Yields:
+        Peaks and ratios, with and without gradient checkpointing.
+    """
+    model, size = build(setting.size, setting.device), setting.size
+    latent, plain = batches(size, size.thoughts, setting.device)
     works = {"Coconut": latent, "plain": plain}
     peaks = {name: peak_bytes(step(model, batch, setting), setting) / 2**20 for name, batch in works.items()}
     model.gradient_checkpointing_enable()
@@ -86,7 +95,14 @@ def memory(setting: Setting) -> Iterator[Finding]:
 
 
 def growth(setting: Setting) -> Iterator[Finding]:
-    """A last-stage step with half and twice as much of one thing."""
+    """Measure a last-stage step with half and twice the thoughts, tokens, rows or width.
+
+    Args:
+        setting: What to measure on.
+
+    Yields:
+        Times, and ratios to the unchanged step.
+    """
     import torch
 
     size = setting.size
@@ -102,7 +118,8 @@ def growth(setting: Setting) -> Iterator[Finding]:
             setting.say(f"growth: {label} × {factor}")
             works = {}
             for key, one in {"base": size, "other": other}.items():
-                works[key] = step(_model(setting, one), _batches(setting, one, one.thoughts)[0], setting)
+                latent, _ = batches(one, one.thoughts, setting.device)
+                works[key] = step(build(one, setting.device), latent, setting)
             try:
                 seconds = interleave(works, setting)
             except torch.OutOfMemoryError:
@@ -114,9 +131,16 @@ def growth(setting: Setting) -> Iterator[Finding]:
 
 
 def peak_bytes(work: Callable[[], object], setting: Setting) -> float:
-    """The most memory that ``work`` holds at once beyond what was there before it, in bytes.
+    """Measure the peak of memory that a function allocates, beyond what was allocated before.
 
-    On a GPU as the allocator counts it; on a CPU the sum of what tensors allocate and free, in order.
+    On a GPU as the allocator counts it; on a CPU from the profiler's allocations and frees.
+
+    Args:
+        work: The function; it is called once more to warm up.
+        setting: The device.
+
+    Returns:
+        The peak in bytes.
     """
     import torch
 
@@ -140,26 +164,20 @@ def peak_bytes(work: Callable[[], object], setting: Setting) -> float:
     return peak
 
 
-def _model(setting: Setting, size: Size | None = None) -> CoconutForCausalLM:
-    import torch
-
-    return build(size or setting.size, torch.device(setting.device))
-
-
-def _batches(setting: Setting, size: Size, thoughts: int) -> tuple[Batch, Batch]:
-    import torch
-
-    return batches(size, thoughts, torch.device(setting.device))
-
-
 def step(
     model: CoconutForCausalLM, batch: Batch, setting: Setting, loss: Loss | None = None
 ) -> Callable[[], None]:
-    """Forward and backward over ``batch``; the gradients are dropped."""
-    import torch
+    """Return a function that runs forward and backward and drops the gradients.
+
+    Args:
+        model: The model.
+        batch: The batch.
+        setting: Device and precision.
+        loss: Loss of (model, batch); None for the model's own.
+    """
 
     def once() -> None:
-        with torch.autocast(setting.device, torch.bfloat16, enabled=setting.precision == "bf16"):
+        with setting.autocast():
             found = model(*batch).loss if loss is None else loss(model, batch)
         found.backward()
         model.zero_grad(set_to_none=True)

@@ -1,4 +1,4 @@
-"""The dataset families: names, wordings, random graphs and samplers, one family a file.
+"""The dataset families: names, wordings, random graphs and samplers, one file per family.
 
 Imports the ground floor only.
 """

@@ -1,4 +1,4 @@
-"""Graphs that cannot be solved without a search: two alike components, one of them asked about.
+"""Graphs that cannot be solved without a search: two isomorphic components, the query entity in one.
 
 With two hops, one fork and one bridge (the dataset ``prosqa-tiny``); A and B are the candidates:
 
@@ -7,9 +7,10 @@ With two hops, one fork and one bridge (the dataset ``prosqa-tiny``); A and B ar
 
     "4 7 . 7 1 . 12 3 . ... > 4 < 1 < 9"   asks about a0; its twin "... > 12 < 1 < 9" about b0
 
-Everything is drawn before a fair coin decides who is asked about, so a rule that does not look at the one
-asked about is right half of the time by construction. Dead ends are as long as the right path, false ways
-into a candidate too, and the bridge u connects both candidates to both roots when direction is ignored.
+Twins are a contrast pair: same premises, other query entity, other answer. Everything is drawn before a fair
+coin decides which entity is the query, so a rule that ignores the query entity is right half of the time by
+construction. Dead ends are as long as the right path, false ways into a candidate too, and the bridge u
+connects both candidates to both roots when direction is ignored.
 
 Axes: B graphs (pairs of twins), N nodes, E edges.
 """
@@ -37,14 +38,22 @@ _LABELS, _ENTITY_LABELS, _ORDER, _COINS = range(4)
 
 @dataclass(frozen=True, slots=True)
 class FairConfig:
-    """The difficulty dial. Chains are counted at a node, the right path included.
+    """Difficulty of a graph. Chains are counted at a node, the right path included.
 
-    ``branching`` chains leave each of the first ``forks`` nodes of the path; all but one are dead ends that
-    stop at the depth of the candidate. ``ways_in`` chains enter each of the last ``joins`` nodes of the path;
-    all but one are false and start as far from the candidate as the root is. ``bridges`` nodes without
-    parents have an edge to the end of the path of every component. ``distractors`` components have the
-    same shape but no candidate. Symbolic ids are drawn from 0..pool-1. Raises ValueError for impossible
-    values.
+    Attributes:
+        hops: Edges of the right path.
+        branching: Chains that leave each of the first ``forks`` nodes of the path; all but one are dead ends
+            that stop at the depth of the candidate.
+        forks: Nodes of the path that branch.
+        ways_in: Chains that enter each of the last ``joins`` nodes of the path; all but one are false and
+            start as far from the candidate as the root is.
+        joins: Nodes of the path that false chains enter.
+        bridges: Nodes without parents with an edge to the end of the path of every component.
+        distractors: Further components of the same shape without a candidate.
+        pool: Symbolic ids are drawn from 0..pool-1.
+
+    Raises:
+        ValueError: A value is out of range, or the pool is smaller than the graph.
     """
 
     hops: int = 2
@@ -71,7 +80,13 @@ class FairConfig:
 
 
 class Shape(NamedTuple):
-    """A graph before its nodes are named. ``paths`` are the right paths of the two candidate components."""
+    """A graph before its nodes are named.
+
+    Attributes:
+        edges: Pairs of nodes (parent, child).
+        is_entity: Whether each node is an entity.
+        paths: The right paths of the two candidate components, as nodes from root to candidate.
+    """
 
     edges: tuple[tuple[int, int], ...]
     is_entity: tuple[bool, ...]
@@ -80,7 +95,14 @@ class Shape(NamedTuple):
 
 @lru_cache(maxsize=64)
 def shape(config: FairConfig) -> Shape:
-    """Build the graph of a configuration; nodes are numbered component by component, bridges last."""
+    """Build the graph of a configuration.
+
+    Args:
+        config: Its difficulty.
+
+    Returns:
+        The graph; nodes are numbered component by component, bridges last.
+    """
     edges: list[tuple[int, int]] = []
     paths: list[tuple[int, ...]] = []
     size = 0
@@ -97,6 +119,7 @@ def shape(config: FairConfig) -> Shape:
     for _ in range(2 + config.distractors):
         path = chain(config.hops + 1)
         link(path)
+        # Dead ends leave the path and stop at the candidate's depth; false ways start at the root's depth.
         for depth in range(config.forks):
             for _ in range(config.branching - 1):
                 link([path[depth], *chain(config.hops - depth)])
@@ -111,10 +134,13 @@ def shape(config: FairConfig) -> Shape:
 
 
 def capacity(config: FairConfig) -> int:
-    """Count the different questions (premise order, candidate order and who is asked left out).
+    """Count the distinct symbolic questions, ignoring premise order, candidate order and query entity.
 
-    Labelled graphs with their two candidates: injections of the ids into the nodes, divided by the
-    symmetries of the shape.
+    These are the labeled graphs with their two candidates: injections of the ids into the nodes, divided by
+    the symmetries of the shape.
+
+    Args:
+        config: Difficulty of the graphs.
     """
     nodes = len(shape(config).is_entity)
     inside = math.factorial(config.branching - 1) ** config.forks
@@ -125,13 +151,24 @@ def capacity(config: FairConfig) -> int:
 
 
 def sample(config: FairConfig, keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Example]:
-    """Make the pair of twins of each key [B]; ``ids`` names the 2 B examples in order.
+    """Sample a pair of twins for each key.
 
-    Raises ValueError when the surface has fewer names than the graph has nodes.
+    Args:
+        config: Difficulty of the graphs.
+        keys: Keys of the pairs [B].
+        ids: Ids of the 2 B examples.
+        split: Split that the labeled graphs must belong to.
+        surface: Row of `SURFACES` that the text is written in.
+
+    Returns:
+        The 2 B examples, twins side by side.
+
+    Raises:
+        ValueError: The surface has fewer names than the graph has nodes.
     """
     names = _names(config, surface)
     graph = shape(config)
-    (labels_BN,) = _labelled(config, keys, split, surface)
+    (labels_BN,) = _labeled(config, keys, split, surface)
     order_BE = shuffled(draws(keys, purpose=_ORDER, count=len(graph.edges))).tolist()
     coins_B2 = below(draws(keys, purpose=_COINS, count=2), 2).tolist()
     writer = SURFACES[surface]
@@ -151,14 +188,26 @@ def twins(
     ids: tuple[str, str],
     writer: Writer,
 ) -> Iterable[Example]:
-    """Write one graph twice: the same premises and candidates, each root asked about once."""
+    """Write one graph twice: same premises and candidates, each root once as the query entity.
+
+    Args:
+        graph: The graph, nodes not named yet.
+        symbols: Name of each node.
+        order: Order of the premises: a permutation of the edges.
+        coins: Two bits: which root is asked first, whose candidate is named first.
+        ids: Ids of the two examples.
+        writer: Writes the text, a value of `SURFACES`.
+
+    Yields:
+        The two examples.
+    """
     edges, paths = graph.edges, graph.paths
     premises = [edges[at] for at in order]
     first_asked, first_candidate = coins
     candidates = (paths[first_candidate][-1], paths[1 - first_candidate][-1])
     ask = writer(symbols, graph.is_entity, premises)
     for turn in range(2):
-        path = paths[first_asked ^ turn]
+        path = paths[first_asked ^ turn]  # the coin's root first, then the other one
         other = paths[1 - (first_asked ^ turn)]
         question, steps, answer = ask(Asked(path[0], *candidates, path))
         known = Graph(symbols, edges, path[0], path[-1], other[-1])
@@ -166,7 +215,7 @@ def twins(
 
 
 def _names(config: FairConfig, surface: str) -> Sequence[str]:
-    """Return what a label stands for on this surface; in English entities come first, then concepts."""
+    """Return the name of each label on this surface; natural: the entities, then the concepts."""
     if surface == "symbolic":
         return [str(label) for label in range(config.pool)]
     is_entity = shape(config).is_entity
@@ -179,29 +228,51 @@ def _names(config: FairConfig, surface: str) -> Sequence[str]:
     return ENTITIES + CONCEPTS
 
 
-def _labelled(config: FairConfig, keys: U64, split: str, surface: str) -> Arrays:
-    """Draw names [B, N] for each key until the labelled graph belongs to the split.
+def drawn_labels(
+    is_entity: Sequence[bool],
+    sizes: tuple[int, int],
+    keys: U64,
+    purposes: tuple[int, int],
+    attempt: U64 | int,
+) -> NDArray[np.int64]:
+    """Draw distinct labels for the nodes of each graph, entities and concepts from names of their own.
 
-    The shape is the same for all, so forgetting the names would leave one graph for three splits; what
-    is kept apart here is the set of labelled edges.
+    Args:
+        is_entity: Whether each of the N nodes is an entity.
+        sizes: Numbers of names for entities and for concepts.
+        keys: Keys of the graphs [B].
+        purposes: Purposes of the draws for entities and for concepts.
+        attempt: Attempts of rejection sampling, see `streams`.
+
+    Returns:
+        Indices into the names of entities followed by those of concepts, shape [B, N].
+    """
+    label_BN, mask = np.empty((len(keys), len(is_entity)), np.int64), np.array(is_entity)
+    for nodes, first, size, purpose in zip((mask, ~mask), (0, sizes[0]), sizes, purposes, strict=True):
+        order = shuffled(draws(keys, purpose=purpose, count=size, attempt=attempt))
+        label_BN[:, nodes] = first + order[:, : np.count_nonzero(nodes)]
+    return label_BN
+
+
+def _labeled(config: FairConfig, keys: U64, split: str, surface: str) -> Arrays:
+    """Draw labels [B, N] for each key until the labeled graph belongs to the split.
+
+    All graphs have the same shape, so a hash of the shape could not tell three splits apart: here the set of
+    labeled edges decides.
     """
     graph = shape(config)
     start_E, end_E = np.array(graph.edges).T
-    entity_at = np.flatnonzero(graph.is_entity)
-    concept_at = np.flatnonzero(~np.array(graph.is_entity))
+    sizes, purposes = (len(ENTITIES), len(CONCEPTS)), (_ENTITY_LABELS, _LABELS)
 
     def propose(keys: U64, attempt: U64) -> tuple[Arrays, NDArray[np.bool_]]:
         if surface == "symbolic":
             ids = shuffled(draws(keys, purpose=_LABELS, count=config.pool, attempt=attempt))
             labels = ids[:, : len(graph.is_entity)]
         else:
-            entities = shuffled(draws(keys, purpose=_ENTITY_LABELS, count=len(ENTITIES), attempt=attempt))
-            concepts = shuffled(draws(keys, purpose=_LABELS, count=len(CONCEPTS), attempt=attempt))
-            labels = np.empty((len(keys), len(graph.is_entity)), np.int64)
-            labels[:, entity_at] = entities[:, : len(entity_at)]
-            labels[:, concept_at] = len(ENTITIES) + concepts[:, : len(concept_at)]
+            labels = drawn_labels(graph.is_entity, sizes, keys, purposes, attempt)
+        # An edge as one word, start and end 32 bits each.
         edge = (labels[:, start_E].astype(np.uint64) << np.uint64(32)) + labels[:, end_E].astype(np.uint64)
-        # A sum forgets the order of the edges; mixing each first keeps different sets apart.
+        # A sum forgets the order of the edges; mixing each of them first keeps different sets apart.
         canonical = mix(edge + np.uint64(1)).sum(axis=1, dtype=np.uint64)
         return (labels,), split_mask(canonical, split)
 

@@ -26,7 +26,7 @@ I64 = NDArray[np.int64]
 I16 = NDArray[np.int16]
 
 NODES = 28
-FAR = 99  # the distance to what cannot be reached
+FAR = 99  # the distance to an unreachable node
 
 # Purposes of draws; the numbers are part of the dataset's version.
 _SIDE, _COUNT, _PICK = range(3)
@@ -41,16 +41,16 @@ _POISSON = np.array(
     ],
     dtype=np.uint64,
 )  # fmt: skip
-"""2^64 times the distribution function of Poisson(1.5), rounded down: the count is how many a word reaches.
+"""2^64 times the distribution function of Poisson(1.5) at 0..9, rounded down.
 
-More than ten parents (probability 6e-7) are cut to ten. The first is a literal and not computed because the
-last bit of ``exp`` differs between platforms.
+The number of them that are at most a uniform word is the count drawn; more than ten parents (probability
+6e-7) become ten. Literals, since the last bit of ``exp`` differs between platforms.
 """
 PARENTS = len(_POISSON)
 
 
 class Ontologies(NamedTuple):
-    """Grown graphs, and how far every node is from node 0 and from node 1 (FAR where not reached)."""
+    """Grown graphs, and every node's distance from node 0 and from node 1 (FAR where unreachable)."""
 
     parents_BNP: NDArray[np.int8]
     from_0_BN: NDArray[np.int16]
@@ -62,14 +62,22 @@ def grow(keys: U64, attempt: U64) -> Ontologies:
 
     A node with k ~ Poisson(1.5) parents draws them without replacement from its group, with weights
     proportional to 1.5 * depth + 1, where depth is the shortest distance to any entity.
+
+    Args:
+        keys: Example keys [B].
+        attempt: Attempts of rejection sampling [B].
+
+    Returns:
+        The B graphs.
     """
+    # While graphs grow, the batch is the last axis: node by node, each operation reads contiguous memory.
     side_NB = below(draws(keys, purpose=_SIDE, count=NODES, attempt=attempt), _SIDE_BOUND).T
     count_NB = np.searchsorted(_POISSON, draws(keys, purpose=_COUNT, count=NODES, attempt=attempt).T, "right")
     stream_B = streams(keys, purpose=_PICK, attempt=attempt)
     parents_NPB = np.full((NODES, PARENTS, len(keys)), -1, np.int8)
-    # Rows: distance from the nearest entity, from node 0, from node 1. Without parents a node is an entity.
+    # Rows: distance from the nearest entity, from node 0, from node 1.
     distance_3NB = np.full((3, NODES, len(keys)), FAR, np.int16)
-    distance_3NB[0] = 0
+    distance_3NB[0] = 0  # a node is an entity until it gets a parent
     distance_3NB[1, 0] = distance_3NB[2, 1] = 0
     depth_NB, under_2NB = distance_3NB[0], np.zeros((2, NODES, len(keys)), np.bool_)
     weight_NB = np.zeros((NODES, len(keys)), np.int16)
@@ -81,7 +89,7 @@ def grow(keys: U64, attempt: U64) -> Ontologies:
             _draw_parents(node, count_NB[node], own * weight_NB[:node], stream, parents_NPB, distance_3NB)
         weight_NB[node] = 3 * depth_NB[node] + 2  # 1.5 * depth + 1, doubled
         reached = distance_3NB[1:, node] < FAR
-        under_2NB[:, node] = reached & ~reached[::-1]  # under the one and not the other
+        under_2NB[:, node] = reached & ~reached[::-1]  # below one of them and not the other
     return Ontologies(
         np.ascontiguousarray(parents_NPB.transpose(2, 0, 1)),
         np.minimum(distance_3NB[1], FAR).T,
@@ -99,10 +107,11 @@ def _draw_parents(
 ) -> None:
     """Give ``node`` its parents, one after the other, each with probability proportional to its weight.
 
-    ``stream`` holds the words that decide, one for each parent, from a number on.
+    ``stream`` is the stream of words and the number of the first one, a word for each parent.
     """
     stream_B, first = stream
     batch = len(count_B)
+    # Here and below, masks are summed as bytes (at most 28 nodes), without widening them to 64 bits.
     count_B = np.minimum(count_B, (weight_NB > 0).view(np.int8).sum(axis=0, dtype=np.int8))
     rows = np.flatnonzero(count_B)
     count_B, weight_NB = count_B[rows], weight_NB.take(rows, axis=1)
@@ -111,11 +120,12 @@ def _draw_parents(
         if turn:
             left = np.flatnonzero(count_B > turn)
             rows, count_B, weight_NB = rows[left], count_B[left], weight_NB.take(left, axis=1)
+        # Cumulative weights: the parent is the first node whose sum is above a number below the total.
         reach = weight_NB.cumsum(axis=0, dtype=np.int16)
         drawn = below(word(stream_B[rows], first + turn), reach[-1]).astype(np.int16)
         parent = (reach <= drawn).view(np.int8).sum(axis=0, dtype=np.int8).astype(np.int64)
         parents_NPB[node, turn, rows] = parent
-        weight_NB[parent, np.arange(len(rows))] = 0
+        weight_NB[parent, np.arange(len(rows))] = 0  # without replacement
         above, here = parent * batch + rows, node * batch + rows
         for distance_NB in distance_3NB:  # one at a time: indexing all three together is slow
             flat = distance_NB.reshape(-1)
@@ -123,14 +133,28 @@ def _draw_parents(
 
 
 def out_degrees(parents_BNP: NDArray[np.int8]) -> I64:
-    """Count the children of every node, shape [B, N]."""
+    """Count the children of every node.
+
+    Args:
+        parents_BNP: Parents of every node, -1 where there are fewer.
+
+    Returns:
+        The counts, shape [B, N].
+    """
     graph, start, _ = edge_list(parents_BNP)
     batch, nodes, _ = parents_BNP.shape
     return np.bincount(graph * nodes + start, minlength=batch * nodes).reshape(batch, nodes)
 
 
 def edge_list(parents_BNP: NDArray[np.int8]) -> tuple[I64, I64, I64]:
-    """List all edges by graph, child and slot: the graph, the parent and the child of each."""
+    """List the edges of all graphs, sorted by graph, child and slot.
+
+    Args:
+        parents_BNP: Parents of every node, -1 where there are fewer.
+
+    Returns:
+        The graph, the parent and the child of each edge, three arrays of the same length.
+    """
     flat = parents_BNP.ravel()
     at = np.flatnonzero(flat >= 0)
     graph, child = np.divmod(at // PARENTS, parents_BNP.shape[1])
@@ -138,9 +162,13 @@ def edge_list(parents_BNP: NDArray[np.int8]) -> tuple[I64, I64, I64]:
 
 
 def shape_hash(parents_BNP: NDArray[np.int8]) -> U64:
-    """Hash every graph [B] so that two graphs equal up to names and order of nodes and edges hash alike.
+    """Hash graphs by `edges_hash`; nodes without an edge do not count.
 
-    See ``edges_hash``. Nodes without an edge do not count.
+    Args:
+        parents_BNP: Parents of every node, -1 where there are fewer.
+
+    Returns:
+        The hashes, shape [B].
     """
     batch, nodes, _ = parents_BNP.shape
     graph, start, child = edge_list(parents_BNP)
@@ -148,10 +176,17 @@ def shape_hash(parents_BNP: NDArray[np.int8]) -> U64:
 
 
 def edges_hash(edges_BE2: I64, nodes: int) -> U64:
-    """Hash every graph [B], given as edges between nodes 0..nodes-1, its names and order forgotten.
+    """Hash graphs so that isomorphic ones get the same hash, whatever the names and order of nodes and edges.
 
-    Two rounds of Weisfeiler and Lehman's colour refinement, parents and children told apart. Different
-    shapes may hash alike; that only puts both in one split.
+    Degrees and two rounds of Weisfeiler-Lehman color refinement, parents and children distinguished.
+    Different shapes may have the same hash, which only puts both in the same split.
+
+    Args:
+        edges_BE2: Edges (parent, child) between nodes 0..nodes-1.
+        nodes: Number of nodes of a graph.
+
+    Returns:
+        The hashes, shape [B].
     """
     batch = len(edges_BE2)
     flat = edges_BE2 + (np.arange(batch) * nodes)[:, None, None]
@@ -159,13 +194,14 @@ def edges_hash(edges_BE2: I64, nodes: int) -> U64:
 
 
 def _refined(start: I64, end: I64, batch: int, nodes: int) -> U64:
-    """Refine the colours of the nodes of all graphs together; edges are between graph * nodes + node."""
-    colour: U64 = np.zeros(batch * nodes, np.uint64)
+    """Refine the colors of the nodes of all graphs together; edges are between graph * nodes + node."""
+    color: U64 = np.zeros(batch * nodes, np.uint64)
     for _ in range(3):  # the first round is the degrees
-        above: U64 = np.zeros_like(colour)
-        under: U64 = np.zeros_like(colour)
-        np.add.at(above, end, mix(colour[start] + np.uint64(1)))
-        np.add.at(under, start, mix(colour[end] + np.uint64(2)))
-        colour = mix(colour + np.uint64(3) * above + np.uint64(5) * under)
-    colour[np.bincount(start, minlength=colour.size) + np.bincount(end, minlength=colour.size) == 0] = 0
-    return mix(colour.reshape(batch, nodes)).sum(axis=1, dtype=np.uint64)
+        above: U64 = np.zeros_like(color)
+        under: U64 = np.zeros_like(color)
+        # A sum of mixed colors is a hash of the multiset of the neighbors' colors: it forgets their order.
+        np.add.at(above, end, mix(color[start] + np.uint64(1)))
+        np.add.at(under, start, mix(color[end] + np.uint64(2)))
+        color = mix(color + np.uint64(3) * above + np.uint64(5) * under)
+    color[np.bincount(start, minlength=color.size) + np.bincount(end, minlength=color.size) == 0] = 0
+    return mix(color.reshape(batch, nodes)).sum(axis=1, dtype=np.uint64)

@@ -1,4 +1,4 @@
-"""ProsQA as published: which of two concepts follows from what is said of the one asked about.
+"""ProsQA as published: which of two concepts follows from the premises for the query entity.
 
     "Every shumpus is a rempus. Every shumpus is a yimpus. Every terpus is a fompus. ... Tom is a terpus. ...
      Every brimpus is a lempus. ... Is Tom a lempus or scrompus?"
@@ -8,8 +8,8 @@
 Hao et al. 2024 (arXiv 2412.06769), section 5 and Algorithm 1; their generator is not published, and the
 selection below is read off their files, where it holds in every record of the validation and test splits.
 
-It leaks: the right candidate is a deepest leaf, the wrong one a leaf of any depth, so the depths alone tell
-them apart in 9 of 10 questions. The dataset is here to repeat what was published, not to measure reasoning.
+It leaks: the right candidate is a deepest leaf, the wrong one a leaf of any depth, so depth alone gives the
+answer to 9 of 10 questions. The dataset is here to reproduce published results, not to measure reasoning.
 
 Axes: B graphs, N nodes, P parents.
 """
@@ -39,7 +39,7 @@ _CHOICE, _ENTITY_LABELS, _LABELS, _ORDER, _COINS = range(3, 8)
 
 
 class Question(NamedTuple):
-    """What is asked of each graph [B], and the distances from the root; 0 hops: nothing can be asked."""
+    """The question about each graph [B], and the distances from its root; 0 hops: no question is possible."""
 
     root: NDArray[np.int64]
     target: NDArray[np.int64]
@@ -49,12 +49,20 @@ class Question(NamedTuple):
 
 
 def choose(graphs: Ontologies, words_B3: U64) -> Question:
-    """Choose who is asked about and the two candidates.
+    """Choose the query entity (root) and the two candidates (target, negative).
 
-    Root: the one of nodes 0 and 1 with the deepest leaf that the other does not reach, 3 to 6 hops away, a
-    coin on a tie. Target: one of its deepest such leaves. Negative: any such leaf of the other.
+    Root: whichever of nodes 0 and 1 has the deepest leaf that the other does not reach, 3 to 6 hops away; a
+    coin decides a tie. Target: one of its deepest such leaves. Negative: any such leaf of the other.
+
+    Args:
+        graphs: B graphs.
+        words_B3: Random words: tie, target, negative.
+
+    Returns:
+        The B questions.
     """
     from_0, from_1 = graphs.from_0_BN, graphs.from_1_BN
+    # A leaf has parents and no children; under_0 are the leaves that only node 0 reaches.
     leaf = (out_degrees(graphs.parents_BNP) == 0) & (graphs.parents_BNP[:, :, 0] >= 0)
     under_0, under_1 = leaf & (from_0 < FAR) & (from_1 == FAR), leaf & (from_1 < FAR) & (from_0 == FAR)
     depth_0 = np.where(under_0, from_0, 0).max(axis=1)
@@ -70,13 +78,24 @@ def choose(graphs: Ontologies, words_B3: U64) -> Question:
 
 
 def _one_of(mask_BN: NDArray[np.bool_], words_B: U64) -> NDArray[np.int64]:
-    """Return a uniformly drawn column of each row that is True; 0 where none is."""
+    """Draw one of the True columns of each row, uniformly; 0 where there is none."""
+    # rank counts the True columns so far, so the k-th of them is the first column of rank k.
     rank = mask_BN.cumsum(axis=1)
     return (rank == below(words_B, rank[:, -1])[:, None] + 1).argmax(axis=1)
 
 
 def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Example]:
-    """Make one example for each key [B]; ``ids`` names them."""
+    """Sample one example for each key.
+
+    Args:
+        keys: Example keys [B].
+        ids: Ids of the B examples.
+        split: Split that the graphs must belong to.
+        surface: Row of `SURFACES` that the text is written in.
+
+    Returns:
+        The B examples.
+    """
 
     def propose(keys: U64, attempt: U64) -> tuple[Arrays, NDArray[np.bool_]]:
         graphs = grow(keys, attempt)
@@ -88,7 +107,7 @@ def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Exam
     parents_BNP, root, target, negative, _, distance_BN = first_accepted(keys, propose, together=2048)
     is_entity_BN = parents_BNP[:, :, 0] < 0
     used_BN = ~is_entity_BN | (out_degrees(parents_BNP) > 0)
-    index_BN = used_BN.cumsum(axis=1) - 1  # published indices leave out the nodes that ended up alone
+    index_BN = used_BN.cumsum(axis=1) - 1  # published indices skip nodes without an edge
     sizes = used_BN.sum(axis=1)
     edges = _edges(parents_BNP, index_BN)
     drawn = zip(
@@ -108,7 +127,7 @@ def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Exam
 
 
 class _Drawn(NamedTuple):
-    """One accepted graph; ``place`` gives the published index of each of its nodes."""
+    """One accepted graph; ``place`` is the published index of each node."""
 
     id: str
     edges: list[tuple[int, int]]
@@ -118,13 +137,14 @@ class _Drawn(NamedTuple):
     place: list[int]
     ways: _Ways
     asked: list[int]  # root, target, negative
-    coins: list[int]  # two words: which shortest path is told, which candidate is named first
+    coins: list[int]  # two words: which shortest path is the chain, which candidate comes first
 
 
 class _Ways(NamedTuple):
-    """What is needed to go back to the root: PARENTS parents of every node, and how far each node is.
+    """A graph packed for the way back to the root, one byte a number: indexing bytes is fast in Python.
 
-    Where a node has fewer parents, it is itself in their place, which is no nearer.
+    parents    p p p p p p p p p p | p p ...    PARENTS for each node; a missing one is the node itself,
+    distance   d | d | ...                      which is no nearer to the root, so no path takes it
     """
 
     parents: bytes
@@ -132,12 +152,12 @@ class _Ways(NamedTuple):
 
 
 def _write(graph: _Drawn, writer: Writer) -> Example:
-    """Write the text."""
+    """Write the question, the chain and the answer of a graph."""
     edges, index = graph.edges, graph.place
     symbols = tuple(graph.symbols)
     root, target, negative = [index[node] for node in graph.asked]
     path = [index[node] for node in _shortest_path(graph.ways, graph.asked[1], graph.coins[0])]
-    first, second = (target, negative) if graph.coins[1] >> 63 else (negative, target)
+    first, second = (target, negative) if graph.coins[1] >> 63 else (negative, target)  # the top bit is fair
     premises = [edges[at] for at in graph.order]
     wording = writer(symbols, graph.is_entity, premises)(Asked(root, first, second, path))
     known = Graph(symbols, tuple(edges), root, target, negative)
@@ -146,6 +166,7 @@ def _write(graph: _Drawn, writer: Writer) -> Example:
 
 def _ways(parents_BNP: NDArray[np.int8], distance_BN: NDArray[np.int16]) -> Iterator[_Ways]:
     """Pack parents and distances of each graph."""
+    # Both fit in a byte: nodes are below 28, distances at most FAR = 99.
     own = np.arange(NODES, dtype=np.int8)[:, None]
     parents, distance = (
         np.where(parents_BNP < 0, own, parents_BNP).tobytes(),
@@ -159,7 +180,7 @@ def _ways(parents_BNP: NDArray[np.int8], distance_BN: NDArray[np.int16]) -> Iter
 def _shortest_path(ways: _Ways, target: int, word: int) -> tuple[int, ...]:
     """Return one of the shortest paths from root to target, each with the same probability."""
     parents, distance = ways
-    paths: list[tuple[int, ...]] = [(target,)]
+    paths: list[tuple[int, ...]] = [(target,)]  # all shortest paths, grown backwards one layer at a time
     for step in range(distance[target] - 1, -1, -1):
         paths = [
             (node, *path)
@@ -167,18 +188,18 @@ def _shortest_path(ways: _Ways, target: int, word: int) -> tuple[int, ...]:
             for node in parents[path[0] * PARENTS : (path[0] + 1) * PARENTS]
             if distance[node] == step
         ]
-    return paths[((word >> 32) * len(paths)) >> 32]
+    return paths[((word >> 32) * len(paths)) >> 32]  # `below` for one word
 
 
 def _edges(parents_BNP: NDArray[np.int8], index_BN: NDArray[np.int64]) -> list[list[tuple[int, int]]]:
-    """List the edges of each graph by child, with the published indices of the nodes."""
+    """List the edges of each graph, sorted by child, as published indices."""
     graph, parent, child = edge_list(parents_BNP)
     start, end = index_BN[graph, parent].tolist(), index_BN[graph, child].tolist()
     return list(_cut(list(zip(start, end, strict=True)), np.bincount(graph, minlength=len(parents_BNP))))
 
 
 def _cut(rows: list[T], sizes: NDArray[np.int64]) -> Iterator[list[T]]:
-    """Cut what is listed for all graphs into one list a graph."""
+    """Cut a list over all graphs into one list for each."""
     stops = sizes.cumsum().tolist()
     return (rows[first:stop] for first, stop in pairwise([0, *stops]))
 
@@ -194,13 +215,14 @@ def _orders(keys: U64, counts: Sequence[int]) -> list[list[int]]:
 def _symbols(
     keys: U64, surface: str, is_entity_BN: NDArray[np.bool_], used_BN: NDArray[np.bool_]
 ) -> list[str]:
-    """Draw the names of all nodes that are used, graph after graph."""
+    """Draw the names of all used nodes, graph after graph."""
     if surface == "symbolic":
         labels = shuffled(draws(keys, purpose=_LABELS, count=len(POOL)))
         label_BN = np.take_along_axis(labels, used_BN.cumsum(axis=1) - 1, axis=1)
         return _POOL[label_BN[used_BN]].tolist()
     entities = shuffled(draws(keys, purpose=_ENTITY_LABELS, count=len(ENTITIES)))
     concepts = shuffled(draws(keys, purpose=_LABELS, count=len(CONCEPTS))) + len(ENTITIES)
+    # The k-th entity of a graph gets the k-th of the shuffled names, and so does the k-th concept.
     entity_rank = np.maximum((is_entity_BN & used_BN).cumsum(axis=1) - 1, 0)
     concept_rank = np.maximum((~is_entity_BN).cumsum(axis=1) - 1, 0)
     label_BN = np.where(

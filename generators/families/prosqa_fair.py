@@ -4,9 +4,8 @@
     steps  "Fae is a gorpus." "Every gorpus is a hanpus." "Every hanpus is a terpus."
     answer "Fae is a terpus."; its twin asks "Is Rex a terpus or bompus?" of the same premises
 
-The graphs are those of ``layered``. What a model is trained on and what it is tested on may differ in one
-thing at a time: the depth, the density, the branching, distractor components, the names, or the order in
-which the premises are told (``FairSpec``).
+The graphs are those of `layered`. A test set may differ from the training set in one factor at a time: depth,
+density, branching, distractor components, names, or the order of the premises (`FairSpec`).
 
 Axes: B graphs, N nodes, E edges.
 """
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from ..example import Example
 from ..lookup import pick
 from ..seeding import U64, below, draws, shuffled
-from .fair import Shape, twins
+from .fair import Shape, drawn_labels, twins
 from .layered import Layered, LayeredConfig, grow
 from .surfaces import SURFACES
 from .vocabulary import NAMES
@@ -36,11 +35,16 @@ ORDERS = ("shuffled", "backward")
 
 @dataclass(frozen=True, slots=True)
 class FairSpec:
-    """A graph and how it is told: ``names`` is a row of ``NAMES``, ``order`` one of ``ORDERS``.
+    """A graph, its names and the order of its premises.
 
-    "shuffled" tells the premises in uniformly random order, "backward" those of the deepest layer first, so
-    every step of the chain is told before the one that it follows. Raises ValueError for an unknown name or
-    order, and for a graph with more nodes than there are names.
+    Attributes:
+        graph: Difficulty of the graph.
+        names: Row of `NAMES`.
+        order: One of `ORDERS`: "shuffled" for uniformly random order, "backward" for the deepest layer first,
+            so every step of the chain appears before the step that it follows.
+
+    Raises:
+        ValueError: Unknown names or order, or fewer names than nodes.
     """
 
     graph: LayeredConfig = field(default_factory=LayeredConfig)
@@ -60,7 +64,18 @@ class FairSpec:
 
 
 def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Example]:
-    """Make the pair of twins of each key [B]; ``ids`` names the 2 B examples in order."""
+    """Sample a pair of twins (same premises, other query entity, other answer) for each key.
+
+    Args:
+        spec: The graphs, their names and order.
+        keys: Keys of the pairs [B].
+        ids: Ids of the 2 B examples.
+        split: Split that the graphs must belong to.
+        surface: Row of `SURFACES` that the text is written in.
+
+    Returns:
+        The 2 B examples, twins side by side.
+    """
     graphs = grow(spec.graph, keys, split)
     symbols = symbols_of(spec, keys, surface)
     orders = told_order(spec, graphs, keys).tolist()
@@ -72,31 +87,42 @@ def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: s
     drawn = zip(starts, ends, graphs.path_BH.tolist(), symbols, orders, coins, strict=True)
     for row, (start, end, path, names, order, coin) in enumerate(drawn):
         path = tuple([node for node in path if node >= 0])
-        mirrored = tuple([node + nodes for node in path])
+        mirrored = tuple([node + nodes for node in path])  # the second component is the mirror image
         shape = Shape(tuple(zip(start, end, strict=True)), is_entity, (path, mirrored))
         found += twins(shape, names, order, coin, (ids[2 * row], ids[2 * row + 1]), writer)
     return found
 
 
 def told_order(spec: FairSpec, graphs: Layered, keys: U64) -> NDArray[np.int64]:
-    """Return the order in which the edges of each graph are told [B, E]."""
+    """Draw the order of the premises.
+
+    Args:
+        spec: Its ``order`` decides.
+        graphs: B graphs.
+        keys: Their keys [B].
+
+    Returns:
+        A permutation of the edges of each graph, shape [B, E].
+    """
     words_BE = draws(keys, purpose=_ORDER, count=graphs.layer_BE.shape[1])
     if spec.order == "backward":
+        # The layer in the upper 5 bits decides, deepest first; the remaining random bits order its edges.
         rank = (31 - graphs.layer_BE).astype(np.uint64)
         words_BE = (rank << np.uint64(59)) | (words_BE >> np.uint64(5))
     return shuffled(words_BE)
 
 
-def _labels(spec: FairSpec, keys: U64) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw the names of each graph: indices of its entities [B, entities] and of its other nodes."""
-    names, graph = NAMES[spec.names], spec.graph
-    entities = shuffled(draws(keys, purpose=_ENTITY_LABELS, count=len(names.entities)))
-    concepts = shuffled(draws(keys, purpose=_LABELS, count=len(names.concepts)))
-    return entities[:, : graph.entities], concepts[:, : graph.size - graph.entities]
-
-
 def symbols_of(spec: FairSpec, keys: U64, surface: str) -> list[tuple[str, ...]]:
-    """Name the nodes of each graph."""
+    """Draw the names of the nodes.
+
+    Args:
+        spec: The graphs and their names.
+        keys: Keys of the graphs [B].
+        surface: Row of `SURFACES`.
+
+    Returns:
+        The names of the nodes of each graph, in the order of the nodes.
+    """
     names = NAMES[spec.names]
     table: NDArray[Any]
     if surface == "symbolic":
@@ -104,9 +130,6 @@ def symbols_of(spec: FairSpec, keys: U64, surface: str) -> list[tuple[str, ...]]
         label_BN = shuffled(draws(keys, purpose=_LABELS, count=len(names.ids)))[:, : spec.graph.size]
     else:
         table = np.array(names.entities + names.concepts, object)
-        is_entity = np.array(spec.graph.is_entity())
-        entities, concepts = _labels(spec, keys)
-        label_BN = np.empty((len(keys), spec.graph.size), np.int64)
-        label_BN[:, is_entity] = entities
-        label_BN[:, ~is_entity] = len(names.entities) + concepts
+        sizes, purposes = (len(names.entities), len(names.concepts)), (_ENTITY_LABELS, _LABELS)
+        label_BN = drawn_labels(spec.graph.is_entity(), sizes, keys, purposes, attempt=0)
     return [tuple(row) for row in table[label_BN].tolist()]

@@ -1,4 +1,4 @@
-"""The names that questions are written with, in the order that the published lists have them.
+"""The names that appear in questions, in the order of the published lists.
 
     >>> len(ENTITIES), len(CONCEPTS)
     (17, 38)
@@ -20,14 +20,14 @@ def _words(text: str) -> tuple[str, ...]:
 ENTITIES: tuple[str, ...] = _words(
     "Alex Bob Carol Davis Eva Fae Gabriel Jack Max Oliver Polly Rex Sally Sam Stella Tom Wren"
 )
-"""Who a ProsQA question may ask about: the nodes without parents."""
+"""Names of ProsQA's entities: the nodes without parents."""
 
 CONCEPTS: tuple[str, ...] = _words(
     """bompus boompus brimpus chorpus dumpus felpus fompus gerpus gorpus grimpus gwompus hilpus impus jelpus
     jompus kerpus lempus lorpus numpus quimpus rempus rompus rorpus scrompus shumpus sterpus storpus terpus
     timpus tumpus vumpus worpus wumpus yerpus yimpus yumpus zhorpus zumpus"""
 )
-"""What a ProsQA entity may be: the nodes with parents."""
+"""Names of ProsQA's concepts: the nodes with parents."""
 
 PRONTOQA_CONCEPTS: tuple[str, ...] = _words(
     """wumpus yumpus zumpus dumpus rompus numpus tumpus vumpus impus jompus gorpus shumpus lempus sterpus
@@ -54,25 +54,25 @@ PROPERTY_FAMILIES: tuple[tuple[str, ...], ...] = tuple(
         "windy sunny overcast rainy snowy",
     )
 )
-"""ProntoQA's properties; the adjectives of one family exclude one another, so one graph uses one of each."""
+"""ProntoQA's properties; those of one family exclude one another, so a graph uses at most one of each."""
 
 MORE_ENTITIES: tuple[str, ...] = _words(
     """Ada Ben Cora Dan Ella Finn Gus Hana Ivan June Karl Lena Milo Nora Otto
     Paul Rosa Sven Tara Uma Vera Will Xena Yann Zoe Amir Bea Carl Dora Emil Flora Greta Hugo Iris Jonas Kira
     Leo Mona Nils Olga Pia Rolf Sara Theo Ulla Viktor Wanda"""
 )
-"""Further first names, for graphs with more entities than the published ones have."""
+"""More first names, for graphs with more entities than the published ones."""
 
 _ONSETS = _words("b d f g h j k l m n p r s t v w y z")
 _RHYMES = _words("an el in on ul am en il ol un ar")
 MORE_CONCEPTS: tuple[str, ...] = tuple(
     name for rhyme in _RHYMES for onset in _ONSETS if (name := f"{onset}{rhyme}pus") not in CONCEPTS
 )
-"""Further concepts in the manner of the published ones (danpus, helpus), every onset with every rhyme."""
+"""More concepts in the style of the published ones (danpus, helpus): every onset with every rhyme."""
 
 
 class Names(NamedTuple):
-    """What the nodes of a graph may be called."""
+    """Names for the nodes of a graph; ``ids`` are those of the symbolic surface."""
 
     entities: tuple[str, ...]
     concepts: tuple[str, ...]
@@ -85,4 +85,4 @@ NAMES: Mapping[str, Names] = {
     "seen": Names(ENTITIES + MORE_ENTITIES[:15], CONCEPTS + MORE_CONCEPTS[:58], _IDS[:128]),
     "unseen": Names(MORE_ENTITIES[15:47], MORE_CONCEPTS[58:154], _IDS[128:]),
 }
-"""Two sets of equal sizes (32 entities, 96 concepts, 128 ids) without a name in common."""
+"""Two disjoint sets of equal sizes (32 entities, 96 concepts, 128 ids)."""

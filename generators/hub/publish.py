@@ -1,38 +1,36 @@
-"""A generated folder, or a folder of several, as a dataset repository of the Hugging Face Hub.
+"""Build a dataset repository of the Hugging Face Hub from a generated folder, or a folder of several.
 
-    README.md                                        the card: YAML header and what the data are
+    README.md                                        the card: YAML header and description of the data
     manifest.json                                    the version, and the hash of every split's canonical rows
-    prosqa-fair/train-00000-of-00001.parquet         one config a dataset; the split `valid` is called
+    prosqa-fair/train-00000-of-00001.parquet         one config for each dataset; the split `valid` is called
     prosqa-fair/validation-00000-of-00001.parquet    `validation` there
 
-Nothing is built from a folder that `verify` does not prove. The parquet files are packing: what a version is,
-is the hash of its canonical rows (``content_sha256``), which every library and every machine gives again.
+Only folders that `verify` proves are built. A version is identified by the hash of its canonical rows
+(``content_sha256``), which any library on any machine reproduces, not by that of the parquet files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ... import __version__
 from ..audit.report import Report, audit
 from ..datasets import get_dataset
 from ..example import Example
 from ..proof.verify import verify_dir
 from ..stored.folder import read_manifest, read_split
-from ..stored.formats import FORMATS, file_digest, manifest_digest
+from ..stored.formats import FORMATS, HUB_SPLITS, MANIFEST, manifest_digest
 from .card import CardSplit, Section, dataset_card
-from .repository import CARD, MANIFEST, Upload, parse_version
+from .upload import Upload, describe, digests, parse_version, seal
 
-HUB_SPLITS = {"train": "train", "valid": "validation", "test": "test"}
 _BLOCK = 2048  # rows of a parquet row group
 
 
 class _Config(NamedTuple):
-    """One dataset of the repository: its name there, the folder it comes from, that one's manifest."""
+    """One dataset of the repository: its name there, its folder and the folder's manifest."""
 
     name: str
     folder: Path
@@ -42,11 +40,22 @@ class _Config(NamedTuple):
 def build_dataset(
     folder: Path, repo: str, version: str, scratch: Path, say: Callable[[str], None] = lambda line: None
 ) -> Upload:
-    """Prove, audit and pack what is in ``folder``; the parquet files are written below ``scratch``.
+    """Prove, audit and pack the datasets of a folder.
 
-    Raises ValueError for a version of another form, where there is nothing that `generate` made or only a
-    part of it, for two folders with the same dataset and for whatever is wrong with the data, OSError for a
-    file that is missing.
+    Args:
+        folder: Folder written by `generate`, or a folder of several.
+        repo: Name of the repository, org/name.
+        version: Three numbers, such as 1.0.0.
+        scratch: Temporary folder for the parquet files.
+        say: Is called with lines of progress.
+
+    Returns:
+        The upload.
+
+    Raises:
+        ValueError: Invalid version, no generated folder, a shard of one, the same dataset twice, or invalid
+            data.
+        OSError: A file is missing.
     """
     parse_version(version)
     files: dict[str, bytes | Path] = {}
@@ -62,16 +71,18 @@ def build_dataset(
         say(f"{config.name}: guessing without reasoning")
         sections.append(Section(config.name, config.manifest, splits, _audited(config)))
         configs[config.name] = canonical_manifest(config.manifest)
-    manifest = _manifest(version, configs, files)
-    files[CARD] = dataset_card(repo, manifest, sections).encode()
-    files[MANIFEST] = (json.dumps(manifest, indent=2) + "\n").encode()
-    return Upload("dataset", f"Version {version}", version, files, manifest)
+    shared = describe("dataset", version, content_digest(configs), files)
+    manifest = {**shared, "packed_sha256": digests(files), "configs": configs}
+    return seal(f"Version {version}", files, manifest, dataset_card(repo, manifest, sections))
 
 
 def canonical_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest that the same rows have in canonical form (jsonl), whatever format they came in.
+    """Return the manifest that the same rows have as jsonl.
 
-    With it, rows from anywhere can be laid out as the folder that `generate` writes, and be proved as one.
+    With it, rows from any source can be laid out as the folder that `generate` writes, and be proved as one.
+
+    Args:
+        manifest: Manifest of a folder of any format.
     """
     splits = {
         split: {
@@ -90,7 +101,11 @@ def canonical_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def content_digest(configs: Mapping[str, Mapping[str, Any]]) -> str:
-    """The sha256 of the names of configs and splits and the hashes of their canonical rows."""
+    """Return the sha256 of the names of configs and splits and the hashes of their canonical rows.
+
+    Args:
+        configs: Name of each config -> its manifest.
+    """
     rows = {
         name: {split: entry["rows_sha256"] for split, entry in config["splits"].items()}
         for name, config in configs.items()
@@ -100,7 +115,7 @@ def content_digest(configs: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _configs(folder: Path) -> list[_Config]:
-    """The datasets in a folder, by name."""
+    """Return the datasets in a folder, sorted by name."""
     if not folder.is_dir():
         raise FileNotFoundError(f"no such folder: {folder}")
     found: dict[str, _Config] = {}
@@ -145,9 +160,9 @@ def _pack(examples: Sequence[Example], path: Path) -> CardSplit:
 
 
 def _audited(config: _Config) -> Report | None:
-    """How far guessing gets on the test split, or the only one; None where there are too few questions.
+    """Audit the test split, or the only one; None where there are too few questions.
 
-    The models are fitted too where scikit-learn and a training split are there.
+    Learned rules are included if scikit-learn and a training split are available.
     """
     sizes = {split: count for split, count in _counts(config.manifest).items() if count >= 4}
     if not sizes:
@@ -167,22 +182,3 @@ def _has_sklearn() -> bool:
     from importlib.util import find_spec
 
     return find_spec("sklearn") is not None
-
-
-def _manifest(version: str, configs: Mapping[str, Any], files: Mapping[str, bytes | Path]) -> dict[str, Any]:
-    return {
-        "manifest_version": 1,
-        "generator": {"package": "coconut-bench", "version": __version__},
-        "kind": "dataset",
-        "version": version,
-        "content_sha256": content_digest(configs),
-        "files": [*sorted(files), CARD, MANIFEST],
-        "packed_sha256": {path: file_digest(file) for path, file in _on_disk(files)},
-        "configs": dict(configs),
-    }
-
-
-def _on_disk(files: Mapping[str, bytes | Path]) -> Iterator[tuple[str, Path]]:
-    for path, content in sorted(files.items()):
-        if isinstance(content, Path):
-            yield path, content

@@ -1,10 +1,8 @@
-"""A version on the Hugging Face Hub: one commit against the head that was read, then one tag, or nothing.
+"""Publish a version on the Hugging Face Hub: one commit on the head that was read, then one tag, or nothing.
 
     org/name @ v1.0.0   README.md  manifest.json  prosqa-fair/test-00000-of-00001.parquet  …
 
-What a version *is* stands in its ``manifest.json`` as ``content_sha256``: of a dataset the hash of its
-canonical rows, never of the bytes that a library packed them in. A tag is never moved. A commit whose tag is
-missing, because the connection was cut between the two, gets its tag when the same is published again.
+A tag is never moved. If the connection was lost between commit and tag, publishing again adds the tag.
 """
 
 from __future__ import annotations
@@ -13,63 +11,31 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ... import __version__
+from ..stored.formats import MANIFEST
+from .upload import Kind, Upload, parse_version
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-MANIFEST = "manifest.json"
-CARD = "README.md"
 _OF_THE_HUB = {".gitattributes"}  # what a new repository holds
-Kind = Literal["dataset", "model"]
 Step = Literal["create", "commit", "tag", "nothing"]
 
 
-@dataclass(frozen=True)
-class Upload:
-    """What goes up: path in the repository → its bytes, or the file that has them; and the manifest.
-
-    ``version`` is None for a model that gets no tag.
-    """
-
-    kind: Kind
-    title: str
-    version: str | None
-    files: Mapping[str, bytes | Path]
-    manifest: Mapping[str, Any]
-
-    @property
-    def tag(self) -> str | None:
-        return None if self.version is None else f"v{self.version}"
-
-    @property
-    def identity(self) -> str:
-        """The hash of the content, by which two versions are the same or not."""
-        return str(self.manifest["content_sha256"])
-
-    @property
-    def mark(self) -> str:
-        """What the commit's message says, by which a commit without its tag is found again."""
-        return f"content sha256 {self.identity}"
-
-    def sizes(self) -> dict[str, int]:
-        """Path → bytes, in the order of the paths."""
-        return {
-            path: len(content) if isinstance(content, bytes) else content.stat().st_size
-            for path, content in sorted(self.files.items())
-        }
-
-
 class Found(NamedTuple):
-    """What the Hub holds under a name: ``head`` is None where there is nothing.
+    """What the Hub has under a name.
 
-    ``manifest`` is the one at the head and ``tagged`` that of the version's tag; None where there is none of
-    ours. ``files`` are the paths at the head; ``untagged`` is the commit of this version, if there is one and
-    the tag is not.
+    Attributes:
+        head: Commit of the main branch; None if there is no repository.
+        private: Whether the repository is private.
+        files: Paths at the head.
+        manifest: Manifest at the head; None if there is none of this package.
+        tag_exists: Whether the version's tag exists.
+        tagged: Manifest at the tag; None if there is none of this package.
+        untagged: Commit of this version that lacks its tag.
     """
 
     head: str | None = None
@@ -82,35 +48,40 @@ class Found(NamedTuple):
 
 
 class Published(NamedTuple):
-    """Where it is now, and what had to be done for it."""
+    """Commit and tag of a published version, and the last step that was taken."""
 
     commit: str
     tag: str | None
     done: Step
 
 
-def parse_version(text: str) -> tuple[int, int, int]:
-    """The three numbers of a version; ValueError for any other form."""
-    match = re.fullmatch(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})", text)
-    if not match:
-        raise ValueError(f"version must be three numbers such as 1.0.0, got {text!r}")
-    return int(match[1]), int(match[2]), int(match[3])
-
-
 def next_step(upload: Upload, found: Found, repo: str) -> Step:
-    """What is left to do; ValueError where the name or the version belongs to something else."""
+    """Return what is left to do for a version.
+
+    Args:
+        upload: The version.
+        found: What the Hub has, see `Hub.look`.
+        repo: Name of the repository, for messages.
+
+    Returns:
+        The next step: "create" the repository, "commit" and tag, "tag" only, or "nothing".
+
+    Raises:
+        ValueError: The version or its tag has other content, the version is not the newest, or the repository
+            was not made by this package.
+    """
     if found.head is None:
         return "create"
     if found.tag_exists:
         if found.tagged is not None and found.tagged.get("content_sha256") == upload.identity:
             return "nothing"
         raise ValueError(
-            f"{repo} has {upload.tag} with other content, and a tag is never moved: publish another version"
+            f"{repo} has {upload.tag} with other content, and a tag is never moved: publish a new version"
         )
     if found.manifest is None:
         if found.files - _OF_THE_HUB:
             some = ", ".join(sorted(found.files - _OF_THE_HUB)[:3])
-            raise ValueError(f"{repo} is taken by something else ({some}): publish under another name")
+            raise ValueError(f"{repo} already has other files ({some}): publish under another name")
         return "commit"
     if upload.version is None:
         return "nothing" if found.manifest.get("content_sha256") == upload.identity else "commit"
@@ -119,7 +90,7 @@ def next_step(upload: Upload, found: Found, repo: str) -> Step:
     before = found.manifest.get("version")
     if before == upload.version:
         raise ValueError(
-            f"{repo} has {upload.version} with other content, not tagged yet: publish another version"
+            f"{repo} has {upload.version} with other content, not tagged yet: publish a new version"
         )
     if before is not None and parse_version(upload.version) < parse_version(str(before)):
         raise ValueError(f"version must be above {before}, the newest of {repo}, got {upload.version}")
@@ -127,34 +98,52 @@ def next_step(upload: Upload, found: Found, repo: str) -> Step:
 
 
 class Hub:
-    """One repository, talked to through huggingface_hub. Every method raises OSError in one line."""
+    """One repository, accessed with huggingface_hub. All methods raise OSError with a message of one line."""
 
     def __init__(self, repo: str, kind: Kind, token: str | None = None) -> None:
+        """Open no connection yet.
+
+        Args:
+            repo: Name of the repository, org/name.
+            kind: Kind of the repository.
+            token: Access token; None for HF_TOKEN or the stored login.
+
+        Raises:
+            ValueError: ``repo`` has another form.
+            OSError: huggingface_hub is not installed.
+        """
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
             raise ValueError(f"repo must be org/name, got {repo!r}")
         self.repo, self.kind, self.token = repo, kind, token
         self.api = _client(token)
 
     def login(self) -> str:
-        """The name behind the token or the usual login."""
+        """Return the user name of the token or the stored login; OSError where there is none."""
         from huggingface_hub import get_token
 
         if not (self.token or get_token()):
-            raise OSError("no login: run `hf auth login`, set HF_TOKEN or give --token")
-        with self._in_one_line():
+            raise OSError("no login: run `hf auth login`, set HF_TOKEN or pass --token")
+        with explained(self.repo):
             return str(self.api.whoami()["name"])
 
     def look(self, upload: Upload) -> Found:
-        """What is there now, read at one commit, of the repository and of this version."""
+        """Read what the Hub has of the repository and of a version, all at one commit.
+
+        Args:
+            upload: The version.
+
+        Raises:
+            OSError: Access failed.
+        """
         from huggingface_hub.errors import RepositoryNotFoundError
 
-        with self._in_one_line():
+        with explained(self.repo):
             try:
                 info = self.api.repo_info(self.repo, repo_type=self.kind)
             except RepositoryNotFoundError:
                 return Found()
             refs = self.api.list_repo_refs(self.repo, repo_type=self.kind)
-            assert info.sha is not None  # only expand=[…] leaves it out
+            assert info.sha is not None  # it is omitted with expand=[…] only
             tag = upload.tag
             tag_exists = any(ref.name == tag for ref in refs.tags)
             files = frozenset(self.api.list_repo_files(self.repo, revision=info.sha, repo_type=self.kind))
@@ -169,13 +158,13 @@ class Hub:
             )
 
     def _untagged(self, upload: Upload, head: str) -> str | None:
-        """The newest commit up to ``head`` that was made for this version with this content."""
+        """Return the newest commit up to ``head`` that was made for this version with this content."""
         commits = self.api.list_repo_commits(self.repo, revision=head, repo_type=self.kind)
         made = (one.commit_id for one in commits if one.title == upload.title and upload.mark in one.message)
         return next(made, None)
 
     def _manifest(self, revision: str) -> Mapping[str, Any] | None:
-        """The manifest at a revision; None where there is none, or one that is not of this package."""
+        """Return the manifest at a revision; None where there is none of this package."""
         from huggingface_hub.errors import RemoteEntryNotFoundError
 
         try:
@@ -187,19 +176,28 @@ class Hub:
         return manifest if ours else None
 
     def publish(self, upload: Upload, found: Found, *, private: bool = False) -> Published:
-        """Do what is left to do after ``found`` was seen; see `next_step`.
+        """Take the steps that are left (see `next_step`); call again after a lost connection.
 
-        Either the whole commit is there or none of it: OSError where the head moved meanwhile, ValueError
-        where the version is taken by then. What was cut off is finished by calling it again.
+        Args:
+            upload: The version.
+            found: What the Hub has, see `look`.
+            private: Make a new repository private.
+
+        Returns:
+            Where the version is now.
+
+        Raises:
+            OSError: The head has moved, or access failed; nothing is half-published.
+            ValueError: The version was taken in the meantime.
         """
         step = next_step(upload, found, self.repo)
-        with self._in_one_line():
+        with explained(self.repo):
             if step == "create":
                 self.api.create_repo(self.repo, repo_type=self.kind, private=private, exist_ok=True)
                 found = self.look(upload)
                 step = next_step(upload, found, self.repo)
             if found.head is None:
-                raise OSError(f"{self.repo} is not there, or this login must not see it")
+                raise OSError(f"{self.repo} does not exist, or this login has no access")
             commit = self._commit(upload, found) if step == "commit" else found.untagged or found.head
             if upload.tag and step != "nothing":
                 self._tag(upload, commit)
@@ -208,6 +206,7 @@ class Hub:
     def _commit(self, upload: Upload, found: Found) -> str:
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
+        # Files of the version before that this one lacks; files of others stay.
         stale = set((found.manifest or {}).get("files", [])) & found.files - set(upload.files)
         operations: list[CommitOperationAdd | CommitOperationDelete] = [
             *(CommitOperationAdd(path, content) for path, content in sorted(upload.files.items())),
@@ -224,7 +223,7 @@ class Hub:
         return str(made.oid)
 
     def _tag(self, upload: Upload, commit: str) -> None:
-        """Tag the commit; where someone was faster, the tag must be on the same content."""
+        """Tag the commit; a tag that exists by now (409) must have the same content."""
         from huggingface_hub.errors import HfHubHTTPError
 
         assert upload.tag is not None
@@ -237,26 +236,22 @@ class Hub:
                 raise
             next_step(upload, self.look(upload), self.repo)
 
-    @contextmanager
-    def _in_one_line(self) -> Iterator[None]:
-        """Say in one line what the client's exceptions mean for this repository."""
-        with explained(self.repo):
-            yield
-
 
 def _client(token: str | None) -> HfApi:
     try:
         from huggingface_hub import HfApi
     except ImportError as error:
-        raise OSError(
-            "huggingface_hub is not installed, which the Hub needs: pip install 'coconut-bench[hub]'"
-        ) from error
+        raise OSError("huggingface_hub is not installed: pip install 'coconut-bench[hub]'") from error
     return HfApi(token=token, library_name="coconut-bench", library_version=__version__)
 
 
 @contextmanager
 def explained(repo: str) -> Iterator[None]:
-    """Turn what huggingface_hub raises about ``repo`` inside the block into an OSError of one line."""
+    """Turn exceptions of huggingface_hub inside the block into OSError with a message of one line.
+
+    Args:
+        repo: Name of the repository, for messages.
+    """
     from huggingface_hub import errors
 
     try:
@@ -264,10 +259,10 @@ def explained(repo: str) -> Iterator[None]:
     except errors.HfHubHTTPError as error:
         raise OSError(_reason(error, repo)) from error
     except (errors.HTTPError, ConnectionError, errors.LocalEntryNotFoundError) as error:  # type: ignore[attr-defined]
-        # The client's own HTTPError is the base of all that its transport raises, whichever httpx that is.
+        # The client's own HTTPError is the base class of all transport errors, whichever httpx it uses.
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise OSError(
-            f"the Hub cannot be reached or broke off ({reason}): nothing is half-published, run it again"
+            f"no connection to the Hub ({reason}): nothing is half-published, run it again"
         ) from error
 
 
@@ -275,12 +270,12 @@ def _reason(error: Any, repo: str) -> str:
     from huggingface_hub.errors import RepositoryNotFoundError
 
     status = error.response.status_code
-    if isinstance(error, RepositoryNotFoundError):  # a private one is answered with 401
+    if isinstance(error, RepositoryNotFoundError):  # the Hub answers 401 for a private one
         status = 404
     said = " ".join((error.server_message or str(error)).split())[:200]
     return {
-        401: f"the Hub refuses the login ({said}): run `hf auth login` or give another --token",
-        403: f"no right to write to {repo}, or to read it ({said})",
-        404: f"{repo} is not there, or this login must not see it ({said})",
-        412: f"the head of {repo} moved meanwhile, nothing was published: look at it and run it again",
+        401: f"the Hub rejects the login ({said}): run `hf auth login` or pass another --token",
+        403: f"no permission to read or write {repo} ({said})",
+        404: f"{repo} does not exist, or this login has no access ({said})",
+        412: f"the head of {repo} has moved, nothing was published: check it and run it again",
     }.get(status, f"the Hub answered {status} ({said}): nothing is half-published, run it again")

@@ -1,10 +1,10 @@
-"""Prove a published version: what `datasets` loads from the Hub is what its manifest says, and is true.
+"""Prove a published version: what `datasets` loads from the Hub matches its manifest, and is correct.
 
     $ coconut-bench verify org/name@v1.0.0
     prosqa-fair 1.0.0: 19500 examples proved (train 18000, valid 500, test 1000)
 
-The rows that ``load_dataset`` gives are laid out again as the folder that `generate` writes, so the whole
-proof of such a folder applies: the hash of the canonical rows, every answer, every step, twins, splits.
+The rows that ``load_dataset`` returns are laid out as the folder that `generate` writes, so the whole proof
+of such a folder applies: the hash of the canonical rows, every answer, every step, twins, splits.
 """
 
 from __future__ import annotations
@@ -18,21 +18,29 @@ from typing import Any, NamedTuple
 
 from ..example import Example, canonical_row
 from ..proof.verify import Report, VerificationError, verify_dir
-from .publish import HUB_SPLITS, content_digest
-from .repository import MANIFEST, explained
+from ..stored.formats import HUB_SPLITS, MANIFEST
+from .publish import content_digest
+from .repository import explained
 
 _ADDRESS = re.compile(r"([\w.-]+/[\w.-]+)@([\w./-]+)")
 
 
 class Address(NamedTuple):
-    """A dataset repository, and the tag, branch or commit of it."""
+    """A dataset repository and its tag, branch or commit."""
 
     repo: str
     revision: str
 
 
 def parse_address(text: str) -> Address | None:
-    """``org/name@revision``; None for anything else, and for what is a path."""
+    """Parse ``org/name@revision``.
+
+    Args:
+        text: The address.
+
+    Returns:
+        The address; None for any other form and for an existing path.
+    """
     match = _ADDRESS.fullmatch(text)
     return None if match is None or Path(text).exists() else Address(match[1], match[2])
 
@@ -40,7 +48,16 @@ def parse_address(text: str) -> Address | None:
 def verify_hub(address: Address, token: str | None = None) -> Iterator[Report]:
     """Prove a published version, config by config.
 
-    Raises VerificationError at the first thing that is wrong, OSError in one line where it cannot be fetched.
+    Args:
+        address: The version.
+        token: Access token; None for HF_TOKEN or the stored login.
+
+    Yields:
+        The report of each config.
+
+    Raises:
+        VerificationError: The first error found.
+        OSError: The version cannot be fetched.
     """
     with explained(address.repo):
         manifest = _manifest(address, token)
@@ -83,7 +100,7 @@ def _manifest(address: Address, token: str | None) -> dict[str, Any]:
 
 
 def _load(address: Address, config: str, token: str | None) -> Mapping[str, Iterable[Mapping[str, Any]]]:
-    """The splits of a config as anyone gets them."""
+    """Load the splits of a config with `datasets`, as any user does."""
     try:
         from datasets import load_dataset  # type: ignore[import-untyped]
     except ImportError as error:
@@ -91,7 +108,7 @@ def _load(address: Address, config: str, token: str | None) -> Mapping[str, Iter
     try:
         loaded: Mapping[str, Iterable[Mapping[str, Any]]]
         loaded = load_dataset(address.repo, config, revision=address.revision, token=token)
-    except Exception as error:  # the client raises what it likes; each means that nobody can load it
+    except Exception as error:  # the client raises many types; each means that the data cannot be loaded
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise OSError(f"{address.repo} {config} cannot be loaded at {address.revision}: {reason}") from error
     return loaded
@@ -100,7 +117,7 @@ def _load(address: Address, config: str, token: str | None) -> Mapping[str, Iter
 def _lay_out(
     folder: Path, manifest: Mapping[str, Any], loaded: Mapping[str, Iterable[Mapping[str, Any]]]
 ) -> None:
-    """Write the folder that `generate` would have written, with the rows that were loaded."""
+    """Write the loaded rows as the folder that `generate` would have written."""
     names = [HUB_SPLITS[split] for split in manifest["splits"]]
     if sorted(loaded) != sorted(names):
         raise VerificationError(f"splits must be {', '.join(names)}, got {', '.join(loaded)}")

@@ -2,8 +2,8 @@
 
     data/tiny/train.jsonl  valid.jsonl  test.jsonl  manifest.json
 
-The files are as the manifest says or they are refused. The published form leaves out the ids; they are put
-back, so that the rows are those of the other forms and of the table of datasets.
+Files that differ from the manifest are refused. The published format has no ids; they are restored, so the
+rows equal those of the other formats and of the table of datasets.
 """
 
 from __future__ import annotations
@@ -18,7 +18,18 @@ from .formats import MANIFEST, file_digest, manifest_digest, read_rows
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest, complete and unchanged; ValueError where it is not, OSError where there is none."""
+    """Read the manifest of a folder and check its hash.
+
+    Args:
+        folder: Folder written by `generate`.
+
+    Returns:
+        The manifest, complete and unchanged.
+
+    Raises:
+        ValueError: The manifest is not JSON, incomplete or changed.
+        OSError: There is no manifest.
+    """
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
     except ValueError as error:
@@ -32,13 +43,31 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def id_prefix(manifest: Mapping[str, Any], split: str) -> str:
-    """What the ids of a split begin with; the index follows."""
+    """Return the prefix of the ids of a split; the index follows it.
+
+    Args:
+        manifest: Manifest of the folder.
+        split: Name of the split.
+    """
     dataset, config = manifest["dataset"], manifest["config"]
     return f"{dataset['name']}/{dataset['version']}/{config['surface']}/{split}/{config['seed']}/"
 
 
 def read_split(folder: Path, manifest: Mapping[str, Any], split: str) -> list[Example]:
-    """The examples of one split with their ids and twins; ValueError with file and place for a bad one."""
+    """Read the examples of one split with their ids and twins.
+
+    Args:
+        folder: Folder written by `generate`.
+        manifest: Its manifest, see `read_manifest`.
+        split: Name of the split.
+
+    Returns:
+        The examples in order.
+
+    Raises:
+        ValueError: The file was changed, or a record is invalid (with file and line).
+        OSError: The file is missing.
+    """
     entry = manifest["splits"][split]
     path = folder / entry["file"]
     if not path.is_file():
@@ -51,6 +80,7 @@ def read_split(folder: Path, manifest: Mapping[str, Any], split: str) -> list[Ex
     found = []
     for number, row in read_rows(path):
         index = start + number - 1
+        # Twins (same premises, other query entity, other answer) have indices 2 i and 2 i + 1.
         twin = f"{prefix}{index ^ 1}" if manifest["dataset"]["twins"] else None
         try:
             found.append(Example.from_json({"id": f"{prefix}{index}", "twin": twin, **row}))

@@ -1,9 +1,9 @@
-"""The file formats of a dataset: how rows become bytes, and bytes rows.
+"""The file formats of a dataset: rows to bytes and back.
 
 jsonl      canonical rows: sorted keys, no spaces, one a line; the file's sha256 is that of its rows
-parquet    the same columns; row groups of a fixed size, so workers do not change the bytes
-published  one JSON list, a record a line, fields named and ordered as in the published files; the paper's
-           code reads it
+parquet    the same columns; row groups of a fixed size, so the number of workers does not change the bytes
+published  one JSON list, a record a line, fields named and ordered as in the published files, which the
+           paper's code reads
 """
 
 from __future__ import annotations
@@ -20,18 +20,29 @@ from ..lookup import pick
 
 Row = dict[str, Any]
 MANIFEST = "manifest.json"
+HUB_SPLITS = {"train": "train", "valid": "validation", "test": "test"}
+"""Our name of a split -> its name in datasets of the Hub."""
 
 
 class Sink(Protocol):
     """An open file that takes encoded blocks of rows, in order."""
 
-    def append(self, block: bytes) -> None: ...
+    def append(self, block: bytes) -> None:
+        """Write the encoded ``block``."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Finish the file and close it."""
 
 
 class Format(NamedTuple):
-    """A row of ``FORMATS``. ``encode`` runs in the workers, ``sink`` in the process that writes."""
+    """A row of `FORMATS`.
+
+    Attributes:
+        suffix: Suffix of its files.
+        encode: Encodes a block of examples; runs in the workers.
+        sink: Writes encoded blocks to an open file; runs in the main process.
+        read: Yields (number from 1, record) of a file.
+    """
 
     suffix: str
     encode: Callable[[Sequence[Example]], bytes]
@@ -40,7 +51,7 @@ class Format(NamedTuple):
 
 
 class _Lines:
-    """Appends blocks as they are."""
+    """Append blocks as they are."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -53,7 +64,7 @@ class _Lines:
 
 
 class _List(_Lines):
-    """Puts the brackets and commas of a JSON list around blocks."""
+    """Add the brackets and commas of a JSON list around blocks."""
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file)
@@ -69,7 +80,7 @@ class _List(_Lines):
 
 
 def _arrow() -> Any:
-    """Return pyarrow, imported only where parquet is asked for; it is published without types."""
+    """Import pyarrow only where parquet is used; it has no types."""
     import pyarrow.ipc  # type: ignore[import-untyped]
     import pyarrow.parquet  # type: ignore[import-untyped]
 
@@ -77,7 +88,7 @@ def _arrow() -> Any:
 
 
 class _Parquet:
-    """Writes every block, an Arrow stream, as one row group."""
+    """Write every block, an Arrow stream, as one row group."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -93,7 +104,11 @@ class _Parquet:
 
 
 def encode_jsonl(examples: Sequence[Example]) -> bytes:
-    """Return the canonical rows of the examples, one after the other."""
+    """Return canonical rows, concatenated.
+
+    Args:
+        examples: The examples.
+    """
     return b"".join(map(canonical_row, examples))
 
 
@@ -163,14 +178,29 @@ FORMATS: Mapping[str, Format] = {
 
 
 def get_format(name: str) -> Format:
-    """Return a row of the table, or raise ValueError that names the nearest known one."""
+    """Return a row of `FORMATS`.
+
+    Args:
+        name: Its name.
+
+    Raises:
+        ValueError: Unknown name; the message suggests the nearest.
+    """
     return pick(FORMATS, name, "format")
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
-    """Yield (number from 1, record) of a data file of any of the formats, told apart by its suffix.
+    """Read a data file of any format, recognized by its suffix.
 
-    Raises ValueError with the file and the place for what cannot be read, OSError where there is no file.
+    Args:
+        path: The file.
+
+    Yields:
+        The number of each record, counted from 1, and the record.
+
+    Raises:
+        ValueError: Unknown suffix or invalid content (with file and line).
+        OSError: The file is missing.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
@@ -182,9 +212,18 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def read_examples(path: str | Path, prefix: str | None = None) -> Iterator[Example]:
-    """Yield the examples of a data file; published records get the id ``<prefix>/<index from 0>``.
+    """Read the examples of a data file of any format.
 
-    The prefix is the file's stem where none is given.
+    Args:
+        path: The file.
+        prefix: Records without an id get ``<prefix>/<index from 0>``; None for the file's stem.
+
+    Yields:
+        The examples in order.
+
+    Raises:
+        ValueError: Unknown suffix or invalid content (with file and line).
+        OSError: The file is missing.
     """
     path = Path(path)
     prefix = path.stem if prefix is None else prefix
@@ -196,7 +235,14 @@ def read_examples(path: str | Path, prefix: str | None = None) -> Iterator[Examp
 
 
 def file_digest(path: Path) -> str:
-    """Return the sha256 of a file, read piece by piece."""
+    """Return the sha256 of a file, read in pieces.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -205,7 +251,11 @@ def file_digest(path: Path) -> str:
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
-    """Return the sha256 of a manifest without its own ``manifest_sha256``, as canonical JSON."""
+    """Return the sha256 of a manifest as canonical JSON, without its own ``manifest_sha256``.
+
+    Args:
+        manifest: The manifest.
+    """
     rest = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""GSM8k-Aug: grade-school arithmetic with its equations as steps, from its text files or from the Hub.
+"""GSM8k-Aug: grade-school arithmetic with equations as steps, from its text files or from the Hub.
 
     She had 3 pens and bought 4. How many?||<<3+4=7>> #### 7          (one line of a file: one record)
 
@@ -13,18 +13,27 @@ from pathlib import Path
 from typing import Any
 
 from ..example import Example
+from .formats import HUB_SPLITS
 
 NAME = "gsm8k-aug"
 HUB_REPOSITORY = "whynlp/gsm8k-aug"
-HUB_SPLITS = {"train": "train", "valid": "validation", "test": "test"}
 STEP = re.compile(r"<<[^<>]*>>")
 
 
 def parse_line(line: str) -> tuple[str, tuple[str, ...], str]:
-    """Question, steps and answer of one line; ValueError that names what is missing.
+    """Parse one line of a text file.
 
     >>> parse_line("How many?||<<1+1=2>> <<2*3=6>> #### 6")
     ('How many?', ('<<1+1=2>>', '<<2*3=6>>'), '6')
+
+    Args:
+        line: The line.
+
+    Returns:
+        Question, steps and answer (without thousands separators).
+
+    Raises:
+        ValueError: The line has another form.
     """
     question, bars, rest = line.strip().partition("||")
     chain, marker, answer = rest.rpartition("####")
@@ -37,21 +46,42 @@ def parse_line(line: str) -> tuple[str, tuple[str, ...], str]:
 
 
 def read_text(path: Path, prefix: str) -> Iterator[Example]:
-    """The records of a text file, with ids ``<prefix>/<line from 0>``; ValueError with file and line."""
+    """Read a text file of GSM8k-Aug.
+
+    Args:
+        path: The file.
+        prefix: Ids are ``<prefix>/<line from 0>``.
+
+    Yields:
+        The examples; empty lines are skipped.
+
+    Raises:
+        ValueError: A line has another form (with file and line).
+    """
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
                 question, steps, answer = parse_line(line.decode("utf-8"))
-            except ValueError as error:  # bytes that are no UTF-8 too
+            except ValueError as error:  # also bytes that are not UTF-8
                 raise ValueError(f"{path.name}:{number} {error}") from None
             yield Example(f"{prefix}/{number - 1}", question, steps, answer, hops=len(steps))
 
 
 def read_hub(split: str, revision: str | None) -> Iterator[Example]:
-    """The records of a split on the Hub; in one line OSError where it cannot be had, ValueError where it has
-    other columns.
+    """Load a split of GSM8k-Aug from the Hub.
+
+    Args:
+        split: Name of the split: train, valid or test.
+        revision: Commit or tag; None for the newest.
+
+    Yields:
+        The examples in order.
+
+    Raises:
+        OSError: The split cannot be fetched, or the package datasets is missing.
+        ValueError: A record has other columns.
     """
     try:
         from datasets import load_dataset  # type: ignore[import-untyped]
@@ -61,7 +91,7 @@ def read_hub(split: str, revision: str | None) -> Iterator[Example]:
         ) from error
     try:
         rows: Any = load_dataset(HUB_REPOSITORY, split=HUB_SPLITS[split], revision=revision)
-    except Exception as error:  # whatever the client raises without a network, it comes down to this
+    except Exception as error:  # the client raises many types; each means that the data cannot be had
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise OSError(f"{HUB_REPOSITORY} cannot be fetched from the Hub ({reason}); {_FILES}") from error
     for index, row in enumerate(rows):

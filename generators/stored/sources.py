@@ -1,8 +1,8 @@
-"""Questions from elsewhere: three files of a known form, a generated folder, or GSM8k-Aug from the Hub.
+"""Datasets from elsewhere: three files of a known format, a generated folder, or GSM8k-Aug from the Hub.
 
-train.json,valid.json,test.json      the published JSON list; jsonl and parquet as well
-train.txt,valid.txt,test.txt         GSM8k-Aug's own lines, see `gsm8k`
-data/prosqa                          a folder made by ``coconut-bench generate``
+train.json,valid.json,test.json      the published JSON list; also jsonl and parquet
+train.txt,valid.txt,test.txt         GSM8k-Aug's text lines, see `gsm8k`
+data/prosqa                          a folder written by ``coconut-bench generate``
 gsm8k-aug                            from the Hub
 """
 
@@ -26,12 +26,20 @@ SUFFIXES = (".txt", *(row.suffix for row in FORMATS.values()))
 
 @dataclass(frozen=True)
 class Source:
-    """The three splits of a dataset that was not made for this run.
+    """The three splits of a dataset that is loaded, not sampled.
 
-    ``content_hashes`` holds the SHA-256 of the canonical rows of each split. ``version`` begins the SHA-256
-    of all of them, so that other content is another version; a generated folder has the version of its
-    dataset. ``shared`` counts the held-out questions that are training questions as well, which augmented
-    data may have. ``revision`` is the commit or tag asked for on the Hub.
+    Attributes:
+        name: Name of the dataset.
+        version: That of the dataset for a generated folder; else the first 12 digits of the SHA-256 of all
+            rows, so other content is another version.
+        surface: natural or symbolic.
+        description: Where the data come from.
+        train: Training examples.
+        valid: Validation examples.
+        test: Test examples.
+        content_hashes: Split -> SHA-256 of its canonical rows.
+        shared: Number of held-out questions that are also training questions (augmented data may have some).
+        revision: Requested commit or tag on the Hub.
     """
 
     name: str
@@ -47,17 +55,29 @@ class Source:
 
 
 def is_source(text: str) -> bool:
-    """Whether ``text`` names a source rather than a row of the table of datasets."""
+    """Return whether a text names a source rather than a row of the table of datasets.
+
+    Args:
+        text: Name, path or three paths.
+    """
     if text in DATASETS:
         return False
     return text == gsm8k.NAME or "," in text or Path(text).suffix in SUFFIXES or Path(text).exists()
 
 
 def load_source(text: str, *, revision: str | None = None) -> Source:
-    """The source that ``text`` names.
+    """Load a source.
 
-    Raises ValueError for a number of files other than three, files of different forms, an unknown form, a bad
-    or repeated record or an empty split, OSError for what is not there; each in one line.
+    Args:
+        text: Three files (train,valid,test), a generated folder, or gsm8k-aug.
+        revision: Commit or tag on the Hub; for gsm8k-aug only.
+
+    Returns:
+        The source with all examples in memory.
+
+    Raises:
+        ValueError: Not three files of one known format, an invalid or repeated record, or an empty split.
+        OSError: A file or folder is missing, or the Hub cannot be reached.
     """
     if text == gsm8k.NAME:
         splits = [list(gsm8k.read_hub(split, revision)) for split in SPLITS]
@@ -72,7 +92,7 @@ def load_source(text: str, *, revision: str | None = None) -> Source:
 
 
 def _from_folder(folder: Path) -> Source:
-    """The splits of a generated folder, under the name and the version of their dataset."""
+    """Load a generated folder under the name and version of its dataset."""
     if not (folder / MANIFEST).is_file():
         raise FileNotFoundError(f"{folder} has no {MANIFEST}: it must be made by `coconut-bench generate`")
     manifest = read_manifest(folder)
@@ -85,7 +105,7 @@ def _from_folder(folder: Path) -> Source:
 
 
 def _from_files(paths: Sequence[Path], text: str) -> Source:
-    """The splits of three files, called after the first one (``gsm_train``) or its folder (``gsm/train``)."""
+    """Load three files, named after the first one (``gsm_train``) or its folder (``gsm/train``)."""
     if len(paths) != len(SPLITS):
         raise ValueError(
             f"a dataset of files must be train,valid,test: 3 of them, got {len(paths)} in {text!r}"
@@ -103,7 +123,7 @@ def _from_files(paths: Sequence[Path], text: str) -> Source:
 
 
 def _read(path: Path, split: str) -> Iterable[Example]:
-    """The records of a file; those without an id get one of the split, which outlives the file's name."""
+    """Read a file; ids that are missing are made from the split, so a renamed file has the same content."""
     if path.suffix != ".txt":
         return read_examples(path, prefix=split)
     if not path.is_file():
@@ -120,7 +140,7 @@ def _source(
     labels: Sequence[str],
     revision: str | None = None,
 ) -> Source:
-    """The source, once each split has questions and each id is one of a kind; ``labels`` are for messages."""
+    """Make the source, once no split is empty and ids are unique; ``labels`` are for messages."""
     for split, label in zip(splits, labels, strict=True):
         if not split:
             raise ValueError(f"{label} must hold at least 1 example, got an empty split")
@@ -142,11 +162,11 @@ def _source(
 
 
 def _canonical(example: Example) -> str:
-    """The question with its white space evened out."""
+    """Return the question with white space normalized."""
     return " ".join(example.question.split())
 
 
 def _is_symbolic(split: Sequence[Example]) -> bool:
-    """Whether the wording is that of `surfaces.symbolic`: ids, full stops and direction marks."""
+    """Return whether the wording is that of `surfaces.symbolic`: ids, periods and direction marks."""
     words = {word for example in split[:20] for word in example.question.split()}
     return all(word.isdigit() or word in {".", ">", "<"} for word in words)

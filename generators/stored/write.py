@@ -1,9 +1,9 @@
-"""Write a dataset to a folder: one file a split and a manifest, all of it or nothing.
+"""Write a dataset to a folder: one file for each split and a manifest, all or nothing.
 
     DIR/train.jsonl  DIR/valid.jsonl  DIR/test.jsonl  DIR/manifest.json
 
-The folder is built beside its place under a temporary name and renamed at the end. Memory does not grow with
-the count, and the bytes depend neither on the number of workers nor on the day: the manifest has no dates.
+The folder is built beside its destination under a temporary name and renamed at the end. Memory does not grow
+with the number of examples, and the bytes do not depend on the number of workers or the date.
 """
 
 from __future__ import annotations
@@ -35,9 +35,15 @@ _BLOCK = 2048  # examples encoded together; also the size of a parquet row group
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one call writes. ``sizes`` maps each split that is written to its number of examples.
+    """What one call of `generate` writes.
 
-    ``shard`` (i, n) is the i-th of n parts, i in 1..n, of every split; ``sizes`` are those of the whole.
+    Attributes:
+        dataset: Row of the table of datasets.
+        surface: Surface of the text.
+        seed: Dataset seed.
+        format: Row of `FORMATS`.
+        sizes: Each split to write -> its number of examples, all shards together.
+        shard: (i, n): write the i-th of n parts of every split, i in 1..n.
     """
 
     dataset: Dataset
@@ -48,9 +54,10 @@ class Plan:
     shard: tuple[int, int] = (1, 1)
 
     def part(self, split: str) -> range:
-        """Return the indices of the shard's examples. Shards follow one another; twins stay together."""
+        """Return the indices of the shard's examples of ``split``: consecutive, twins in the same shard."""
         total, pair = self.sizes[split], 2 if self.dataset.twins else 1
         index, count = self.shard
+        # Pairs of twins (rounded up) are divided evenly: shard i has those from (i - 1) / n to i / n of all.
         start, stop = (-(-total // pair) * at // count * pair for at in (index - 1, index))
         return range(start, min(stop, total))
 
@@ -64,12 +71,22 @@ def plan(
     format: str = "jsonl",
     shard: str = "1/1",
 ) -> Plan:
-    """Check everything that can be checked before a file is touched.
+    """Check a request before any file is touched.
 
-    ``sizes``: split -> examples; None or missing means the default size, 0 leaves the split out. ``shard``
-    "i/n": only the i-th of n parts of every split is written; the jsonl files of all parts, one after the
-    other, are the bytes of the whole. Raises ValueError for an unknown name, split, surface or format and for
-    an impossible size, seed or shard.
+    Args:
+        name: Name of the dataset.
+        seed: Dataset seed.
+        sizes: Split -> number of examples; None or missing for the default size, 0 to omit the split.
+        surface: Surface of the text; None for the dataset's default.
+        format: Row of `FORMATS`.
+        shard: "i/n" to write the i-th of n parts of every split; the concatenated jsonl files of all parts
+            are the bytes of the whole.
+
+    Returns:
+        The checked plan.
+
+    Raises:
+        ValueError: Unknown name, split, surface or format, or a size, seed or shard out of range.
     """
     match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", shard)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
@@ -88,11 +105,22 @@ def plan(
 
 
 def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = False) -> dict[str, Any]:
-    """Write the planned dataset to the folder ``out`` and return its manifest.
+    """Write the planned dataset to a folder.
 
-    Raises ValueError when ``out`` is a folder that is not empty and ``force`` is not set, OSError when it
-    cannot be written; either way, and on Ctrl-C or SIGTERM, ``out`` stays as it was and nothing is left
-    beside it.
+    On an error, Ctrl-C or SIGTERM the folder is unchanged and no temporary files are left.
+
+    Args:
+        plan: What to write, see `plan`.
+        out: Output directory.
+        workers: Number of processes, 1..1024.
+        force: Replace a folder that is not empty.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ValueError: The folder is not empty and ``force`` is not set, or ``workers`` is out of range.
+        OSError: The folder cannot be written.
     """
     out = Path(out).resolve()
     if not 1 <= workers <= 1024:
@@ -115,8 +143,8 @@ def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = Fal
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM, which a scheduler sends, clean up as Ctrl-C does instead of ending the process at once."""
-    if threading.current_thread() is not threading.main_thread():  # only that one may set handlers
+    """Make SIGTERM (sent by a scheduler) clean up as Ctrl-C does instead of ending the process at once."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield
         return
 
@@ -131,7 +159,7 @@ def _terminable() -> Iterator[None]:
 
 
 def _replace(out: Path, built: Path, old: Path) -> None:
-    """Move the new folder to its place; what was there goes with the scratch folder, or comes back."""
+    """Move the new folder into place; the old one goes with the scratch folder, or is restored on failure."""
     try:
         if out.is_dir():
             out.rename(old)
@@ -143,7 +171,7 @@ def _replace(out: Path, built: Path, old: Path) -> None:
 
 
 def _manifest(plan: Plan, splits: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Say what the folder holds and how to make it again."""
+    """Describe what the folder holds and how to generate it again."""
     dataset = plan.dataset
     manifest: dict[str, Any] = {
         "manifest_version": MANIFEST_VERSION,
@@ -168,7 +196,7 @@ def _manifest(plan: Plan, splits: Mapping[str, Mapping[str, Any]]) -> dict[str, 
 
 
 class Block(NamedTuple):
-    """Some examples in a row: their canonical rows, the same in the file's format, and how many."""
+    """Consecutive examples: their canonical rows, the same in the file's format, and their number."""
 
     rows: bytes
     encoded: bytes
@@ -204,7 +232,7 @@ def _write_split(
 
 @contextlib.contextmanager
 def _encoder(workers: int) -> Iterator[Callable[[Plan, str], Iterator[Block]]]:
-    """Give a function that yields the blocks of a split in order, made here or by worker processes."""
+    """Yield a function that yields the blocks of a split in order, made here or by worker processes."""
     if workers == 1:
         yield lambda plan, split: (_encode(*task) for task in _tasks(plan, split))
         return
