@@ -221,7 +221,7 @@ def test_compare_takes_methods_and_keys(path: Path) -> None:
 
 def test_add_merges_files(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "other" / "leaderboard.json"
-    assert invoke("add", str(path), "--to", str(target)) == f"{target}: 4 new or changed rows\n"
+    assert invoke("add", str(path), "--to", str(target)) == f"{target}: 4 rows added or changed\n"
     assert read(target) == read(path)
     assert len(list(side_files(target).iterdir())) == 3
 
