@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +19,19 @@ def dataset_table() -> dict[str, list[tuple[str, str]]]:
     return {"Datasets": [(row.name, row.summary()) for row in DATASETS.values()]}
 
 
+def split_option(name: str, title: str) -> Callable[[Any], Any]:
+    """The option for the size of a split."""
+    text = f"{title} examples; 0 skips the split."
+    return click.option(f"--{name}", type=int, metavar="N", show_default="the dataset's", help=text)
+
+
 @click.command("generate", cls=ListingCommand, tables=dataset_table)
 @click.argument("dataset")
 @click.option("--out", required=True, type=PATH, help="Output directory, new or empty.")
 @click.option("--seed", default=0, type=int, metavar="N", help="Data seed.")
-@click.option(
-    "--train",
-    type=int,
-    metavar="N",
-    show_default="the dataset's",
-    help="Training examples; 0 skips the split.",
-)
-@click.option(
-    "--valid",
-    type=int,
-    metavar="N",
-    show_default="the dataset's",
-    help="Validation examples; 0 skips the split.",
-)
-@click.option(
-    "--test", type=int, metavar="N", show_default="the dataset's", help="Test examples; 0 skips the split."
-)
+@split_option("train", "Training")
+@split_option("valid", "Validation")
+@split_option("test", "Test")
 @click.option(
     "--surface", metavar="NAME", show_default="the dataset's first", help="Wording: natural or symbolic."
 )
@@ -69,7 +62,7 @@ def generate_command(
         click.echo(f"Note: {dataset} leaks: {planned.dataset.leak}.", err=True)
     for split, entry in manifest["splits"].items():
         click.echo(f"{split}: {entry['examples']} examples, rows sha256 {entry['rows_sha256']}")
-    click.echo(f"{out} has {planned.dataset.name} {planned.dataset.version}, {planned.surface}")
+    click.echo(f"Wrote {planned.dataset.name} {planned.dataset.version}, {planned.surface}, to {out}")
 
 
 @click.command("verify")
