@@ -228,10 +228,7 @@ def _seed(entry: SeedResult) -> Markup:
             ("Base weights", entry.base_weights or "not recorded"),
             ("Commit", f"{source.commit}{dirty}" if source.commit else "unknown"),
             ("Date", source.date),
-            (
-                "Machine",
-                f"{here.hardware}, {here.device}, {here.threads} thread{'s' * (here.threads > 1)}, {here.platform}",
-            ),
+            ("Machine", f"{here.hardware}, {here.device}, threads: {here.threads}, {here.platform}"),
             ("Versions", f"Python {here.python}, {packages}"),
             ("Predictions", link),
             ("Predictions sha256", side.sha256 if side else "none"),

@@ -180,7 +180,7 @@ def _measured_section(rows: list[Result], quoted: list[QuotedResult], places: di
         _figure(seeds_chart(series, title), "Seeds (marks), mean (stroke) and 95 % interval (bar)"),
         _figure(
             tokens_chart(series, quoted, title),
-            "Accuracy against generated tokens; the line is the Pareto front of the measured rows",
+            "Accuracy against generated tokens, with the Pareto front of measured rows",
         ),
     ]
     if (hops := hops_chart(series, title)) is not None:
