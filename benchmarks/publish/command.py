@@ -93,7 +93,7 @@ def _show(upload: Upload, repo: str) -> None:
 
 
 def _show_texts(upload: Upload) -> None:
-    """Print the card and the manifest in full."""
+    """The card and the manifest, word for word."""
     from ...generators.hub.repository import CARD, MANIFEST
 
     for name in (CARD, MANIFEST):
