@@ -1,6 +1,6 @@
-"""The command line: which commands there are, and where each of them lives.
+"""The command line: the table of commands and where each one lives.
 
-A command's module is imported when the command is asked for, and what it needs is imported inside it: torch,
+The module of a command is imported when the command is called, and its libraries inside the command: torch,
 transformers and datasets take seconds each, and ``--help`` must not wait for them.
 """
 
@@ -17,7 +17,7 @@ from . import __version__
 
 
 class Place(NamedTuple):
-    """Where a command is, as ``module:attribute`` within the package, and what ``--help`` says of it."""
+    """A command's ``module:attribute`` within the package, and its summary in ``--help``."""
 
     target: str
     summary: str
@@ -25,41 +25,45 @@ class Place(NamedTuple):
 
 COMMANDS = {
     "generate": Place(
-        "generators.commands:generate_command", "Write a dataset: one file a split and a manifest."
+        "generators.commands:generate_command", "Generate a dataset: one file per split and a manifest."
     ),
     "verify": Place(
         "generators.commands:verify_command",
-        "Prove a generated folder, a data file or org/name@v1.0.0 on the Hub from its text.",
+        "Verify data from its text: a generated directory, a data file or org/name@v1.0.0 on the Hub.",
     ),
-    "audit": Place("generators.commands:audit_command", "Guess the answers of SOURCE without reasoning."),
-    "run": Place("benchmarks.run.command:run_command", "Generate, train, evaluate, record."),
+    "audit": Place(
+        "generators.commands:audit_command", "Measure how far guessing without reasoning gets on SOURCE."
+    ),
+    "run": Place(
+        "benchmarks.run.command:run_command", "Generate data, train, evaluate and record the result."
+    ),
     "publish": Place(
         "benchmarks.publish.command:publish_command",
-        "Put a dataset, or a finished run's model, on the Hugging Face Hub.",
+        "Publish a dataset or the model of a finished run on the Hugging Face Hub.",
     ),
     "speed": Place(
         "benchmarks.speed.command:speed_command",
-        "Measure how fast training, answering, generating and starting are, as ratios.",
+        "Benchmark training, decoding, data generation and startup; report ratios.",
     ),
     "controls": Place(
         "benchmarks.controls.command:controls_command",
-        "Are the thoughts used? Leave them out, replace and exchange them in finished RUNS.",
+        "Ablate the thoughts of finished RUNS: remove, zero, add noise, permute, swap.",
     ),
     "analyze": Place(
         "benchmarks.analysis.command:analyze_command",
-        "Look into a finished RUN: with fewer thoughts, at its search tree, at what its thoughts hold.",
+        "Look inside a finished RUN: answers with fewer thoughts, its search tree, what its thoughts encode.",
     ),
     "leaderboard": Place(
-        "leaderboard.commands:leaderboard", "Show, check, merge, compare and publish recorded results."
+        "leaderboard.commands:leaderboard", "Show, check, merge, compare and export recorded results."
     ),
 }
 
 
 class LazyCommands(click.Group):
-    """The commands of a table, imported one at a time; bad input is one line on stderr and exit code 2.
+    """A group that imports its commands one at a time; bad input is one line on stderr and exit code 2.
 
-    The library raises ``ValueError`` for bad values and ``OSError`` for files; everything else is a
-    defect of this package and keeps its traceback.
+    The library raises ``ValueError`` for bad values and ``OSError`` for files; any other exception is a bug
+    and keeps its traceback.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -85,14 +89,16 @@ class LazyCommands(click.Group):
             sys.exit(2)
 
 
-@click.group(
-    cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+# Every command inherits these.
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
+
+
+@click.group(cls=LazyCommands, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="coconut-bench")
 def main() -> None:
-    """Latent reasoning on data that cannot be solved without reasoning."""
-    # Read when torch is imported. Its threads otherwise spin while they wait for one that another process
-    # keeps from running: beside two busy ones `run --quick` took 127 s and 33 s; like this 25 s and 40 s.
+    """Benchmark and train latent reasoning (Coconut) on data that cannot be solved without reasoning."""
+    # torch reads this when it is imported. By default its threads spin while they wait for one that another
+    # process has preempted: beside two busy ones `run --quick` took 127 s and 33 s; like this 25 s and 40 s.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 

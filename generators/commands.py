@@ -1,8 +1,9 @@
-"""The commands `generate`, `verify` and `audit`. What is slow to import is imported inside them."""
+"""The commands `generate`, `verify` and `audit`; slow imports stand inside them."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +13,45 @@ from .listing import PATH, ListingCommand
 
 
 def dataset_table() -> dict[str, list[tuple[str, str]]]:
-    """The datasets, for the help of ``generate``."""
+    """The datasets, listed in the help of ``generate``."""
     from .datasets import DATASETS
 
     return {"Datasets": [(row.name, row.summary()) for row in DATASETS.values()]}
 
 
+def split_option(name: str, title: str) -> Callable[[Any], Any]:
+    """The option for the size of a split."""
+    text = f"{title} examples; 0 skips the split."
+    return click.option(f"--{name}", type=int, metavar="N", show_default="the dataset's", help=text)
+
+
 @click.command("generate", cls=ListingCommand, tables=dataset_table)
 @click.argument("dataset")
-@click.option("--out", required=True, type=PATH, help="The folder, new or empty.")
-@click.option("--seed", default=0, show_default=True, type=int, help="Another seed, other examples.")
-@click.option("--train", type=int, help="Examples of this split; 0 leaves it out.  [default: the dataset's]")
-@click.option("--valid", type=int, help="The same for this split.")
-@click.option("--test", type=int, help="The same for this split.")
-@click.option("--surface", help="The wording: natural or symbolic.  [default: the dataset's first]")
-@click.option("--workers", default=1, show_default=True, type=int, help="Processes; the bytes stay the same.")
+@click.option("--out", required=True, type=PATH, help="Output directory, new or empty.")
+@click.option("--seed", default=0, type=int, metavar="N", help="Data seed.")
+@split_option("train", "Training")
+@split_option("valid", "Validation")
+@split_option("test", "Test")
 @click.option(
-    "--format", default="jsonl", show_default=True,
-    help="jsonl, parquet, or published: the JSON list that the paper's code reads.",
+    "--surface", metavar="NAME", show_default="the dataset's first", help="Wording: natural or symbolic."
+)
+@click.option(
+    "--workers", default=1, type=int, metavar="N", help="Worker processes; any number gives the same bytes."
+)
+@click.option(
+    "--format", default="jsonl", metavar="NAME",
+    help="File format: jsonl, parquet, or published (the JSON list that the paper's code reads).",
 )  # fmt: skip
-@click.option("--shard", default="1/1", show_default=True, help="I/N writes only the I-th of N equal parts.")
-@click.option("--force", is_flag=True, help="Replace a folder that is not empty.")
+@click.option("--shard", default="1/1", metavar="I/N", help="Write only the I-th of N equal parts.")
+@click.option("--force", is_flag=True, help="Overwrite an output directory that is not empty.")
 def generate_command(
     dataset: str, out: Path, seed: int, train: int | None, valid: int | None, test: int | None,
     surface: str | None, workers: int, format: str, shard: str, force: bool,
 ) -> None:  # fmt: skip
-    """Write a dataset: one file a split and a manifest.
+    """Generate a dataset: one file per split and a manifest.
 
-    The same arguments give the same bytes on any machine. No graph is in two splits, whatever the seed
-    and the sizes.
+    The same arguments give the same bytes on any machine. Splits share no graph, whatever the seed and the
+    sizes. A "twin" in the table below is a contrast pair: same premises, other query entity, other answer.
     """
     from .stored.write import generate, plan
 
@@ -51,18 +62,19 @@ def generate_command(
         click.echo(f"Note: {dataset} leaks: {planned.dataset.leak}.", err=True)
     for split, entry in manifest["splits"].items():
         click.echo(f"{split}: {entry['examples']} examples, rows sha256 {entry['rows_sha256']}")
-    click.echo(f"{out} has {planned.dataset.name} {planned.dataset.version}, {planned.surface}")
+    click.echo(f"Wrote {planned.dataset.name} {planned.dataset.version}, {planned.surface}, to {out}")
 
 
 @click.command("verify")
 @click.argument("source")
-@click.option("--token", help="For a private dataset on the Hub.  [default: the usual login]")
+@click.option("--token", show_default="the saved login", help="Hub token, for a private dataset.")
 def verify_command(source: str, token: str | None) -> None:
-    """Prove a generated folder, a data file or org/name@v1.0.0 on the Hub from its text.
+    """Verify data from its text: a generated directory, a data file or org/name@v1.0.0 on the Hub.
 
-    Every question is parsed and searched by code of its own; answer, steps, what the dataset promises,
-    twins, disjoint splits and checksums are checked. The first thing that is wrong is reported with its
-    place. What was published is loaded as anyone loads it, and its rows must have the manifest's hashes.
+    Parse and search every question with code independent of the generators, then check the answer, the
+    steps, the properties the dataset guarantees, twins (contrast pairs: same premises, other query entity,
+    other answer), disjoint splits and checksums. Stop at the first error and report its file, line and id. A
+    published dataset is loaded with `load_dataset`, and its rows must have the hashes of its manifest.
     """
     from .hub.verify import parse_address, verify_hub
     from .proof.verify import verify_dir, verify_file
@@ -72,7 +84,7 @@ def verify_command(source: str, token: str | None) -> None:
         for report in verify_hub(address, token):
             click.echo(str(report))
     elif token is not None:
-        raise ValueError(f"token must be left out for what is not on the Hub (org/name@v1.0.0), got {source}")
+        raise ValueError(f"token must be omitted unless SOURCE is on the Hub (org/name@v1.0.0), got {source}")
     elif path.is_dir():
         click.echo(str(verify_dir(path)))
     else:
@@ -81,30 +93,41 @@ def verify_command(source: str, token: str | None) -> None:
 
 @click.command("audit")
 @click.argument("source")
-@click.option("--split", default="test", show_default=True, help="The split that is guessed.")
-@click.option("--fit", default="train", show_default=True, help="The split that the models are fitted on.")
-@click.option("--n", "examples", type=int, help="Questions.  [default: a file's all, a dataset's 10,000]")
-@click.option("--seed", default=0, show_default=True, type=int, help="Of a dataset that is generated.")
-@click.option("--surface", help="Of a dataset that is generated.  [default: the dataset's first]")
-@click.option("--learned/--no-learned", default=True, help="With the fitted models (scikit-learn).")
-@click.option("--json", "json_file", type=PATH, help="Write the findings there.")
-@click.option("--plot", "plot_file", type=PATH, help="Draw them there (.png, .svg).")
+@click.option("--split", default="test", metavar="NAME", help="Split to guess.")
+@click.option("--fit", default="train", metavar="NAME", help="Split to fit the learned models on.")
+@click.option(
+    "--n", "examples", type=int, metavar="N", show_default="all of a file, 10,000 of a dataset",
+    help="Number of questions.",
+)  # fmt: skip
+@click.option("--seed", default=0, type=int, metavar="N", help="Data seed, for a named dataset.")
+@click.option(
+    "--surface",
+    metavar="NAME",
+    show_default="the dataset's first",
+    help="Wording, for a named dataset.",
+)
+@click.option("--learned/--no-learned", default=True, help="Also guess with fitted models (scikit-learn).")
+@click.option("--json", "json_file", type=PATH, help="Write the report as JSON.")
+@click.option("--plot", "plot_file", type=PATH, help="Plot the report (.png, .svg).")
 @click.option(
     "--max", "limit", type=click.FloatRange(0.5, 1), metavar="SHARE",
-    help="Exit code 1 if a zero-effort, root-blind or learned guess, or its opposite, is right more often.",
+    help="Exit with code 1 if a zero-effort, root-blind or learned guess, or its opposite, beats SHARE.",
 )  # fmt: skip
 def audit_command(
     source: str, json_file: Path | None, plot_file: Path | None, limit: float | None, **options: Any
 ) -> None:
-    """Guess the answers of SOURCE without reasoning: a dataset, a generated folder or a data file.
+    """Measure how far guessing without reasoning gets on SOURCE.
 
-    On a single file the learned models are fitted on each half and scored on the other.
+    SOURCE is the name of a dataset, a generated directory or a data file. Rules are grouped by effort:
+    zero-effort (words, positions, counts), root-blind (the whole graph, but not the query entity), walk and
+    search. Learned models are fitted on the scores of the first two; those of a single file are fitted on
+    each half and scored on the other.
     """
     from .audit.plot import plot, require_plot
     from .audit.report import audit
 
     if plot_file:
-        require_plot(plot_file)  # found before the work, not after it
+        require_plot(plot_file)  # fail before the work
     report = audit(source, **options)
     click.echo(str(report))
     if json_file:
@@ -117,7 +140,7 @@ def audit_command(
     if limit is not None and strongest.strength > limit:
         click.echo(
             f"LEAK: {strongest.name} ({strongest.effort}) is right on {100 * strongest.accuracy:.1f} %; "
-            f"at most {100 * limit:g} % or at least {100 - 100 * limit:g} % is asked for",
+            f"--max requires {100 - 100 * limit:g} % to {100 * limit:g} %",
             err=True,
         )
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""What a result is: recorded, compared, drawn. Nothing here imports torch or a model."""
+"""What a result is: recorded, compared, drawn. Imports no torch and no model."""
 
 from .measures import Cost, Score, Stage, Tokens
 from .predictions import Prediction, Summary, read_predictions, summarize, write_predictions

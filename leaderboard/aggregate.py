@@ -1,4 +1,4 @@
-"""One row in a few numbers: means over its seeds."""
+"""Summarize a measured row: means over its seeds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from .statistics import Interval, mean_interval
 
 
 class Aggregate(NamedTuple):
-    """Means over seeds: accuracy and its 95 % interval (fractions), counts per question, seconds.
+    """Means over seeds.
 
-    The interval of one seed is Wilson's over its questions; that of several is the t interval over the seeds.
+    Attributes:
+        accuracy: A fraction.
+        interval: Its 95 % interval: Wilson's over the questions for one seed, the t interval over several.
+        language: Language tokens written per question.
+        thoughts: Continuous thoughts per question.
+        generated: The sum of the two, the paper's "generated tokens".
+        passes: Forward passes per question.
+        training_seconds: Wall-clock seconds of training.
+        inference_seconds: Wall-clock seconds of evaluation.
     """
 
     accuracy: float
@@ -25,7 +33,14 @@ class Aggregate(NamedTuple):
 
 
 def aggregate(row: Result) -> Aggregate:
-    """The means of a measured row. A quoted one has none: it is a number as printed."""
+    """Average a measured row over its seeds.
+
+    Args:
+        row: The row.
+
+    Returns:
+        The means.
+    """
     seeds, n = row.seeds, len(row.seeds)
     if n == 1:
         accuracy, interval = seeds[0].test.accuracy, Interval(*seeds[0].test.interval)

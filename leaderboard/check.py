@@ -1,8 +1,8 @@
-"""Is a leaderboard file true to itself? Every number that can be recomputed is.
+"""Check that a leaderboard file agrees with its predictions: recompute every number that can be recomputed.
 
-`read` has already checked the schema, each score against its counts and the parts against the whole. What
-is left: each side file against its checksum, each seed's numbers against its predictions, the predictions
-of one dataset against one another, and the dataset's hash against the rows that its generator makes today.
+`read` has already checked the schema, each score against its counts, and the parts against the whole. This
+module checks each predictions file against its checksum, each seed's numbers against its predictions, the
+predictions on one dataset against one another, and the dataset's hash against what its generator makes now.
 """
 
 from __future__ import annotations
@@ -16,9 +16,17 @@ from .store import PREDICTIONS, read
 
 
 def check(path: Path | str) -> list[str]:
-    """The problems found in the file ``path``, a line each; empty if there are none.
+    """Check a leaderboard file.
 
-    Raises ValueError or OSError where the file cannot be read at all.
+    Args:
+        path: The leaderboard file.
+
+    Returns:
+        The problems found, one line each.
+
+    Raises:
+        ValueError: For a file that is not a valid leaderboard.
+        OSError: For a file that cannot be read.
     """
     path = Path(path)
     board = read(path)
@@ -49,7 +57,7 @@ def _check_rows(board: Leaderboard, folder: Path) -> Iterator[str]:
 
 
 def _compare_with(predictions: list[Prediction], entry: SeedResult) -> Iterator[str]:
-    """What of a seed's entry is not what its predictions say."""
+    """Yield the fields of a seed's entry that differ from what its predictions give."""
     for field, recomputed in summarize(predictions)._asdict().items():
         recorded = getattr(entry, field)
         if recorded != recomputed:
@@ -57,14 +65,14 @@ def _compare_with(predictions: list[Prediction], entry: SeedResult) -> Iterator[
 
 
 def _check_datasets(board: Leaderboard) -> Iterator[str]:
-    """Generated datasets whose content is not what this version of the package generates."""
+    """Yield the datasets whose content differs from what this version of the package generates."""
     from ..generators.datasets import DATASETS, content_hash
 
     seen: set[Dataset] = set()
     for row in board.measured:
         data = row.dataset
         known = DATASETS.get(data.name)
-        # Rows of another version of the dataset, or of none that is generated, cannot be made again here.
+        # Other versions of a dataset, and datasets without a generator, cannot be regenerated here.
         if data in seen or known is None or data.seed is None or known.version != data.version:
             continue
         seen.add(data)

@@ -1,4 +1,4 @@
-"""The commands of `leaderboard`. What is slow to import is imported inside them."""
+"""The commands of `leaderboard`; slow imports stand inside them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,22 @@ import click
 from ..generators.listing import PATH
 
 
-@click.group()
+class SummaryGroup(click.Group):
+    """A group that lists the whole summary of each command; click would cut it to one line."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            commands = sorted(self.commands.items())
+            formatter.write_dl([(name, (found.help or "").partition("\n")[0]) for name, found in commands])
+
+
+@click.group(cls=SummaryGroup)
 def leaderboard() -> None:
-    """Show, check, merge, compare and publish recorded results."""
+    """Show, check, merge, compare and export recorded results."""
 
 
 def default_leaderboard(ctx: click.Context, option: click.Parameter, path: Path | None) -> Path:
-    """The file that the option names, or the one that is read without it."""
+    """The file given by the option, or the default one."""
     from .store import default_file
 
     return path or default_file()
@@ -25,22 +34,29 @@ def default_leaderboard(ctx: click.Context, option: click.Parameter, path: Path 
 
 leaderboard_file = click.option(
     "--leaderboard", "path", type=PATH, callback=default_leaderboard,
-    help="The file.  [default: leaderboard.json here, else the one that comes with the package]",
+    show_default="./leaderboard.json, or the shipped one if there is none", help="Leaderboard file.",
 )  # fmt: skip
 
 
 @leaderboard.command()
 @leaderboard_file
-@click.option("--dataset", help="Only rows of this dataset.")
-@click.option("--method", help="Only rows of this method.")
-@click.option("--recipe", help="Only rows of this recipe.")
-@click.option("--kind", type=click.Choice(["measured", "quoted", "all"]), default="all", show_default=True)
-@click.option("--quick/--no-quick", default=True, help="With the rows of quick runs.  [default: with]")
-@click.option("--sort", default="accuracy", show_default=True, help="accuracy, generated, passes or seconds.")
-@click.option("--ascending", is_flag=True, help="The smallest first.")
-@click.option("--format", type=click.Choice(["text", "markdown", "csv", "json"]), default="text")
+@click.option("--dataset", metavar="NAME", help="Only rows of this dataset.")
+@click.option("--method", metavar="NAME", help="Only rows of this method.")
+@click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
+@click.option(
+    "--kind", type=click.Choice(["measured", "quoted", "all"]), default="all",
+    help="Only rows measured here, or only numbers quoted from papers.",
+)  # fmt: skip
+@click.option("--quick/--no-quick", default=True, help="Include rows of quick runs.")
+@click.option(
+    "--sort", default="accuracy", metavar="COLUMN", help="Sort by accuracy, generated, passes or seconds."
+)
+@click.option("--ascending", is_flag=True, help="Sort in ascending order.")
+@click.option(
+    "--format", type=click.Choice(["text", "markdown", "csv", "json"]), default="text", help="Output format."
+)
 def show(path: Path, **chosen: Any) -> None:
-    """Print the rows; rows of one rank cannot be told apart."""
+    """Print the rows with their ranks. Tied rows do not differ significantly."""
     from .report import table
 
     click.echo(table(path, **chosen))
@@ -48,11 +64,11 @@ def show(path: Path, **chosen: Any) -> None:
 
 @leaderboard.command("table")
 @leaderboard_file
-@click.option("--dataset", help="Only rows of this dataset.")
-@click.option("--recipe", help="Only rows of this recipe.")
-@click.option("--markdown", is_flag=True, help="As Markdown.")
+@click.option("--dataset", metavar="NAME", help="Only rows of this dataset.")
+@click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
+@click.option("--markdown", is_flag=True, help="Print Markdown.")
 def table_command(path: Path, dataset: str | None, recipe: str | None, markdown: bool) -> None:
-    """Print measured rows as the paper's Table 1: mean and deviation over seeds, tokens, its own numbers."""
+    """Print measured rows in the form of the paper's Table 1, beside the paper's own numbers."""
     from .paper_table import paper_table
 
     click.echo(paper_table(path, dataset=dataset, recipe=recipe, markdown=markdown))
@@ -61,7 +77,7 @@ def table_command(path: Path, dataset: str | None, recipe: str | None, markdown:
 @leaderboard.command()
 @leaderboard_file
 def check(path: Path) -> None:
-    """Recompute every number from the predictions; exit code 1 if one is not as recorded."""
+    """Recompute every number from the predictions; exit with code 1 on any mismatch."""
     from .report import check_report
 
     report = check_report(path)
@@ -71,22 +87,22 @@ def check(path: Path) -> None:
 
 @leaderboard.command()
 @click.argument("sources", nargs=-1, required=True, type=PATH)
-@click.option("--to", "path", type=PATH, default="leaderboard.json", show_default=True)
-@click.option("--replace", is_flag=True, help="Where a seed has another result already, take the new one.")
+@click.option("--to", "path", type=PATH, default="leaderboard.json", help="Leaderboard file to merge into.")
+@click.option("--replace", is_flag=True, help="Replace recorded results of the same seed.")
 def add(sources: tuple[Path, ...], path: Path, replace: bool) -> None:
-    """Merge the rows of other leaderboard files, with the predictions beside them: all of them, or none."""
+    """Merge the rows of other leaderboard files and their predictions: all of them, or none."""
     from .store import merge_files
 
-    click.echo(f"{path}: {merge_files(path, sources, replace=replace)} new or changed rows")
+    click.echo(f"{path}: {merge_files(path, sources, replace=replace)} rows added or changed")
 
 
 @leaderboard.command()
 @leaderboard_file
 @click.argument("rows", nargs=-1, required=True)
-@click.option("--dataset", help="Only rows of this dataset, where a method has several.")
-@click.option("--recipe", help="Only rows of this recipe.")
+@click.option("--dataset", metavar="NAME", help="Only rows of this dataset.")
+@click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
 def compare(path: Path, rows: tuple[str, ...], dataset: str | None, recipe: str | None) -> None:
-    """Compare ROWS of one dataset, question by question; a row is named by its method or its key."""
+    """Test whether ROWS of one dataset differ, question by question. Name a row by its method or key."""
     from .report import comparison
 
     click.echo(comparison(path, rows, dataset=dataset, recipe=recipe))
@@ -94,23 +110,26 @@ def compare(path: Path, rows: tuple[str, ...], dataset: str | None, recipe: str 
 
 @leaderboard.command()
 @leaderboard_file
-@click.option("--out", type=PATH, required=True, help="The folder to make the site in.")
+@click.option("--out", type=PATH, required=True, help="Output directory.")
 def page(path: Path, out: Path) -> None:
-    """Make a static page: tables, charts, and what every row needs to be run again."""
+    """Build a static page: tables, charts, and how to reproduce each row."""
     from .page.site import write_page
 
-    click.echo(f"{write_page(path, out)} is ready to open or to serve")
+    click.echo(f"{write_page(path, out)} is ready to open or serve")
 
 
 @leaderboard.command()
 @leaderboard_file
 @click.argument("rows", nargs=-1)
-@click.option("--to", "format", required=True, help="hub, lm-eval or eee.")
-@click.option("--out", type=PATH, required=True, help="The folder to write into.")
-@click.option("--organization", default="unknown", show_default=True, help="Who reports the results.")
-@click.option("--dataset-repo", help="The dataset's repository on the Hub, org/name.")
+@click.option(
+    "--to", "format", required=True, metavar="FORMAT",
+    help="Format: hub (model card), lm-eval (lm-evaluation-harness) or eee (Every Eval Ever).",
+)  # fmt: skip
+@click.option("--out", type=PATH, required=True, help="Output directory.")
+@click.option("--organization", default="unknown", metavar="NAME", help="Organization reporting the results.")
+@click.option("--dataset-repo", metavar="ORG/NAME", help="Repository of the dataset on the Hub.")
 def export(path: Path, rows: tuple[str, ...], format: str, out: Path, **target: Any) -> None:
-    """Write measured ROWS (all, if none is named) in a form that others read."""
+    """Export measured ROWS (default: all) in the format of another tool."""
     from .export.formats import write_export
     from .export.target import Target
 

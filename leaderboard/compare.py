@@ -1,11 +1,12 @@
-"""Two or more rows of one dataset, question by question.
+"""Compare rows on one dataset, question by question.
 
-A pair is `different` only if the difference holds over the questions (exact McNemar, seeds added up) and,
-with several seeds, over the seeds too (paired t): one test alone would take the luck of a seed, or of a
-question, for an effect. It is `equivalent` if two one-sided tests say so for a margin of 2 points, over the
-questions (twins as clusters) and over the seeds. Else it is `undecided`, which is not the same as equal.
+A pair is `different` only if the difference holds over the questions (exact McNemar, seeds pooled) and, with
+several seeds, over the seeds (paired t): either test alone would take the luck of one seed, or of one
+question, for an effect. A pair is `equivalent` if two one-sided tests say so for a margin of 2 points, over
+the questions (clustered by twins: contrast pairs, i.e. same premises, other query entity, other answer) and
+over the seeds. Otherwise it is `undecided`, which does not mean equal.
 
-All pairs of one call are one family; their p-values are Holm's.
+All pairs of one call form one family; their p-values are adjusted by Holm's method.
 """
 
 from __future__ import annotations
@@ -39,12 +40,18 @@ Verdict = Literal["different", "equivalent", "undecided"]
 
 
 class Comparison(NamedTuple):
-    """What can be said of ``a`` against ``b``; differences are fractions, those of ``a`` less those of ``b``.
+    """What the tests say of row ``a`` against row ``b``. Differences are fractions, ``a`` minus ``b``.
 
-    ``by_seed`` and ``combined`` are McNemar tests, ``by_questions`` the mean difference with its clustered
-    error, ``bootstrap`` its interval, ``by_seeds`` the same mean with the error over seeds (None for one
-    seed). ``p`` is the Holm-adjusted p-value of no difference, ``equivalence_p`` that of a difference of
-    `MARGIN` or more, also adjusted.
+    Attributes:
+        a: The first row.
+        b: The second row.
+        by_seed: Seed → McNemar test.
+        combined: McNemar test on the counts of all seeds.
+        by_questions: Mean difference over questions, with its clustered standard error.
+        bootstrap: Bootstrap interval of that mean.
+        by_seeds: The same mean with its standard error over seeds; None for one seed.
+        p: Holm-adjusted p-value of no difference.
+        equivalence_p: Holm-adjusted p-value of a difference of `MARGIN` or more.
     """
 
     a: Result
@@ -59,51 +66,71 @@ class Comparison(NamedTuple):
 
     @property
     def verdict(self) -> Verdict:
-        """Both can be true: a difference that is real and smaller than the margin counts as equivalent."""
+        """The verdict. A difference that is significant but smaller than the margin counts as equivalent."""
         if self.equivalence_p < ALPHA:
             return "equivalent"
         return "different" if self.p < ALPHA else "undecided"
 
 
 class Paired(NamedTuple):
-    """Two rows on the same questions: for each shared seed 1 where only a is right, -1 where only b is."""
+    """The answers of two rows to the same questions.
+
+    Attributes:
+        differences: Shared seed → per question 1 where only a is right, -1 where only b is, else 0.
+        clusters: Per question, the name of its pair of twins, or its own id.
+    """
 
     differences: dict[int, list[int]]
     clusters: list[str]
 
     def by_seed(self) -> dict[int, McNemar]:
-        """The test of each seed."""
+        """Run McNemar's test for each seed."""
         return {seed: mcnemar(row.count(1), row.count(-1)) for seed, row in self.differences.items()}
 
     def combined(self) -> McNemar:
-        """The test with the counts of all seeds added up."""
+        """Run McNemar's test on the counts of all seeds."""
         tests = self.by_seed().values()
         return mcnemar(sum(test.only_a for test in tests), sum(test.only_b for test in tests))
 
     def by_question(self) -> list[float]:
-        """The difference at each question, the mean over seeds."""
+        """The difference at each question, averaged over seeds."""
         return [sum(values) / len(values) for values in zip(*self.differences.values(), strict=True)]
 
     def over_seeds(self) -> Estimate | None:
-        """The mean difference with its error over seeds, None for one seed."""
+        """The mean difference with its standard error over seeds; None for one seed."""
         means = [sum(row) / len(row) for row in self.differences.values()]
         return estimate(means) if len(means) > 1 else None
 
     def p_value(self) -> float:
-        """That of no difference, over the questions and over the seeds: the larger of the two."""
+        """The larger of the p-values of no difference over the questions and over the seeds."""
         seeds = self.over_seeds()
         return max(self.combined().p, t_test(seeds) if seeds else 0.0)
 
 
 class Answers:
-    """The predictions of rows, each file read once, from the folder that holds the side files."""
+    """The predictions of rows, each file read once.
+
+    Args:
+        folder: The folder of the predictions files.
+    """
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self._read: dict[str, dict[str, Prediction]] = {}
 
     def of(self, row: Result, seed: int) -> dict[str, Prediction]:
-        """Question id → prediction. ValueError where the row has none for this seed."""
+        """Read the predictions of a row.
+
+        Args:
+            row: The row.
+            seed: One of its seeds.
+
+        Returns:
+            Question id → prediction.
+
+        Raises:
+            ValueError: Where the row has no predictions for this seed.
+        """
         record = next(entry.predictions for entry in row.seeds if entry.seed == seed)
         if record is None:
             raise ValueError(f"{row.key} {row.method}, seed {seed}: has no predictions to compare")
@@ -113,9 +140,17 @@ class Answers:
         return self._read[record.sha256]
 
     def paired(self, a: Result, b: Result) -> Paired:
-        """The answers of two rows on their shared seeds.
+        """Pair the answers of two rows on their shared seeds.
 
-        ValueError where the rows are not of the same questions or share no seed.
+        Args:
+            a: The first row.
+            b: The second row.
+
+        Returns:
+            The paired answers.
+
+        Raises:
+            ValueError: Where the rows answer different questions or share no seed.
         """
         names = f"{a.key} {a.method} and {b.key} {b.method}"
         if (a.dataset.content_hash, a.dataset.split) != (b.dataset.content_hash, b.dataset.split):
@@ -134,9 +169,17 @@ class Answers:
 
 
 def compare(rows: Sequence[Result], folder: Path | str) -> list[Comparison]:
-    """Every pair of ``rows``, in their order, as one family; ``folder`` holds the side files.
+    """Compare every pair of rows, as one family of tests.
 
-    ValueError for fewer than two rows, for rows of different questions and for missing predictions.
+    Args:
+        rows: At least two rows on the same questions.
+        folder: The folder of the predictions files.
+
+    Returns:
+        One comparison per pair, in the order of the rows.
+
+    Raises:
+        ValueError: For fewer than two rows, rows on different questions, and missing predictions.
     """
     if len(rows) < 2:
         raise ValueError(f"rows must be at least 2, got {len(rows)}")
@@ -151,10 +194,17 @@ def compare(rows: Sequence[Result], folder: Path | str) -> list[Comparison]:
 
 
 def ranks(rows: Sequence[Result], folder: Path | str) -> dict[str, int]:
-    """Row key → 1 + how many rows are better and told apart from it; rows of one rank are tied.
+    """Rank rows on the same questions: 1 + the number of rows that are significantly better.
 
-    The family is all pairs of rows with the same questions. Rows that cannot be compared (no predictions, no
-    shared seed) are not told apart.
+    All pairs of rows on the same questions form one family. Rows that cannot be compared (no predictions, no
+    shared seed) count as tied.
+
+    Args:
+        rows: Measured rows, of any datasets.
+        folder: The folder of the predictions files.
+
+    Returns:
+        Row key → rank.
     """
     answers = Answers(folder)
     worse: list[str] = []
@@ -176,12 +226,19 @@ def ranks(rows: Sequence[Result], folder: Path | str) -> dict[str, int]:
 
 
 def report(pairs: Sequence[Comparison]) -> str:
-    """The comparisons as text, a block a pair."""
+    """Format comparisons as text, one block per pair.
+
+    Args:
+        pairs: What `compare` returned.
+
+    Returns:
+        The text, without a newline at its end.
+    """
     return "\n\n".join(_report(pair, len(pairs)) for pair in pairs)
 
 
 def _compare(a: Result, b: Result, pair: Paired) -> Comparison:
-    """The comparison with p-values that are not adjusted yet."""
+    """The comparison, with unadjusted p-values."""
     values = pair.by_question()
     questions, seeds = cluster_estimate(values, pair.clusters), pair.over_seeds()
     return Comparison(
@@ -199,29 +256,33 @@ def _compare(a: Result, b: Result, pair: Paired) -> Comparison:
 
 def _report(pair: Comparison, family: int) -> str:
     a, b = (f"{row.method} ({row.recipe.name}, {row.key})" for row in (pair.a, pair.b))
-    questions = pair.by_questions
+    questions, clusters = pair.by_questions, pair.by_questions.freedom + 1
     lines = [
-        f"{a} against {b}: {pair.verdict}",
-        f"  difference {_points(questions.mean)}, 95 % by questions {_range(pair.bootstrap)} "
-        f"(bootstrap over {questions.freedom + 1} clusters)",
+        f"{a} vs. {b}: {pair.verdict}",
+        f"  difference {_points(questions.mean)}",
+        f"  95 % interval over questions {_range(pair.bootstrap)} (bootstrap, {clusters} clusters)",
     ]
     if pair.by_seeds:
         seeds = _range(t_interval(pair.by_seeds))
-        lines.append(f"  95 % by seeds {seeds} (t over {pair.by_seeds.freedom + 1} seeds)")
+        lines.append(f"  95 % interval over seeds {seeds} (t, {pair.by_seeds.freedom + 1} seeds)")
     for seed, test in pair.by_seed.items():
         lines.append(f"  seed {seed}: {_mcnemar(test)}")
     if len(pair.by_seed) > 1:
-        lines.append(f"  together: {_mcnemar(pair.combined)}")
+        lines.append(f"  all seeds: {_mcnemar(pair.combined)}")
     lines.append(
-        f"  no difference: p = {pair.p:.3g}; difference of {100 * MARGIN:.0f} points or more: "
-        f"p = {pair.equivalence_p:.3g} (TOST); Holm over {family} pair{'s' if family > 1 else ''}"
+        f"  no difference: {_p(pair.p)}; difference of {100 * MARGIN:.0f} points or more (TOST): "
+        f"{_p(pair.equivalence_p)}; Holm-adjusted over {family} pair{'s' if family > 1 else ''}"
     )
-    lines.append(f"  detectable with 80 % power: {100 * detectable(questions):.1f} points")
+    lines.append(f"  minimum detectable difference at 80 % power: {100 * detectable(questions):.1f} points")
     return "\n".join(lines)
 
 
 def _mcnemar(test: McNemar) -> str:
-    return f"only a {test.only_a}, only b {test.only_b}, exact McNemar p = {test.p:.3g}"
+    return f"right only in a {test.only_a}, only in b {test.only_b}, exact McNemar {_p(test.p)}"
+
+
+def _p(value: float) -> str:
+    return f"p = {value:.3g}" if value else "p < 1e-300"  # below the smallest double
 
 
 def _points(difference: float) -> str:

@@ -1,10 +1,10 @@
-"""What is measured of one run: score, tokens, cost, stages; each checked against its neighbours.
+"""What is measured of one run: score, tokens, cost, stages. Each part is checked for consistency.
 
     {"n_correct": 492, "n": 500, "accuracy": 0.984, "interval": [0.969, 0.992]}
     {"language": 2.0, "thoughts": 2.0, "generated": 4.0, "forward_passes": 4.0}
 
-What can be recomputed (an accuracy, its interval, a sum) is written down for readers of the file, and checked
-whenever the part is built or read.
+Redundant values (an accuracy, its interval, a sum) are stored for readers of the file, and checked whenever a
+part is built or read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class Record(BaseModel):
-    """Base of every part: no unknown key, no conversion between types, no NaN or infinity, never changed."""
+    """Base of every part: no unknown keys, no type conversion, no NaN or infinity, immutable."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
@@ -48,13 +48,24 @@ class Score(Record):
 
     @classmethod
     def of(cls, n_correct: int, n: int) -> Score:
-        """The score of ``n_correct`` right answers in ``n`` > 0; ValueError outside 0..n."""
+        """Build a score from counts.
+
+        Args:
+            n_correct: Number of right answers, in 0..n.
+            n: Number of questions, at least 1.
+
+        Returns:
+            The score with its accuracy and interval.
+
+        Raises:
+            ValueError: For counts out of range.
+        """
         low, high = wilson(n_correct, n)
         return cls(n_correct=n_correct, n=n, accuracy=n_correct / n, interval=(low, high))
 
     @property
     def counts(self) -> str:
-        """The counts in words, ``492 of 500``."""
+        """The counts as text, ``492 of 500``."""
         return f"{self.n_correct} of {self.n}"
 
     @model_validator(mode="after")
@@ -82,7 +93,16 @@ class Tokens(Record):
 
     @classmethod
     def of(cls, language: float, thoughts: float, forward_passes: float) -> Tokens:
-        """The counts with their sum."""
+        """Build the counts and their sum; all are means per question.
+
+        Args:
+            language: Language tokens written.
+            thoughts: Continuous thoughts.
+            forward_passes: Forward passes.
+
+        Returns:
+            The counts.
+        """
         total = language + thoughts
         return cls(language=language, thoughts=thoughts, generated=total, forward_passes=forward_passes)
 
@@ -123,15 +143,22 @@ class Answered(Record):
 
 
 def explain(error: ValidationError) -> str:
-    """Every problem of a record in one line: where it is, what is wrong, and the value found."""
+    """Describe a validation error in one line: every place, what is wrong, and the value found.
+
+    Args:
+        error: What pydantic raised.
+
+    Returns:
+        The problems, separated by semicolons.
+    """
     problems = []
     for problem in error.errors():
-        # The names of the two kinds of row are not keys of the file.
+        # pydantic adds the kind of row to the path; it is not a key of the file.
         where = ".".join(str(part) for part in problem["loc"] if part not in ("measured", "quoted"))
         value = problem["input"]
         shown = f", got {value!r}" if isinstance(value, (str, int, float, type(None))) else ""
         message = problem["msg"].removeprefix("Value error, ")
-        problems.append(f"{where or 'the whole'}: {message}{shown}")
+        problems.append(f"{where or 'the whole record'}: {message}{shown}")
     return "; ".join(problems)
 
 

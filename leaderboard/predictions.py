@@ -1,11 +1,11 @@
-"""Per-question predictions: one line a question in a compressed file beside the leaderboard.
+"""Per-question predictions: one line per question in a compressed file beside the leaderboard.
 
     {"answer": "7", "correct": true, "forward_passes": 4, "hops": 2, "id": "test-17", "language_tokens": 2,
      "prediction": "7", "shortcut": null, "thoughts": 2, "twin": "test-8"}        (one line in the file)
 
-The file is gzip without a time stamp, its name begins with its own sha256: the same predictions give the same
+The file is gzip without a time stamp, and its name begins with its sha256: equal predictions give the same
 file, and two files never share a name. `summarize` is the only place where scores are computed from
-predictions; what is filed and what is checked later cannot differ.
+predictions, so what is recorded and what is checked later cannot differ.
 """
 
 from __future__ import annotations
@@ -34,10 +34,20 @@ Key = TypeVar("Key", int, Shortcut)
 
 
 class Prediction(Record):
-    """What was answered to one question, and what it took.
+    """The answer to one question, and its cost.
 
-    ``id`` names the question within its split; ``twin`` is shared by the two questions of a pair, and by no
-    other. ``correct`` must be what `generators.answers.is_right` says of ``prediction`` and ``answer``.
+    Attributes:
+        id: Names the question within its split.
+        prediction: The model's answer.
+        answer: The right answer.
+        correct: What `generators.answers.is_right` says of the two.
+        language_tokens: Language tokens written.
+        thoughts: Continuous thoughts.
+        forward_passes: Forward passes.
+        hops: Hops of the question, where known.
+        twin: Shared by the two questions of a contrast pair (same premises, other query entity, other
+            answer), and by no other.
+        shortcut: Whether the dataset's shortcut is right, silent or wrong on the question, where known.
     """
 
     id: Name
@@ -70,10 +80,17 @@ class Summary(NamedTuple):
 
 
 def summarize(predictions: Sequence[Prediction]) -> Summary:
-    """Scores and mean counts of the predictions of one run.
+    """Compute scores and mean counts of one run.
 
-    A split by hops or by shortcut is None unless every question says its own; ``twins`` is None without
-    pairs. ValueError for no predictions, an id used twice, or a twin that is not shared by exactly two.
+    Args:
+        predictions: At least one prediction; ids are distinct.
+
+    Returns:
+        The summary. Scores by hops or shortcut are None unless every question has the value; ``twins`` is
+        None without pairs.
+
+    Raises:
+        ValueError: For no predictions, an id used twice, or a twin that is not shared by exactly two.
     """
     n = len(predictions)
     if n == 0:
@@ -96,7 +113,15 @@ def summarize(predictions: Sequence[Prediction]) -> Summary:
 
 
 def write_predictions(predictions: Sequence[Prediction], folder: Path | str) -> SideFile:
-    """Writes the predictions, in their order, into ``folder`` (made if missing); returns their record."""
+    """Write predictions, in their order, to a file named by its hash.
+
+    Args:
+        predictions: The predictions.
+        folder: The folder to write to, created if missing.
+
+    Returns:
+        The record of the file.
+    """
     packed = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as file:
         for prediction in predictions:
@@ -112,10 +137,18 @@ def write_predictions(predictions: Sequence[Prediction], folder: Path | str) -> 
 
 
 def read_predictions(record: SideFile, folder: Path | str) -> list[Prediction]:
-    """The predictions that ``record`` names, from ``folder``.
+    """Read and check a predictions file.
 
-    ValueError, with the file and the line, where the checksum or the count is another one or a line is not a
-    prediction; FileNotFoundError where the file is missing.
+    Args:
+        record: The record of the file.
+        folder: The folder of the file.
+
+    Returns:
+        The predictions, in the order of the file.
+
+    Raises:
+        ValueError: For a wrong checksum or count, or a line that is not a prediction; with file and line.
+        FileNotFoundError: Where the file is missing.
     """
     path = Path(folder) / record.file
     content = path.read_bytes()
@@ -134,7 +167,7 @@ def read_predictions(record: SideFile, folder: Path | str) -> list[Prediction]:
 
 
 def _lines(content: bytes, path: Path) -> Iterator[bytes]:
-    """The lines of packed content; a file from elsewhere must not fill the memory with a single line."""
+    """Yield the lines of packed content; one endless line in a foreign file must not fill the memory."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
             while line := file.readline(LONGEST_LINE):

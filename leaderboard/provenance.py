@@ -1,6 +1,6 @@
-"""Where a result comes from: the machine, the versions, the command, the commit of this package.
+"""Where a result comes from: the machine, the package versions, the command, the commit of this package.
 
-No heavy library is imported for its version: the installed distributions say it themselves.
+Versions are read from the metadata of the installed distributions, so no heavy library is imported.
 """
 
 from __future__ import annotations
@@ -27,17 +27,27 @@ SOURCES = ("generators", "coconut", "leaderboard", "benchmarks")
 
 
 class Commit(NamedTuple):
-    """The source's commit, and whether the code that runs differs from it; None where unknown."""
+    """The commit of the source.
+
+    Attributes:
+        id: The commit's hash; None where unknown.
+        dirty: Whether the running code differs from it; None where unknown.
+    """
 
     id: str | None
     dirty: bool | None
 
 
 def provenance(*, device: str, hardware: str | None = None, threads: int | None = None) -> Provenance:
-    """What produces a result in this process, now.
+    """Describe what produces a result in this process, now.
 
-    ``device`` is what the model ran on (``cpu``, ``cuda``), ``hardware`` its name (the processor's by
-    default), ``threads`` those used for computing (the processors this process may use by default).
+    Args:
+        device: The device that the model ran on (``cpu``, ``cuda``).
+        hardware: Its name; by default the processor's.
+        threads: Compute threads; by default the processors that this process may use.
+
+    Returns:
+        The record.
     """
     commit = source_commit()
     return Provenance(
@@ -57,13 +67,20 @@ def provenance(*, device: str, hardware: str | None = None, threads: int | None 
 
 
 def command(arguments: list[str] | None = None) -> str:
-    """The command line as it can be typed again; the program without its folder, which differs by machine."""
+    """The command line, ready to be typed again; the program without its folder, which differs by machine.
+
+    Args:
+        arguments: Program and arguments; by default those of this process.
+
+    Returns:
+        The shell-quoted command line.
+    """
     program, *rest = arguments if arguments is not None else sys.argv
     return shlex.join([Path(program).name.replace("__main__.py", DISTRIBUTION), *rest])
 
 
 def processor() -> str:
-    """The processor's name and how many of its cores this process may use."""
+    """The processor's name and the number of cores that this process may use."""
     name = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -74,10 +91,16 @@ def processor() -> str:
 
 
 def source_commit(package: Path = PACKAGE) -> Commit:
-    """The commit of the checkout that ``package`` is, or was installed from.
+    """The commit of the checkout that a package is, or was installed from.
 
-    ``dirty`` is told by content: whether any source file that is installed differs from the file of that
-    commit, so it is also right for a copy that was installed before the checkout moved on.
+    ``dirty`` compares contents: it says whether any installed source file differs from the file of that
+    commit, so it also holds for a copy installed before the checkout moved on.
+
+    Args:
+        package: The package's folder.
+
+    Returns:
+        The commit.
     """
     checkout = package if (package / ".git").exists() else _installed_from()
     if checkout is None:
@@ -88,7 +111,7 @@ def source_commit(package: Path = PACKAGE) -> Commit:
         return Commit(None, None)
     entries = (entry.partition("\t") for entry in listing.split("\0") if entry)
     committed = {path: fields.split()[2] for fields, _, path in entries if _is_source(path)}
-    # Not the whole folder: a checkout may hold a virtual environment and the data of runs.
+    # Not every file: a checkout may hold a virtual environment and the data of runs.
     files = [*package.glob("*.py"), *(path for folder in SOURCES for path in (package / folder).rglob("*.*"))]
     names = {path.relative_to(package).as_posix(): path for path in files}
     running = {name: _blob_id(path) for name, path in names.items() if _is_source(name)}
@@ -96,7 +119,7 @@ def source_commit(package: Path = PACKAGE) -> Commit:
 
 
 def _is_source(name: str) -> bool:
-    """Whether the file decides what a run does: a module or a recipe of the package's own folders."""
+    """Whether the file decides what a run does: a module or recipe of the package's own folders."""
     folder, _, rest = name.partition("/")
     if not rest:
         return folder.endswith(".py")
@@ -110,7 +133,7 @@ def _blob_id(path: Path) -> str:
 
 
 def _installed_from() -> Path | None:
-    """The folder that pip installed this package from (PEP 610), None for anything but a folder."""
+    """The folder that pip installed this package from (PEP 610); None for any other origin."""
     try:
         record = distribution(DISTRIBUTION).read_text("direct_url.json")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Which rows, in which order: filters, sorting, and a row by its name."""
+"""Filter and sort rows, and find a row by its name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _generated(row: Row) -> float:
     return aggregate(row).generated if isinstance(row, Result) else row.generated_tokens
 
 
-# Column → its value in a row. What a quoted row does not have is last in ascending order.
+# Column → its value in a row. A value that a quoted row lacks sorts last in ascending order.
 SORT_KEYS: dict[str, Callable[[Row], float]] = {
     "accuracy": _accuracy,
     "generated": _generated,
@@ -40,9 +40,21 @@ def select(
     recipe: str | None = None,
     quick: bool = True,
 ) -> list[Row]:
-    """The rows of that kind, dataset, method and recipe, in their order; without ``quick`` no quick ones.
+    """Filter rows, keeping their order.
 
-    ValueError, with the nearest known one, for a name that no row has.
+    Args:
+        rows: Measured and quoted rows.
+        kind: Keep ``measured``, ``quoted`` or ``all`` rows.
+        dataset: Keep rows of this dataset.
+        method: Keep rows of this method.
+        recipe: Keep rows of this recipe.
+        quick: Keep rows of quick runs as well.
+
+    Returns:
+        The rows that pass every filter.
+
+    Raises:
+        ValueError: For a name that no row has; the message gives the nearest known one.
     """
     for name, noun, values in (
         (dataset, "dataset", map(_dataset, rows)),
@@ -63,16 +75,36 @@ def select(
 
 
 def arrange(rows: Sequence[Row], by: str = "accuracy", *, ascending: bool = False) -> list[Row]:
-    """The rows by dataset, measured before quoted, and within that by a column of `SORT_KEYS`."""
+    """Sort rows by dataset, measured before quoted, and within that by a column.
+
+    Args:
+        rows: Measured and quoted rows.
+        by: A column of `SORT_KEYS`.
+        ascending: Sort the column in ascending order.
+
+    Returns:
+        The sorted rows.
+
+    Raises:
+        ValueError: For an unknown column.
+    """
     value = pick(SORT_KEYS, by, "column")
     sign = 1 if ascending else -1
     return sorted(rows, key=lambda row: (_dataset(row), row.kind, sign * value(row), row.method))
 
 
 def find(rows: Sequence[Result], name: str) -> Result:
-    """The row whose key begins with ``name``, or the only one whose method it is, as it was trained.
+    """Find a row by its method or by the first digits of its key.
 
-    ValueError for none, with the nearest known name, and for several, with their keys.
+    Args:
+        rows: Measured rows.
+        name: A method, which stands for its row evaluated as trained, or the start of a key.
+
+    Returns:
+        The row.
+
+    Raises:
+        ValueError: For no such row, with the nearest known name, and for several, with their keys.
     """
     plain = [row for row in rows if row.method == name and row.thoughts is None]
     found = plain or [row for row in rows if row.key.startswith(name)]

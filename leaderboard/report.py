@@ -1,4 +1,4 @@
-"""What the commands print: a leaderboard file and the user's choices in, text out."""
+"""What the commands print: a leaderboard file and the options in, text out."""
 
 from __future__ import annotations
 
@@ -15,14 +15,33 @@ from .table import Format, render
 
 
 class CheckReport(NamedTuple):
-    """The problems of a file with a last line that counts them, and whether there are none."""
+    """What `check.check` found.
+
+    Attributes:
+        text: One line per problem, then a line with the counts.
+        is_clean: True if there is no problem.
+    """
 
     text: str
     is_clean: bool
 
 
 def table(path: Path, *, sort: str, ascending: bool, format: Format, **chosen: Any) -> str:
-    """The rows of the file that are ``chosen`` (as `query.select` takes it), sorted, with their ranks."""
+    """Select, sort, rank and format the rows of a leaderboard file.
+
+    Args:
+        path: The leaderboard file.
+        sort: A column of `query.SORT_KEYS`.
+        ascending: Sort in ascending order.
+        format: A format of `table.render`.
+        **chosen: Filters, as `query.select` takes them.
+
+    Returns:
+        The table, without a newline at its end.
+
+    Raises:
+        ValueError: For a name that no row has, or an invalid file.
+    """
     board = read(path)
     rows = arrange(select(board.rows, **chosen), sort, ascending=ascending)
     return render(rows, format, comparisons.ranks(board.measured, side_files(path)))
@@ -31,7 +50,20 @@ def table(path: Path, *, sort: str, ascending: bool, format: Format, **chosen: A
 def comparison(
     path: Path, names: Sequence[str], *, dataset: str | None = None, recipe: str | None = None
 ) -> str:
-    """All pairs of the measured rows with these names, of one dataset or recipe where several have them."""
+    """Compare all pairs of the named measured rows.
+
+    Args:
+        path: The leaderboard file.
+        names: Methods or keys, as `query.find` takes them.
+        dataset: Only rows of this dataset.
+        recipe: Only rows of this recipe.
+
+    Returns:
+        The report of `compare.report`.
+
+    Raises:
+        ValueError: For a name of no row or of several, and for rows that cannot be compared.
+    """
     chosen = select(read(path).rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
     measured = [row for row in chosen if isinstance(row, Result)]
     pairs = comparisons.compare([find(measured, name) for name in names], side_files(path))
@@ -39,7 +71,14 @@ def comparison(
 
 
 def check_report(path: Path) -> CheckReport:
-    """What `check.check` finds in the file."""
+    """Check a leaderboard file and report the result.
+
+    Args:
+        path: The leaderboard file.
+
+    Returns:
+        The report of what `check.check` finds.
+    """
     problems, board = check(path), read(path)
     found = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
     last = f"{path}: {len(board.measured)} measured and {len(board.quoted)} quoted rows, {found}"

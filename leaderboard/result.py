@@ -1,7 +1,7 @@
-"""The record of a result: what was measured, on what, by what, and how to get it again.
+"""The record of a result: what was measured, on which data, by which code, and how to reproduce it.
 
 A leaderboard file is ``{"schema_version": 1, "rows": [...]}``. A row is ``measured`` (`Result`: one method
-on one dataset, an entry a seed) or ``quoted`` (`QuotedResult`: printed in a paper). Shortened, a measured
+on one dataset, one entry per seed) or ``quoted`` (`QuotedResult`: printed in a paper). Shortened, a measured
 row is
 
     {"kind": "measured", "method": "coconut", "quick": false,
@@ -9,7 +9,8 @@ row is
      "recipe": {"name": "tiny", "hash": "2c26…"}, "base_model": {"name": "tiny-2x128", …},
      "seeds": [{"seed": 0, "test": {"n_correct": 492, "n": 500, "accuracy": 0.984, …}, …}]}
 
-Fractions are in 0..1, times in seconds, memory in bytes; the parts of a seed's entry are in `measures`.
+Fractions are in 0..1, times in seconds, memory in bytes; the parts of a seed's entry are in `measures`. The
+docstrings of the classes are the descriptions in ``schema.json``.
 """
 
 from __future__ import annotations
@@ -96,7 +97,9 @@ class Provenance(Record):
     @model_validator(mode="after")
     def _dirty_is_said_of_a_commit(self) -> Provenance:
         if (self.commit is None) != (self.dirty is None):
-            raise ValueError(f"dirty must be given just with a commit, got {self.dirty} with {self.commit}")
+            raise ValueError(
+                f"dirty must be given with a commit, and only then, got {self.dirty} with {self.commit}"
+            )
         return self
 
 
@@ -155,7 +158,7 @@ class Result(Record):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What makes two results the same row, to which seeds are added."""
+        """What two results must share to be the same row, to which seeds are added."""
         data, base = self.dataset, self.base_model
         start = (base.name, base.revision)
         same = (data.content_hash, data.split, self.method, self.recipe.hash, *start, self.quick)
@@ -163,7 +166,7 @@ class Result(Record):
 
     @property
     def key(self) -> str:
-        """Eight digits that stand for the identity, by which a row is named."""
+        """Eight hexadecimal digits of the hash of the identity; commands name a row by them."""
         return _key(self.kind, self.identity)
 
     @model_validator(mode="after")
@@ -202,12 +205,12 @@ class QuotedResult(Record):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What makes two quotations the same row."""
+        """What two quotations must share to be the same row."""
         return (self.source.url, self.source.table, self.dataset, self.split, self.method)
 
     @property
     def key(self) -> str:
-        """Eight digits that stand for the identity, by which a row is named."""
+        """Eight hexadecimal digits of the hash of the identity; commands name a row by them."""
         return _key(self.kind, self.identity)
 
 

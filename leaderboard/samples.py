@@ -1,7 +1,7 @@
-"""Predictions together with their questions, for the formats that hold both.
+"""Predictions joined with their questions, for export formats that hold both.
 
-The leaderboard keeps no question: those of a generated dataset are made again from its name, version, seed
-and size, and taken only if their content hash is the recorded one.
+The leaderboard stores no questions: those of a generated dataset are generated again from its name, version,
+seed and size, and used only if their content hash is the recorded one.
 """
 
 from __future__ import annotations
@@ -15,17 +15,25 @@ from .result import Dataset, Result
 
 
 class Sample(NamedTuple):
-    """One question as it was asked, and what was answered."""
+    """One question and its prediction."""
 
     question: str
     prediction: Prediction
 
 
 def read_samples(row: Result, folder: Path | str) -> dict[int, list[Sample]]:
-    """Seed → its samples in the order of the questions; empty where the dataset cannot be generated here.
+    """Join the predictions of a row with their questions.
 
-    ``folder`` holds the side files. Raises as `read_predictions` does; ValueError where the predictions are
-    of other questions than the dataset's.
+    Args:
+        row: The row.
+        folder: The folder of the predictions files.
+
+    Returns:
+        Seed → its samples in the order of the questions; empty where the dataset cannot be generated here.
+
+    Raises:
+        ValueError: Where the predictions answer other questions than the dataset's, or a file is damaged.
+        FileNotFoundError: Where a predictions file is missing.
     """
     questions = regenerate(row.dataset)
     if not questions:
@@ -46,7 +54,14 @@ def read_samples(row: Result, folder: Path | str) -> dict[int, list[Sample]]:
 
 
 def regenerate(data: Dataset) -> Mapping[str, str]:
-    """Question id → question; empty where the dataset is not generated, or not with this content any more."""
+    """Generate the questions of a dataset again.
+
+    Args:
+        data: The recorded dataset.
+
+    Returns:
+        Question id → question; empty where the dataset has no generator or its content hash has changed.
+    """
     from ..generators.datasets import DATASETS, content_hash, examples
 
     known = DATASETS.get(data.name)

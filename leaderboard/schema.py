@@ -1,7 +1,7 @@
-"""The JSON schema of leaderboard files, for readers in other languages: ``schema.json`` beside this module.
+"""The JSON Schema of leaderboard files, for readers in other languages: ``schema.json`` beside this module.
 
-It says what JSON Schema can say: types, ranges, patterns, keys. That parts add up and that an interval is
-that of its counts is checked only by `result.Leaderboard`.
+It states types, ranges, patterns and keys. That parts add up, and that an interval follows from its counts,
+is checked only by `result.Leaderboard`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Intervals and tests for accuracies.
 
 Only `scipy.special` is imported: `scipy.stats` takes three times as long to load, and every command that
-touches a result would wait for it. The tests hold each function against `scipy.stats`.
+touches a result would wait for it. The tests check each function against `scipy.stats`.
 
-Accuracies, differences and margins are fractions in 0..1; p-values are two-sided except where it is said.
+Accuracies, differences and margins are fractions in 0..1; p-values are two-sided unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy import special
 CONFIDENCE = 0.95
 POWER = 0.8
 BOOTSTRAP_SAMPLES = 10_000
-# Resamples are drawn in parts of about this many indices, so that memory does not grow with the questions.
+# Resamples are drawn in chunks of about this many indices, so that memory does not grow with the questions.
 DRAWN_AT_ONCE = 1 << 20
 
 
@@ -36,7 +36,13 @@ class Mean(NamedTuple):
 
 
 class McNemar(NamedTuple):
-    """Questions that only the one or only the other answered right, and the exact test's p-value."""
+    """Result of McNemar's test on paired answers.
+
+    Attributes:
+        only_a: Questions that only the first model answered right.
+        only_b: Questions that only the second model answered right.
+        p: Exact two-sided p-value.
+    """
 
     only_a: int
     only_b: int
@@ -44,7 +50,7 @@ class McNemar(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A mean, its standard error and the degrees of freedom of that."""
+    """A mean, its standard error and the degrees of freedom of that error."""
 
     mean: float
     error: float
@@ -52,9 +58,18 @@ class Estimate(NamedTuple):
 
 
 def wilson(n_correct: int, n: int, confidence: float = CONFIDENCE) -> Interval:
-    """Wilson's score interval of a proportion (Wilson 1927), as fractions in 0..1.
+    """Wilson's score interval of a proportion (Wilson 1927).
 
-    ValueError unless ``0 <= n_correct <= n`` and ``n > 0``.
+    Args:
+        n_correct: Number of right answers, in 0..n.
+        n: Number of answers, at least 1.
+        confidence: Confidence level.
+
+    Returns:
+        The interval, within 0..1.
+
+    Raises:
+        ValueError: For counts out of range.
     """
     if n <= 0:
         raise ValueError(f"n must be positive, got {n}")
@@ -62,25 +77,45 @@ def wilson(n_correct: int, n: int, confidence: float = CONFIDENCE) -> Interval:
         raise ValueError(f"n_correct must be in 0..{n}, got {n_correct}")
     z = float(special.ndtri(0.5 + confidence / 2))
     share = n_correct / n
-    centre = share + z * z / (2 * n)
+    center = share + z * z / (2 * n)
     spread = z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
     # Rounding would otherwise leave 1e-17 outside 0..1 at the two ends.
-    low = 0.0 if n_correct == 0 else (centre - spread) / (1 + z * z / n)
-    high = 1.0 if n_correct == n else (centre + spread) / (1 + z * z / n)
+    low = 0.0 if n_correct == 0 else (center - spread) / (1 + z * z / n)
+    high = 1.0 if n_correct == n else (center + spread) / (1 + z * z / n)
     return Interval(low, high)
 
 
 def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Mean:
-    """The mean of fractions and its t interval, cut to 0..1; ValueError for fewer than two values.
+    """The mean of fractions and its t interval, clipped to 0..1.
 
-    It covers the variation between seeds, not that of the questions, which are the same for all of them.
+    It covers the variation between seeds, not between questions, which all seeds share.
+
+    Args:
+        values: One fraction per seed, at least two.
+        confidence: Confidence level.
+
+    Returns:
+        The mean and its interval.
+
+    Raises:
+        ValueError: For fewer than two values.
     """
     low, high = t_interval(estimate(values), confidence)
     return Mean(sum(values) / len(values), Interval(max(0.0, low), min(1.0, high)))
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """The mean of independent values and its standard error; ValueError for fewer than two values."""
+    """The mean of independent values and its standard error.
+
+    Args:
+        values: At least two values.
+
+    Returns:
+        The estimate.
+
+    Raises:
+        ValueError: For fewer than two values.
+    """
     n = len(values)
     if n < 2:
         raise ValueError(f"values must be at least 2, got {n}")
@@ -90,11 +125,20 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 
 def cluster_estimate(values: Sequence[float], clusters: Sequence[Hashable]) -> Estimate:
-    """The mean of values that depend on one another within a cluster (a pair of twins), its error robust.
+    """The mean of values that are dependent within clusters (such as pairs of twins), with a robust error.
 
-    The sandwich error of a mean, ``sqrt(G / (G - 1) · Σ_g (Σ_{i in g} (x_i - mean))²) / n`` over G
-    clusters, as in Miller 2024 (arXiv 2411.00640) with the small-sample factor. ValueError for fewer than
-    two clusters.
+    The sandwich error of a mean, ``sqrt(G / (G - 1) · Σ_g (Σ_{i in g} (x_i - mean))²) / n`` over G clusters,
+    as in Miller 2024 (arXiv 2411.00640) with the small-sample factor.
+
+    Args:
+        values: One value per question.
+        clusters: The cluster of each value.
+
+    Returns:
+        The estimate, with G - 1 degrees of freedom.
+
+    Raises:
+        ValueError: For fewer than two clusters, or another number of clusters than of values.
     """
     sums, sizes = _by_cluster(values, clusters)
     groups, n = len(sums), len(values)
@@ -113,9 +157,20 @@ def bootstrap_interval(
     confidence: float = CONFIDENCE,
     seed: int = 0,
 ) -> Interval:
-    """The percentile bootstrap interval of the mean, whole clusters drawn with replacement.
+    """The percentile bootstrap interval of the mean; whole clusters are drawn with replacement.
 
-    The same ``seed`` gives the same interval with the same version of numpy.
+    Args:
+        values: One value per question.
+        clusters: The cluster of each value.
+        samples: Number of resamples.
+        confidence: Confidence level.
+        seed: Seed of the resampling; reproducible with the same version of numpy.
+
+    Returns:
+        The interval.
+
+    Raises:
+        ValueError: For another number of clusters than of values.
     """
     sums, sizes = _by_cluster(values, clusters)
     generator = np.random.Generator(np.random.PCG64(seed))
@@ -129,9 +184,16 @@ def bootstrap_interval(
 
 
 def mcnemar(only_a: int, only_b: int) -> McNemar:
-    """The exact McNemar test: are the questions that one of two models misses split evenly between them?
+    """The exact McNemar test: do the two models miss equally many questions that the other gets right?
 
-    Counts of several seeds may be added; the test then takes the answers of different seeds as independent.
+    Counts of several seeds may be added up; the test then treats answers of different seeds as independent.
+
+    Args:
+        only_a: Questions that only the first model answered right.
+        only_b: Questions that only the second model answered right.
+
+    Returns:
+        The counts and the p-value.
     """
     n = only_a + only_b
     p = 1.0 if n == 0 else min(1.0, 2 * float(special.bdtr(min(only_a, only_b), n, 0.5)))
@@ -139,20 +201,46 @@ def mcnemar(only_a: int, only_b: int) -> McNemar:
 
 
 def t_interval(found: Estimate, confidence: float = CONFIDENCE) -> Interval:
-    """The t interval of an estimate."""
+    """The t interval of an estimate.
+
+    Args:
+        found: The estimate.
+        confidence: Confidence level.
+
+    Returns:
+        The interval.
+    """
     spread = float(special.stdtrit(found.freedom, 0.5 + confidence / 2)) * found.error
     return Interval(found.mean - spread, found.mean + spread)
 
 
 def t_test(found: Estimate) -> float:
-    """The p-value of a mean of 0; without any spread it is 1 for a mean of 0 and else 0."""
+    """The t test of a mean of 0.
+
+    Args:
+        found: The estimate.
+
+    Returns:
+        The p-value; with an error of 0 it is 1 for a mean of 0 and 0 otherwise.
+    """
     if found.error == 0:
         return 1.0 if found.mean == 0 else 0.0
     return 2 * float(special.stdtr(found.freedom, -abs(found.mean) / found.error))
 
 
 def tost(found: Estimate, margin: float) -> float:
-    """The p-value of |mean| >= margin by two one-sided t tests (Schuirmann 1987): small means equivalent."""
+    """Two one-sided t tests of equivalence (Schuirmann 1987).
+
+    Args:
+        found: The estimate.
+        margin: Half-width of the equivalence range, positive.
+
+    Returns:
+        The p-value of |mean| >= margin; small means equivalent.
+
+    Raises:
+        ValueError: For a margin that is not positive.
+    """
     if margin <= 0:
         raise ValueError(f"margin must be positive, got {margin}")
     if found.error == 0:
@@ -161,13 +249,29 @@ def tost(found: Estimate, margin: float) -> float:
 
 
 def detectable(found: Estimate, confidence: float = CONFIDENCE, power: float = POWER) -> float:
-    """The smallest true difference that would be found with the given power, with an error of this size."""
+    """The smallest true difference that would be detected, given an error of this size.
+
+    Args:
+        found: The estimate.
+        confidence: Confidence level of the test.
+        power: Power of the test.
+
+    Returns:
+        The difference.
+    """
     quantiles = special.stdtrit(found.freedom, [0.5 + confidence / 2, power])
     return float(quantiles.sum()) * found.error
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values of a family of tests, in the order given (Holm 1979)."""
+    """Adjust the p-values of a family of tests (Holm 1979).
+
+    Args:
+        p_values: The unadjusted p-values.
+
+    Returns:
+        The adjusted p-values, in the same order.
+    """
     adjusted = [0.0] * len(p_values)
     highest = 0.0
     for rank, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):

@@ -1,11 +1,11 @@
-"""Leaderboard files: read and checked whole, written whole or not at all.
+"""Leaderboard files: read and checked as a whole, written as a whole or not at all.
 
-An addition holds a lock beside the file (``.leaderboard.json.lock``), reads it, merges, writes a temporary
-file, flushes it to the disk and renames it over the old one. A kill at any moment leaves the old file or
-the new one, and writers that come at once take turns. The lock belongs to the process: the system frees it
-if the process dies.
+An addition takes a lock beside the file (``.leaderboard.json.lock``), reads it, merges, writes a temporary
+file, flushes it to disk and renames it over the old one. A kill at any moment leaves the old file or the new
+one, and concurrent writers take turns. The lock belongs to the process: the system frees it if the process
+dies.
 
-Per-question predictions stand in the folder ``predictions`` beside the leaderboard file.
+Per-question predictions are files in the folder ``predictions`` beside the leaderboard file.
 """
 
 from __future__ import annotations
@@ -34,22 +34,36 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 
 def read(path: Path | str) -> Leaderboard:
-    """The leaderboard in the file ``path``; an older schema is migrated in memory, the file stays as it is.
+    """Read a leaderboard file; an older schema is migrated in memory and the file left as it is.
 
-    Raises ValueError, naming the file and every place in it, for what is not a valid leaderboard or is of a
-    newer schema; OSError where it cannot be read.
+    Args:
+        path: The leaderboard file.
+
+    Returns:
+        Its checked content.
+
+    Raises:
+        ValueError: For an invalid leaderboard or a newer schema, with the file and every place in it.
+        OSError: For a file that cannot be read.
     """
     path = Path(path)
     return _parse(path.read_bytes(), path)
 
 
 def default_file() -> Path:
-    """``leaderboard.json`` in the current folder, or the file that comes with the package."""
+    """``leaderboard.json`` in the current folder, or the shipped file if there is none."""
     return DEFAULT if DEFAULT.exists() else SHIPPED
 
 
 def side_files(path: Path | str) -> Path:
-    """The folder of the per-question predictions of the leaderboard file ``path``."""
+    """Locate the predictions files of a leaderboard.
+
+    Args:
+        path: The leaderboard file.
+
+    Returns:
+        The folder of its predictions files.
+    """
     return Path(path).resolve().parent / PREDICTIONS
 
 
@@ -60,23 +74,42 @@ def add(
     predictions: Path | str | None = None,
     replace: bool = False,
 ) -> Leaderboard:
-    """Adds ``result`` to the file ``path`` and returns what the file now holds.
+    """Add a result to a leaderboard file.
 
-    A file that does not exist is begun with the quoted rows of the one that is shipped. A row with the same
-    identity gains the seeds it lacks. A seed it has already is left alone if it is equal, and otherwise
-    refused with ValueError, or taken in the old one's place with ``replace``.
+    A new file starts with the quoted rows of the shipped one. An existing row of the same identity gains the
+    seeds that it lacks.
 
-    ``predictions`` is the folder that holds the side files named in ``result``; they are copied beside the
-    leaderboard. Without it they must be there already. Raises OSError for a file that is missing or cannot
-    be written.
+    Args:
+        path: The leaderboard file.
+        result: The row to add.
+        predictions: The folder of the predictions files named in ``result``, to be copied beside the
+            leaderboard; None if they are there already.
+        replace: Replace a seed recorded with another result, instead of refusing it.
+
+    Returns:
+        What the file now holds.
+
+    Raises:
+        ValueError: For a seed that is recorded with another result, and a damaged predictions file.
+        OSError: For a file that is missing or cannot be written.
     """
     return _add(path, [Addition(result, Path(predictions) if predictions else None)], replace).after
 
 
 def merge_files(path: Path | str, sources: Sequence[Path | str], *, replace: bool = False) -> int:
-    """Adds the rows of the leaderboard files ``sources``, with their side files, to ``path``: all, or none.
+    """Add the rows of other leaderboard files, with their predictions: all of them, or none.
 
-    Returns how many rows are new or changed. Raises as `add` and `read` do.
+    Args:
+        path: The leaderboard file to add to.
+        sources: The leaderboard files to read.
+        replace: Replace seeds recorded with another result, instead of refusing them.
+
+    Returns:
+        The number of rows added or changed.
+
+    Raises:
+        ValueError: As `add` and `read` do.
+        OSError: As `add` and `read` do.
     """
     additions = [Addition(row, side_files(source)) for source in sources for row in read(source).rows]
     change = _add(path, additions, replace)
@@ -84,7 +117,7 @@ def merge_files(path: Path | str, sources: Sequence[Path | str], *, replace: boo
 
 
 class Addition(NamedTuple):
-    """A row to add, and the folder of its side files; None where they are in place already."""
+    """A row to add, and the folder of its predictions files; None where they are in place."""
 
     row: Result | QuotedResult
     folder: Path | None
@@ -98,8 +131,7 @@ class Change(NamedTuple):
 
 
 def _add(path: Path | str, additions: Sequence[Addition], replace: bool) -> Change:
-    # A symbolic link (an editable install has them) keeps pointing to the file; the rename must not replace
-    # it.
+    # Resolved: the rename must replace the file, not a symbolic link to it (as in an editable install).
     path = Path(path).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path):
@@ -109,7 +141,7 @@ def _add(path: Path | str, additions: Sequence[Addition], replace: bool) -> Chan
         rows = list(board.rows)
         for addition in additions:
             rows = merge(rows, addition.row, replace=replace)
-        # Side files first: a row must never name a file that is not there.
+        # Predictions first: a row must never name a missing file.
         for addition in additions:
             _copy_side_files(addition, side_files(path))
         merged = Leaderboard(rows=sorted(rows, key=_order))
@@ -123,7 +155,19 @@ def _add(path: Path | str, additions: Sequence[Addition], replace: bool) -> Chan
 def merge(
     rows: list[Result | QuotedResult], new: Result | QuotedResult, *, replace: bool = False
 ) -> list[Result | QuotedResult]:
-    """``rows`` with ``new``, or with its seeds in the row of its identity; ValueError on conflict."""
+    """Merge a row into a list of rows.
+
+    Args:
+        rows: The rows so far.
+        new: The row to add, or whose seeds to add to the row of its identity.
+        replace: Replace seeds recorded with another result, instead of refusing them.
+
+    Returns:
+        The merged rows.
+
+    Raises:
+        ValueError: For a seed or quotation that is recorded with another result.
+    """
     for index, old in enumerate(rows):
         if old.kind == new.kind and old.identity == new.identity:
             return [*rows[:index], _merge_row(old, new, replace), *rows[index + 1 :]]
@@ -131,7 +175,14 @@ def merge(
 
 
 def dump(board: Leaderboard) -> str:
-    """The file's text: JSON, two blanks an indent, LF, the same bytes for the same content."""
+    """Serialize a leaderboard; equal content gives equal bytes.
+
+    Args:
+        board: The leaderboard.
+
+    Returns:
+        JSON, indented by two blanks, with LF line ends.
+    """
     return json.dumps(board.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -150,7 +201,7 @@ def _merge_row(
                 )
         return new.model_copy(update={"seeds": _merge_seeds(row, old.seeds, new.seeds, replace)})
     if not replace:
-        raise ValueError(f"quoted {new.method}: must equal the row that is there, or replace it explicitly")
+        raise ValueError(f"quoted {new.method}: must equal the recorded row, or set replace")
     return new
 
 
@@ -161,16 +212,16 @@ def _merge_seeds(row: str, old: list[SeedResult], new: list[SeedResult], replace
         if known != entry:
             if not replace:
                 raise ValueError(
-                    f"{row}: seed {entry.seed} is recorded already, {known.test.counts} right on "
+                    f"{row}: seed {entry.seed} is already recorded, {known.test.counts} right on "
                     f"{known.provenance.date}; got {entry.test.counts} on {entry.provenance.date}; "
-                    "replace it explicitly or use another seed"
+                    "set replace or use another seed"
                 )
             seeds[entry.seed] = entry
     return [seeds[number] for number in sorted(seeds)]
 
 
 def _order(row: Result | QuotedResult) -> tuple[str, ...]:
-    """Measured before quoted, then by names: adding in another order gives the same file."""
+    """Sort key: measured before quoted, then by names, so that the order of additions does not matter."""
     identity = tuple(map(str, row.identity))
     if isinstance(row, Result):
         return (row.kind, row.dataset.name, row.dataset.version, row.recipe.name, row.method, *identity)
@@ -208,7 +259,7 @@ def _version(content: bytes) -> int:
 def _locked(path: Path) -> Iterator[None]:
     try:
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
-            for left in path.parent.glob(f".{path.name}.*.tmp"):  # by a writer that was killed
+            for left in path.parent.glob(f".{path.name}.*.tmp"):  # of a killed writer
                 left.unlink()
             yield
     except Timeout:
@@ -228,7 +279,7 @@ def _copy_side_files(addition: Addition, target: Path) -> None:
         if digest != entry.predictions.sha256:
             raise ValueError(f"{found}: sha256 must be {entry.predictions.sha256}, got {digest}")
         wanted = target / entry.predictions.file
-        # The name begins with the checksum: what stands there is the same, unless it was damaged.
+        # The name begins with the checksum: an existing file is the same one, unless it was damaged.
         if not wanted.exists() or wanted.read_bytes() != content:
             target.mkdir(exist_ok=True)
             write_whole(wanted, content)

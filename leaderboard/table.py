@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
+from ..generators.tables import aligned, markdown
 from .aggregate import aggregate
 from .result import QuotedResult, Result
 
@@ -30,9 +31,15 @@ COLUMNS = (*NAMES, "accuracy %", *COUNTS, "train s", "note")
 def render(
     rows: Sequence[Result | QuotedResult], format: Format = "text", ranks: Mapping[str, int] | None = None
 ) -> str:
-    """The rows, in the order given, as a table in ``format``, without a newline at the end.
+    """Format rows, in the order given, as a table.
 
-    ``ranks`` (row key → rank, as `compare.ranks` gives) adds a first column.
+    Args:
+        rows: Measured and quoted rows.
+        format: ``text``, ``markdown``, ``csv`` or ``json``.
+        ranks: Row key → rank, as `compare.ranks` returns it; adds a first column.
+
+    Returns:
+        The table, without a newline at its end.
     """
     if format == "json":
         return json.dumps([row.model_dump(mode="json") for row in rows], indent=2, ensure_ascii=False)
@@ -44,16 +51,19 @@ def render(
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(cells)
         return text.getvalue().rstrip("\n")
-    if format == "markdown":
-        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells]
-        return "\n".join([lines[0], "|" + " --- |" * len(cells[0]), *lines[1:]])
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in cells]
-    return "\n".join("  ".join(line).rstrip() for line in padded)
+    return "\n".join(markdown(cells) if format == "markdown" else aligned(cells))
 
 
 def rank_labels(rows: Sequence[Result | QuotedResult], ranks: Mapping[str, int]) -> list[str]:
-    """The rank of each row as text, ``=`` after it where rows of the same questions share it."""
+    """Format the rank of each row, followed by ``=`` where rows on the same questions share it.
+
+    Args:
+        rows: Measured and quoted rows.
+        ranks: Row key → rank; a row without one gets an empty label.
+
+    Returns:
+        One label per row.
+    """
     places = [(_questions(row), ranks.get(row.key)) for row in rows]
     shared = Counter(places)
     tied = {place: "=" if count > 1 else "" for place, count in shared.items()}

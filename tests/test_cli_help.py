@@ -30,6 +30,30 @@ def test_every_command_has_help(names: tuple[str, ...]) -> None:
     assert description and not description.startswith("Options")
 
 
+@pytest.mark.parametrize("names", commands(main), ids=" ".join)
+@pytest.mark.parametrize("width", [80, 100])
+def test_no_help_is_cut_off(names: tuple[str, ...], width: int) -> None:
+    """Left alone, click cuts the summaries of a group; the dots of the usage line mean "several"."""
+    done = CliRunner().invoke(main, [*names, "--help"], terminal_width=width)
+    usage, _, rest = done.output.partition("\n\n")
+    assert done.exit_code == 0 and usage.startswith("Usage: ")
+    assert "..." not in rest and "…" not in rest
+    assert max(map(len, done.output.splitlines())) <= width
+
+
+@pytest.mark.parametrize("names", commands(main), ids=" ".join)
+def test_every_option_says_what_it_does(names: tuple[str, ...]) -> None:
+    command: click.Command | None = main
+    for name in names:
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), name)
+    assert command is not None
+    for option in command.params:
+        if isinstance(option, click.Option):
+            text, _, _ = (option.help or "").partition("  [")
+            assert text and text[0].isupper() and text.endswith("."), option.name
+
+
 def test_help_loads_nothing_that_is_slow() -> None:
     """`--help` must answer at once; the time differs by machine, the modules that are loaded do not."""
     code = (

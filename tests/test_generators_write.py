@@ -161,7 +161,7 @@ def test_the_commands_end_to_end(tmp_path: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     assert "Note: prosqa leaks" in done.stderr
-    assert f"{out} has prosqa 1.0.0, symbolic" in done.stdout
+    assert f"Wrote prosqa 1.0.0, symbolic, to {out}" in done.stdout
     assert [number for number, _ in read_rows(out / "train.jsonl")] == [1, 2, 3, 4, 5, 6]
     done = CliRunner().invoke(main, ["verify", str(out)])
     assert done.stdout == "prosqa 1.0.0: 10 examples proved (train 6, valid 2, test 2)\n"

@@ -137,14 +137,14 @@ def test_the_report_says_everything_in_words(tmp_path: Path) -> None:
     b = row_of("b", {seed: set(range(60 + seed)) for seed in range(2)}, tmp_path)
     text = report(compare([a, b], tmp_path))
     for words in (
-        f"a (tiny, {a.key}) against b (tiny, {b.key}): different",
+        f"a (tiny, {a.key}) vs. b (tiny, {b.key}): different",
         "difference +29.8 points",
-        "bootstrap over 100 clusters",
-        "t over 2 seeds",
-        "seed 0: only a 59, only b 0, exact McNemar p = 3.47e-18",
-        "together: only a 119",
-        "Holm over 1 pair",
-        "detectable with 80 % power",
+        "bootstrap, 100 clusters",
+        "t, 2 seeds",
+        "seed 0: right only in a 59, only in b 0, exact McNemar p = 3.47e-18",
+        "all seeds: right only in a 119",
+        "Holm-adjusted over 1 pair",
+        "minimum detectable difference at 80 % power",
     ):
         assert words in text
 
@@ -213,15 +213,15 @@ def test_unknown_names_are_one_line_and_exit_code_2(arguments: list[str], messag
 def test_compare_takes_methods_and_keys(path: Path) -> None:
     cot = next(row for row in read(path).measured if row.method == "cot" and not row.quick)
     text = invoke("compare", "coconut", cot.key[:6], "no-cot", "--leaderboard", str(path))
-    assert text.count("against") == 3
-    assert "Holm over 3 pairs" in text
+    assert text.count(" vs. ") == 3
+    assert "Holm-adjusted over 3 pairs" in text
     text = invoke("compare", "coconut", "cot", "--recipe", "tiny", "--leaderboard", str(path))
-    assert text.count("against") == 1 and "cot (tiny" in text
+    assert text.count(" vs. ") == 1 and "cot (tiny" in text
 
 
 def test_add_merges_files(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "other" / "leaderboard.json"
-    assert invoke("add", str(path), "--to", str(target)) == f"{target}: 4 new or changed rows\n"
+    assert invoke("add", str(path), "--to", str(target)) == f"{target}: 4 rows added or changed\n"
     assert read(target) == read(path)
     assert len(list(side_files(target).iterdir())) == 3
 

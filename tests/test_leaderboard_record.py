@@ -80,7 +80,7 @@ BAD = {
     "total of tokens": ({f"{SEED}.tokens.generated": 3.0}, "generated must be .* = 4.0, got 3.0"),
     "empty command": ({f"{SEED}.provenance.command": ""}, "command: String should have at least 1"),
     "date without time": ({f"{SEED}.provenance.date": "2026-01-02"}, "provenance.date: .* got '2026-01-02'"),
-    "dirty without commit": ({f"{SEED}.provenance.commit": None}, "dirty must be given just with a commit"),
+    "dirty without commit": ({f"{SEED}.provenance.commit": None}, "dirty must be given with a commit"),
     "a hash cut short": ({"rows.0.recipe.hash": "abc"}, "recipe.hash: .* got 'abc'"),
     "no seeds": ({"rows.0.seeds": []}, "rows.0.seeds: List should have at least 1 item"),
     "another number of questions": ({"rows.0.dataset.n": 100}, "test.n must be 100, got 200"),

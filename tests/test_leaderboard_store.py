@@ -107,7 +107,7 @@ def test_a_quoted_row_is_not_changed_silently(path: Path) -> None:
     quoted = read(SHIPPED).quoted[0]
     add(path, quoted)
     changed = quoted.model_copy(update={"accuracy": 0.5})
-    with pytest.raises(ValueError, match="must equal the row that is there"):
+    with pytest.raises(ValueError, match="must equal the recorded row"):
         add(path, changed)
     assert changed in add(path, changed, replace=True).quoted
 
@@ -252,7 +252,7 @@ def test_merging_files_takes_all_or_none(tmp_path: Path) -> None:
     ):
         add(path, row, predictions=tmp_path / "run")
     before = ours.read_bytes()
-    with pytest.raises(ValueError, match="seed 0 is recorded already"):
+    with pytest.raises(ValueError, match="seed 0 is already recorded"):
         merge_files(ours, [theirs, bad])
     assert ours.read_bytes() == before
     assert merge_files(ours, [theirs]) == 1

@@ -164,7 +164,7 @@ def test_nothing_is_sent_before_it_was_shown_and_confirmed(
     assert dry.code == 0, dry.error
     assert hub.log == []
     asked = client.command(*argv, stdin="n\n")
-    assert "Nothing was sent" in asked.output
+    assert "Nothing was uploaded" in asked.output
     assert {line.split()[0] for line in hub.log} == {"GET"}
     confirmed = client.command(*argv, stdin="y\n")
     assert confirmed.code == 0, confirmed.error
@@ -190,7 +190,7 @@ def test_whatever_stands_in_the_way_is_one_line(
     empty = f"{repo}-empty"
     hub.create("dataset", empty)
     renamed = [empty if part == repo else part for part in argv]
-    assert "is there and public" in refusal(client, *renamed, "--private")
+    assert "exists and is public" in refusal(client, *renamed, "--private")
     assert state(hub.repositories["dataset", empty]) == (1, {})
     assert "must be a folder made by" in refusal(client, argv[0], folder.parent, *argv[2:])
     assert "org/name, got 'name'" in refusal(client, *argv[:3], "name", *argv[4:])

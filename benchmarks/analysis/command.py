@@ -27,7 +27,7 @@ from ...generators.listing import PATH
 def analyze_command(
     run: Path, baselines: tuple[Path, ...], out: Path | None, n: int | None, cases: tuple[int, ...], seed: int
 ) -> None:
-    """Look into a finished RUN: with fewer thoughts, at its search tree, at what its thoughts hold.
+    """Look inside a finished RUN: answers with fewer thoughts, its search tree, what its thoughts encode.
 
     RUN is a folder of `run`, of a method with thoughts or pauses on ProsQA-like questions. The same is read
     off an untrained model and off the baselines. Tables go to the screen, all of it to report.html,

@@ -1,4 +1,4 @@
-"""The command `controls`. What is slow to import is imported inside it."""
+"""The command `controls`. Slow imports stand inside it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,28 @@ from ...generators.listing import PATH
 
 @click.command("controls")
 @click.argument("runs", nargs=-1, required=True, type=PATH)
-@click.option("--n", type=click.IntRange(min=4), help="So many test questions.  [default: the run's all]")
 @click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of noise and permutations."
+    "--n", type=click.IntRange(min=4), metavar="N", show_default="all", help="Number of test questions."
 )
 @click.option(
-    "--json", "json_file", type=PATH, help="Write the report there.  [default: RUN/controls of one run]"
+    "--seed", default=0, type=click.IntRange(min=0), metavar="N", help="Seed of the noise and permutations."
 )
-@click.option("--plot", "plot_file", type=PATH, help="Draw it there (.png, .svg, .pdf).")
+@click.option(
+    "--json",
+    "json_file",
+    type=PATH,
+    show_default="in RUN, for a single run",
+    help="Write the report as JSON.",
+)
+@click.option("--plot", "plot_file", type=PATH, help="Plot the report (.png, .svg, .pdf).")
 def controls_command(
     runs: tuple[Path, ...], n: int | None, seed: int, json_file: Path | None, plot_file: Path | None
 ) -> None:
-    """Are the thoughts used? Leave them out, replace and exchange them in finished RUNS.
+    """Ablate the thoughts of finished RUNS: remove, zero, add noise, permute, swap.
 
-    Answers are compared question by question with those as trained. RUNS are folders of `run`, of one method
-    and recipe: its seeds. Interrupted and started again, it goes on with the batches that are missing.
+    RUNS are output directories of `run`, of one method and recipe: its seeds. Accuracy under each ablation
+    is compared with accuracy as trained, question by question. An interrupted command resumes when it is
+    started again.
     """
     import json
 
@@ -35,7 +42,7 @@ def controls_command(
     from .report import REPORT, controls
 
     if plot_file:
-        require_plot(plot_file)  # found before the work, not after it
+        require_plot(plot_file)  # fail before the work
     report = controls(runs, n=n, seed=seed, say=lambda line: click.echo(line, err=True))
     click.echo(str(report))
     target = json_file or (runs[0] / REPORT if len(runs) == 1 else None)

@@ -1,4 +1,4 @@
-"""The command `publish`. What is slow to import is imported inside it."""
+"""The command `publish`. Slow imports stand inside it."""
 
 from __future__ import annotations
 
@@ -17,60 +17,64 @@ if TYPE_CHECKING:
 
 @click.command("publish")
 @click.argument("source", type=PATH)
-@click.option("--repo", required=True, help="Where: org/name. It is made if it is not there.")
-@click.option("--version", help="Three numbers, such as 1.0.0; the tag is v1.0.0. A dataset must have one.")
-@click.option("--dataset-repo", help="Of a run: where its questions are on the Hub, org/name.")
+@click.option(
+    "--repo", required=True, metavar="ORG/NAME", help="Repository on the Hub; created if it does not exist."
+)
+@click.option(
+    "--version", metavar="X.Y.Z", help="Version, tagged vX.Y.Z; required for a dataset, optional for a model."
+)
+@click.option("--dataset-repo", metavar="ORG/NAME", help="For a model: the Hub repository of its dataset.")
 @click.option("--private", is_flag=True, help="Make a new repository private.")
-@click.option("--token", help="[default: HF_TOKEN, or that of `hf auth login`]")
-@click.option("--dry-run", is_flag=True, help="Show all that would go up, and talk to nobody.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--token", show_default="HF_TOKEN, or the login saved by `hf auth login`", help="Hub token.")
+@click.option("--dry-run", is_flag=True, help="Print what would be uploaded; no network access.")
+@click.option("--yes", is_flag=True, help="Publish without asking for confirmation.")
 def publish_command(
     source: Path, repo: str, version: str | None, dataset_repo: str | None, private: bool,
     token: str | None, dry_run: bool, yes: bool,
 ) -> None:  # fmt: skip
-    """Put a dataset, or a finished run's model, on the Hugging Face Hub.
+    """Publish a dataset or the model of a finished run on the Hugging Face Hub.
 
-    SOURCE is a folder made by `generate`, a folder of such folders (each becomes a config), or the folder of
-    a run. One commit, then a tag that is never moved. What is there already is left as it is, what was cut
-    off is finished.
+    SOURCE is an output directory of `generate`, a directory of several (each becomes a config), or an output
+    directory of `run`. Publishing makes one commit, then a tag that is never moved; an existing version is
+    left unchanged, and an interrupted upload is completed.
     """
     from ...generators.hub.repository import Hub, next_step
     from .model import is_run
 
     hub = Hub(repo, "model" if is_run(source) else "dataset", token)
-    user = None if dry_run else hub.login()  # before the work, not after it
+    user = None if dry_run else hub.login()  # fail before the work
     with tempfile.TemporaryDirectory(prefix="coconut-bench.") as scratch:
         upload = _build(source, repo, version, dataset_repo, Path(scratch))
         if dry_run:
             _show(upload, repo)
             _show_texts(upload)
-            click.echo("Nothing was sent: --dry-run")
+            click.echo("Dry run: nothing was uploaded")
             return
         found = hub.look(upload)
         step = next_step(upload, found, repo)
         if private and found.head is not None and not found.private:
-            raise ValueError(f"private must be left out: {repo} is there and public")
+            raise ValueError(f"private must be omitted: {repo} exists and is public")
         if step == "nothing":
-            click.echo(f"{_place(upload, repo)} is there with the same content; nothing to do")
+            click.echo(f"{_place(upload, repo)} exists with the same content; nothing to do")
             return
         _show(upload, repo)
         click.echo(f"As {user}: {_plan(step, upload, found, private)}")
         if not yes and not click.confirm("Publish?"):
-            click.echo("Nothing was sent")
+            click.echo("Nothing was uploaded")
             return
         published = hub.publish(upload, found, private=private)
     click.echo(f"Published {_place(upload, repo)}, commit {published.commit}")
 
 
 def _build(source: Path, repo: str, version: str | None, dataset_repo: str | None, scratch: Path) -> Upload:
-    """The upload of a run or of a generated folder."""
+    """The upload of a run or of a generated dataset."""
     from ...generators.hub.publish import build_dataset
     from .model import build_model, is_run
 
     if is_run(source):
         return build_model(source, repo, version, dataset_repo)
     if dataset_repo is not None:
-        raise ValueError(f"dataset_repo must be left out for a dataset, got {dataset_repo}")
+        raise ValueError(f"dataset_repo must be omitted for a dataset, got {dataset_repo}")
     if version is None:
         raise ValueError("version must be given for a dataset, such as --version 1.0.0")
     return build_dataset(source, repo, version, scratch, say=lambda line: click.echo(line, err=True))
@@ -81,7 +85,7 @@ def _place(upload: Upload, repo: str) -> str:
 
 
 def _show(upload: Upload, repo: str) -> None:
-    """The files and what they are."""
+    """Print the files with their sizes."""
     sizes = upload.sizes()
     click.echo(f"{upload.kind} {_place(upload, repo)}, content sha256 {upload.identity}")
     for path, size in sizes.items():
@@ -101,10 +105,10 @@ def _show_texts(upload: Upload) -> None:
 
 
 def _plan(step: str, upload: Upload, found: Found, private: bool) -> str:
-    """What would be done, in words."""
+    """Describe the next step."""
     tag = "" if upload.tag is None else f", then the tag {upload.tag}"
     return {
         "create": f"a new {'private' if private else 'public'} repository, one commit{tag}",
         "commit": f"one commit on {found.head}{tag}",
-        "tag": f"the commit {found.untagged} is there; only the tag {upload.tag} is missing",
+        "tag": f"the commit {found.untagged} exists; only the tag {upload.tag} is missing",
     }[step]

@@ -1,4 +1,4 @@
-"""The command `run`. What is slow to import is imported inside it."""
+"""The command `run`. Slow imports stand inside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...generators.listing import PATH, ListingCommand
 
 
 def run_tables() -> dict[str, list[tuple[str, str]]]:
-    """The methods and the recipes, for the help of ``run``."""
+    """The methods and the recipes, listed in the help of ``run``."""
     from ...coconut.methods import METHODS
     from ..recipe import load_recipe, recipe_names
 
@@ -19,35 +19,54 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
 
 
 @click.command("run", cls=ListingCommand, tables=run_tables)
-@click.option("--method", required=True, help="One of those below, several with commas, or all.")
-@click.option("--recipe", default="tiny", show_default=True, help="A shipped recipe's name, or a YAML file.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The training data's.")
-@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="How many, from --seed.")
-@click.option("--dataset", help="Another than the recipe's: a name, or train,valid,test files.")
-@click.option("--model", help="Another pretrained model than the recipe's: a name on the Hub, or a folder.")
-@click.option("--halting", type=click.Choice(["constant", "classifier"]), help="What ends the thoughts.")
-@click.option("--thoughts", multiple=True, type=click.IntRange(min=0), help="Test with so many as well.")
-@click.option("--quick", is_flag=True, help="The same at about a hundredth of the work; the row says so.")
-@click.option("--ood", is_flag=True, help="Test it on the dataset's out-of-distribution rows as well.")
-@click.option("--track", help="Follow it with trackio, wandb or tensorboard.  [default: the run's log only]")
 @click.option(
-    "--cluster", type=click.Choice(["slurm", "local"]), help="A job there for each method and seed."
+    "--method", required=True, metavar="NAMES", help="Methods to run: names separated by commas, or all."
 )
-@click.option("--job", multiple=True, metavar="NAME=VALUE", help="What the cluster is told: timeout_min=60.")
-@click.option("--out", type=PATH, help="Its folder.  [default: runs/RECIPE-METHOD-SEED]")
+@click.option("--recipe", default="tiny", metavar="NAME|PATH", help="Shipped recipe, or a YAML file.")
+@click.option("--seed", default=0, type=click.IntRange(min=0), metavar="N", help="Training seed.")
 @click.option(
-    "--leaderboard", type=PATH, default=Path("leaderboard.json"), show_default=True,
-    help="The file that gets the row.",
+    "--seeds", default=1, type=click.IntRange(1), metavar="N", help="Number of seeds, counted up from --seed."
+)
+@click.option(
+    "--dataset", metavar="NAME|PATHS",
+    help="Override the recipe's dataset: a name, or three files train,valid,test.",
 )  # fmt: skip
-@click.option("--replace", is_flag=True, help="Take the place of the seed's entry, if there is one.")
+@click.option(
+    "--model", metavar="NAME|PATH",
+    help="Override the recipe's pretrained model: a name on the Hub, or a directory.",
+)  # fmt: skip
+@click.option(
+    "--halting", type=click.Choice(["constant", "classifier"]), show_default="the recipe's",
+    help="How latent mode ends: after a constant number of thoughts, or when a classifier says so.",
+)  # fmt: skip
+@click.option(
+    "--thoughts", multiple=True, type=click.IntRange(min=0), metavar="N",
+    help="Also evaluate with N thoughts (repeatable).",
+)  # fmt: skip
+@click.option("--quick", is_flag=True, help="Smoke test at about 1 % of the work; its row is marked quick.")
+@click.option("--ood", is_flag=True, help="Also evaluate on the dataset's out-of-distribution variants.")
+@click.option(
+    "--track", metavar="NAME", show_default="the run's log only",
+    help="Also log to trackio, wandb or tensorboard.",
+)  # fmt: skip
+@click.option("--cluster", type=click.Choice(["slurm", "local"]), help="Submit one job per method and seed.")
+@click.option(
+    "--job", multiple=True, metavar="NAME=VALUE",
+    help="Parameter of the cluster's jobs, such as timeout_min=60 (repeatable).",
+)  # fmt: skip
+@click.option("--out", type=PATH, show_default="runs/RECIPE-METHOD-SEED", help="Output directory.")
+@click.option(
+    "--leaderboard", type=PATH, default=Path("leaderboard.json"), help="Leaderboard file to add the rows to."
+)
+@click.option("--replace", is_flag=True, help="Replace the seed's recorded result, if there is one.")
 def run_command(
     method: str, recipe: str, seed: int, seeds: int, dataset: str | None, model: str | None,
     halting: str | None, thoughts: tuple[int, ...], quick: bool, ood: bool, track: str | None,
     cluster: str | None, job: tuple[str, ...], out: Path | None, leaderboard: Path, replace: bool,
 ) -> None:  # fmt: skip
-    """Generate, train, evaluate, record: one method on one recipe, or many.
+    """Generate data, train, evaluate and record the result: one or several methods on one recipe.
 
-    Interrupted and started again with the same arguments, it goes on where it was.
+    An interrupted run resumes when it is started again with the same arguments.
     """
     from ...leaderboard.paper_table import render_paper_table
     from ...leaderboard.store import SHIPPED, read
@@ -62,7 +81,7 @@ def run_command(
     chosen = chosen.quick() if quick else chosen
     grid = Grid(chosen, method_names(method), numbers, quick, ood, thoughts, track, place)
     if leaderboard.exists():
-        read(leaderboard)  # a damaged file is found before the training, not after it
+        read(leaderboard)  # fail on a damaged file before training
     rows = sweep(grid, leaderboard, replace=replace, say=click.echo, out=out)
     click.echo(render(rows))
     if len(grid.cells) > 1:

@@ -1,4 +1,4 @@
-"""The command `speed`. What is slow to import is imported inside it."""
+"""The command `speed`. Slow imports stand inside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...generators.listing import PATH, ListingCommand
 
 
 def speed_tables() -> dict[str, list[tuple[str, str]]]:
-    """The parts and the sizes, for the help of ``speed``."""
+    """The parts and the sizes, listed in the help of ``speed``."""
     from .models import SIZES
     from .report import parts
 
@@ -21,21 +21,27 @@ def speed_tables() -> dict[str, list[tuple[str, str]]]:
 
 
 @click.command("speed", cls=ListingCommand, tables=speed_tables)
-@click.option("--only", help="Some of the parts below, with commas.  [default: all]")
-@click.option("--size", default="small", show_default=True, help="One of those below.")
-@click.option("--batch", type=click.IntRange(1), help="Rows of a batch.  [default: the size's]")
-@click.option("--device", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]))
-@click.option("--precision", default="fp32", show_default=True, type=click.Choice(["fp32", "bf16"]))
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Of the processor.")
-@click.option("--repeats", default=5, show_default=True, type=click.IntRange(1), help="Of each measurement.")
-@click.option("--quick", is_flag=True, help="Few points of each part, to see that it works.")
-@click.option("--json", "json_file", type=PATH, help="Write the findings there, after each part again.")
-@click.option("--plot", "plot_file", type=PATH, help="Draw them there (.png, .svg, .pdf).")
+@click.option(
+    "--only", metavar="NAMES", show_default="all", help="Parts to measure: names separated by commas."
+)
+@click.option("--size", default="small", metavar="NAME", help="Model and data size.")
+@click.option("--batch", type=click.IntRange(1), metavar="N", show_default="the size's", help="Batch size.")
+@click.option("--device", default="cpu", type=click.Choice(["cpu", "cuda"]), help="Device to measure on.")
+@click.option("--precision", default="fp32", type=click.Choice(["fp32", "bf16"]), help="Numeric precision.")
+@click.option("--threads", default=1, type=click.IntRange(1), metavar="N", help="CPU threads.")
+@click.option("--repeats", default=5, type=click.IntRange(1), metavar="N", help="Repeats per measurement.")
+@click.option("--quick", is_flag=True, help="Smoke test: measure a few points of each part.")
+@click.option("--json", "json_file", type=PATH, help="Write the report as JSON, updated after each part.")
+@click.option("--plot", "plot_file", type=PATH, help="Plot the ratios (.png, .svg, .pdf).")
 def speed_command(
     only: str | None, size: str, batch: int | None, device: str, precision: str, threads: int,
     repeats: int, quick: bool, json_file: Path | None, plot_file: Path | None,
 ) -> None:  # fmt: skip
-    """Measure how fast training, answering, generating and starting are, as ratios within one run."""
+    """Benchmark training, decoding, data generation and startup; report ratios.
+
+    Both sides of a ratio are measured in turn within one run: ratios compare across machines better than
+    seconds do.
+    """
     from tqdm import tqdm
 
     from .findings import Setting
@@ -44,7 +50,7 @@ def speed_command(
     from .report import speed
 
     if plot_file:
-        require_plot(plot_file)  # found before the work, not after it
+        require_plot(plot_file)  # fail before the work
     names = [name.strip() for name in only.split(",")] if only else []
     with tqdm(disable=None, bar_format="{desc} ({elapsed})", leave=False) as bar:
 

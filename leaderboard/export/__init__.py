@@ -1,4 +1,4 @@
 """Results in the formats of other tools.
 
-Imports the records on the floor itself.
+Imports the leaderboard's own records.
 """

@@ -1,9 +1,9 @@
-"""Records of Every Eval Ever, schema 0.3.0: one a trained model, with its samples where there are questions.
+"""Records of Every Eval Ever, schema 0.3.0: one per trained model, with samples where there are questions.
 
     data/DATASET/ORGANIZATION/MODEL/UUID.json
     data/DATASET/ORGANIZATION/MODEL/UUID_samples.jsonl
 
-The same result gives the same UUID, so that exporting again does not add a second record.
+Equal results get equal UUIDs, so that a second export does not add a second record.
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ LIBRARY = "coconut-bench"
 
 
 def files(row: Result, samples: dict[int, list[Sample]], target: Target) -> dict[str, str]:
-    """The record of each seed, and its samples."""
+    """Format the record of each seed, and its samples where there are questions.
+
+    Args:
+        row: The row.
+        samples: Seed → its samples; empty without questions.
+        target: What the records say of the reporter and the dataset.
+
+    Returns:
+        Path below the output directory → text.
+    """
     texts = {}
     for entry in row.seeds:
         folder = f"data/{slug(row.dataset.name)}/{slug(target.organization)}/{_model(row, entry)}"
@@ -100,7 +109,7 @@ def _record(row: Result, entry: SeedResult, target: Target) -> dict[str, Any]:
 
 
 def _results(row: Result, entry: SeedResult, target: Target) -> list[dict[str, Any]]:
-    """Accuracy, in all and by hops and shortcut and for twins; then the counts per question."""
+    """Accuracy overall, by hops, by shortcut and for twins; then the counts per question."""
     scores = {"accuracy": entry.test}
     scores |= {f"accuracy, {hops} hops": score for hops, score in (entry.by_hops or {}).items()}
     scores |= {f"accuracy, shortcut {kind}": score for kind, score in (entry.by_shortcut or {}).items()}
@@ -119,7 +128,7 @@ def _results(row: Result, entry: SeedResult, target: Target) -> list[dict[str, A
 def _result(
     row: Result, entry: SeedResult, target: Target, name: str, value: float, score: Score | None = None
 ) -> dict[str, Any]:
-    """One metric; a share of questions comes with its ``score``, a mean count without."""
+    """One metric; a proportion comes with its ``score``, a mean count without."""
     details: dict[str, Any] = {"score": value}
     if score is not None:
         low, high = score.interval

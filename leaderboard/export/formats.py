@@ -1,11 +1,11 @@
-"""Measured rows in the forms that others read, as files below a folder.
+"""Export measured rows in the formats of other tools, as files below a folder.
 
     hub       model-card metadata (``model-index``), and ``.eval_results`` for a dataset on the Hub
     lm-eval   the results and samples files of lm-evaluation-harness
     eee       a record of Every Eval Ever and its samples
 
-Quoted rows are not exported: whoever printed them is the one to report them. Samples hold the questions, so
-they are written only for datasets that can be generated here (`samples`).
+Quoted rows are not exported: their authors are the ones to report them. Samples hold the questions, so they
+are written only for datasets that can be generated here (`samples`).
 """
 
 from __future__ import annotations
@@ -35,10 +35,20 @@ FORMATS: dict[str, Callable[[Result, Samples, Target], dict[str, str]]] = {
 def write_export(
     path: Path | str, out: Path | str, format: str, rows: Sequence[str] = (), target: Target | None = None
 ) -> list[Path]:
-    """Writes the measured rows of the leaderboard file ``path`` below ``out`` and returns the files.
+    """Export measured rows of a leaderboard file.
 
-    ``rows`` are names as `query.find` takes them; none means all. ValueError for an unknown format or row,
-    and where there is nothing to write.
+    Args:
+        path: The leaderboard file.
+        out: The output directory.
+        format: A key of `FORMATS`.
+        rows: Methods or keys, as `query.find` takes them; none means all rows.
+        target: What the records say of the reporter and the dataset.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ValueError: For an unknown format or row, and where there is no row to export.
     """
     files_of = pick(FORMATS, format, "format")
     measured = read(path).measured

@@ -1,8 +1,8 @@
 """Evaluation results for a model repository of the Hugging Face Hub.
 
-``NAME.model-index.yaml`` goes into the header of the model's ``README.md``;
-``NAME/.eval_results/DATASET.yaml`` into the repository of the model, and names the dataset by its
-repository. Accuracies are fractions, means over the seeds.
+``NAME.model-index.yaml`` belongs in the header of the model's ``README.md``;
+``NAME/.eval_results/DATASET.yaml`` in the model's repository, and refers to the dataset by its repository.
+Accuracies are fractions, means over the seeds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from .target import Target, model_name, slug
 
 
 def files(row: Result, samples: dict[int, list[Sample]], target: Target) -> dict[str, str]:
-    """The two files of a row; the second only where ``target`` names the dataset's repository."""
+    """Format a row; ``.eval_results`` needs the dataset's repository in ``target``.
+
+    Args:
+        row: The row.
+        samples: Seed → its samples; empty without questions.
+        target: What the records say of the reporter and the dataset.
+
+    Returns:
+        Path below the output directory → text.
+    """
     name = f"{model_name(row)}-{row.key}"
     texts = {f"{name}.model-index.yaml": _yaml({"model-index": [_model_index(row, target)]})}
     if target.dataset_repo is not None:

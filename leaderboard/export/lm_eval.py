@@ -1,6 +1,6 @@
 """The files that lm-evaluation-harness 0.4 writes: ``results_DATE.json`` and ``samples_TASK_DATE.jsonl``.
 
-One folder a trained model, that is a row and a seed. The fields are those of the harness' `EvalResults` and
+One folder per trained model, i.e. per row and seed. The fields are those of the harness' `EvalResults` and
 `SampleResult`; hashes of samples are sha256, as there.
 """
 
@@ -19,7 +19,16 @@ FILTER = "none"
 
 
 def files(row: Result, samples: dict[int, list[Sample]], target: Target) -> dict[str, str]:
-    """The results of each seed, and its samples where there are questions."""
+    """Format the results of each seed, and its samples where there are questions.
+
+    Args:
+        row: The row.
+        samples: Seed → its samples; empty without questions.
+        target: What the records say of the reporter and the dataset.
+
+    Returns:
+        Path below the output directory → text.
+    """
     texts = {}
     for entry in row.seeds:
         folder = f"{model_name(row)}-seed{entry.seed}-{row.key}"
@@ -37,7 +46,7 @@ def _task(row: Result) -> str:
 
 def _results(row: Result, entry: SeedResult, written: list[dict[str, Any]], target: Target) -> dict[str, Any]:
     task, data, score = _task(row), row.dataset, entry.test
-    # The harness' standard error of a mean: the sample's standard deviation over the root of n.
+    # The harness' standard error: the sample standard deviation over the square root of n.
     spread = (score.accuracy * (1 - score.accuracy) / max(score.n - 1, 1)) ** 0.5
     metrics = {
         "name": task,
@@ -50,7 +59,7 @@ def _results(row: Result, entry: SeedResult, written: list[dict[str, Any]], targ
     }
     better = {METRIC: True, "generated_tokens": False, "thoughts": False}
     packages = entry.provenance.environment.packages
-    # Readers take the part before the slash for the developer.
+    # Readers take the part before the slash as the developer.
     model = f"{slug(target.organization)}/{model_name(row)}-seed{entry.seed}"
     hashes = "".join(sample["doc_hash"] + sample["prompt_hash"] + sample["target_hash"] for sample in written)
     return {

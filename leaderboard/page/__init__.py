@@ -1,4 +1,4 @@
 """The static page of a leaderboard, and the HTML that it is made of.
 
-Imports the records on the floor itself.
+Imports the leaderboard's own records.
 """

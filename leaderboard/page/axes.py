@@ -1,4 +1,4 @@
-"""The axes of the page's charts: scales, round ticks, grid lines and their labels, as SVG."""
+"""The axes of the page's charts as SVG: scales, round ticks, grid lines and labels."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from typing import NamedTuple
 
 from .markup import Markup, join, tag
 
-# A chart in its own units; the page scales it to the width that there is.
+# A chart in its own units; the page scales it to the available width.
 WIDTH, HEIGHT = 460, 300
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 12, 42
 
 
 class Scale(NamedTuple):
-    """A linear axis: values low..high at places start..end."""
+    """A linear axis.
+
+    Attributes:
+        low: The smallest value.
+        high: The largest value.
+        start: The place of ``low``, in the chart's units.
+        end: The place of ``high``.
+    """
 
     low: float
     high: float
@@ -26,7 +33,16 @@ class Scale(NamedTuple):
 
 
 def accuracy_scale(shares: Iterable[float], start: float, end: float) -> Scale:
-    """From a round tenth below the lowest share to 100 %, at least the last tenth."""
+    """A scale from a round tenth below the lowest accuracy, at most 90 %, to 100 %.
+
+    Args:
+        shares: Accuracies, as fractions.
+        start: The place of the low end, in the chart's units.
+        end: The place of 100 %.
+
+    Returns:
+        The scale.
+    """
     low = max(0.0, math.floor(10 * (min(shares) - 0.02)) / 10)
     return Scale(min(low, 0.9), 1.0, start, end)
 
@@ -34,7 +50,18 @@ def accuracy_scale(shares: Iterable[float], start: float, end: float) -> Scale:
 def x_axis(
     x: Scale, places: Sequence[float], label: str, height: float = HEIGHT, shares: bool = False
 ) -> Markup:
-    """The axis at the bottom of a chart of ``height``; ``shares`` writes the ``places`` as percentages."""
+    """Draw the axis at the bottom of a chart.
+
+    Args:
+        x: The scale.
+        places: Values to mark.
+        label: The axis label.
+        height: The chart's height.
+        shares: Write the values as percentages.
+
+    Returns:
+        The SVG.
+    """
     bottom = height - BOTTOM
     texts = [percent(tick, 0) if shares else f"{tick:g}" for tick in places]
     marks = (
@@ -49,7 +76,14 @@ def x_axis(
 
 
 def y_axis(y: Scale) -> Markup:
-    """The axis at the left, of fractions written as percentages."""
+    """Draw the axis at the left, of fractions written as percentages.
+
+    Args:
+        y: The scale.
+
+    Returns:
+        The SVG.
+    """
     return join(
         *(
             join(
@@ -62,14 +96,29 @@ def y_axis(y: Scale) -> Markup:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """About five round numbers from ``low`` to ``high``."""
+    """About five round numbers in a range.
+
+    Args:
+        low: Start of the range.
+        high: End of the range.
+
+    Returns:
+        The numbers, ascending.
+    """
     step = _round_up((high - low) / 5)
     first = math.ceil(low / step - 1e-9)
     return [round(index * step, 9) for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
 def nice_end(value: float) -> float:
-    """A round number a little above ``value``."""
+    """A round end for an axis that starts at 0.
+
+    Args:
+        value: The largest value to show.
+
+    Returns:
+        A round number a little above it.
+    """
     step = _round_up(max(value, 1.0) / 5)
     return step * math.ceil(1.04 * max(value, 1.0) / step)
 
@@ -81,5 +130,13 @@ def _round_up(step: float) -> float:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """A fraction as text: ``0.984`` is ``98.4 %``."""
+    """Format a fraction: ``0.984`` is ``98.4 %``.
+
+    Args:
+        share: The fraction.
+        digits: Decimals.
+
+    Returns:
+        The percentage.
+    """
     return f"{100 * share:.{digits}f} %"

@@ -1,7 +1,7 @@
 """The page's charts as SVG, drawn here so that the page needs no library and shows them without a script.
 
-Colours, fonts and dashes are the style sheet's (`page.css`): series n has the classes ``series`` and ``c0``
-… ``c7``. Colour is never the only sign: each series has its own shape too, and the legend names both.
+Colors, fonts and dashes are the style sheet's (`page.css`): series n has the classes ``series`` and ``c0``
+… ``c7``. Each series has its own shape as well as color, and the legend shows both.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from .axes import (
 )
 from .markup import Markup, join, tag
 
-COLOURS = 8
+COLORS = 8
 SHAPES = ("circle", "square", "up", "diamond", "down", "cross")
 DOT_ROW = 34
-# The corners of each shape, for a size of 1; a circle has none.
+# The corners of each shape at size 1; a circle has none.
 CORNERS = {
     "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
     "up": ((0, -1.2), (1.1, 0.9), (-1.1, 0.9)),
@@ -46,7 +46,14 @@ CORNERS = {
 
 
 class Series(NamedTuple):
-    """A measured row in the charts of its section: its number decides colour and shape."""
+    """A measured row in the charts of its section.
+
+    Attributes:
+        row: The row.
+        means: Its means over seeds.
+        number: Its position, which decides color and shape.
+        name: Its name in charts and legend.
+    """
 
     row: Result
     means: Aggregate
@@ -55,9 +62,13 @@ class Series(NamedTuple):
 
 
 def pareto_front(points: Iterable[tuple[str, float, float]]) -> list[str]:
-    """The keys of the (key, tokens, accuracy) that none beats in one while it is as good in the other.
+    """Find the points that no other point beats in tokens or accuracy while being as good in the other.
 
-    In the order of their tokens; equal points are on the front together.
+    Args:
+        points: Key, tokens and accuracy of each point.
+
+    Returns:
+        The keys on the front, by ascending tokens; equal points are on it together.
     """
     front: list[str] = []
     last = (math.nan, -math.inf)
@@ -69,7 +80,16 @@ def pareto_front(points: Iterable[tuple[str, float, float]]) -> list[str]:
 
 
 def tokens_chart(series: Sequence[Series], quoted: Sequence[QuotedResult], name: str) -> Markup:
-    """Accuracy against generated tokens, the Pareto front of the measured rows, quoted numbers hollow."""
+    """Draw accuracy against generated tokens, with the Pareto front of the measured rows.
+
+    Args:
+        series: Measured rows.
+        quoted: Quoted rows, drawn as hollow circles.
+        name: The dataset, for the title.
+
+    Returns:
+        The SVG.
+    """
     tokens = [one.means.generated for one in series] + [row.generated_tokens for row in quoted]
     shares = [one.means.interval.low for one in series] + [row.accuracy for row in quoted]
     x = Scale(0, nice_end(max(tokens)), LEFT, WIDTH - RIGHT)
@@ -105,7 +125,15 @@ def tokens_chart(series: Sequence[Series], quoted: Sequence[QuotedResult], name:
 
 
 def hops_chart(series: Sequence[Series], name: str) -> Markup | None:
-    """Accuracy by hops, a line a row, its seeds added up; None where there are not two hop counts."""
+    """Draw accuracy by hops, one line per row, seeds pooled.
+
+    Args:
+        series: Measured rows.
+        name: The dataset, for the title.
+
+    Returns:
+        The SVG; None for fewer than two hop counts.
+    """
     curves = {one.number: _by_hops(one.row) for one in series}
     hops = sorted({hop for curve in curves.values() for hop in curve})
     if len(hops) < 2:
@@ -124,7 +152,15 @@ def hops_chart(series: Sequence[Series], name: str) -> Markup | None:
 
 
 def seeds_chart(series: Sequence[Series], name: str) -> Markup:
-    """A line a row: a dot a seed, the mean as a stroke and its interval as a bar."""
+    """Draw one line per row: a mark per seed, the mean as a stroke and its interval as a bar.
+
+    Args:
+        series: Measured rows.
+        name: The dataset, for the title.
+
+    Returns:
+        The SVG.
+    """
     height = TOP + BOTTOM + DOT_ROW * len(series)
     shares = [entry.test.accuracy for one in series for entry in one.row.seeds]
     x = accuracy_scale([*shares, *(one.means.interval.low for one in series)], LEFT, WIDTH - RIGHT)
@@ -149,7 +185,15 @@ def seeds_chart(series: Sequence[Series], name: str) -> Markup:
 
 
 def legend(series: Sequence[Series], hollow: bool) -> Markup:
-    """The names of the series with their marks, as a list."""
+    """List the series with their marks.
+
+    Args:
+        series: Measured rows.
+        hollow: Also explain the hollow circles.
+
+    Returns:
+        The list.
+    """
     items = [
         tag(
             "li",
@@ -174,7 +218,7 @@ def legend(series: Sequence[Series], hollow: bool) -> Markup:
 
 
 def _by_hops(row: Result) -> dict[int, float]:
-    """Hops → accuracy with the seeds added up; a seed without the split leaves it to the others."""
+    """Hops → accuracy, seeds pooled; seeds without scores by hops are left out."""
     right: dict[int, list[int]] = {}
     for entry in row.seeds:
         for hops, score in (entry.by_hops or {}).items():
@@ -193,11 +237,11 @@ def _group(one: Series, *content: Markup, title: str) -> Markup:
 
 
 def _classes(number: int) -> str:
-    return f"series c{number % COLOURS}"
+    return f"series c{number % COLORS}"
 
 
 def _mark(number: int, x: float, y: float, size: float = 4.5) -> Markup:
-    """A series' mark; numbers that share a colour differ in shape."""
+    """The mark of a series; numbers that share a color differ in shape."""
     shape = SHAPES[number % len(SHAPES)]
     if shape == "circle":
         return tag("circle", cx=x, cy=y, r=size)

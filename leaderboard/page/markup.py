@@ -1,4 +1,4 @@
-"""HTML and SVG out of nested calls; whatever is not markup already is escaped.
+"""HTML and SVG from nested calls; whatever is not `Markup` already is escaped.
 
 >>> tag("p", "1 < 2, ", tag("b", "always"), class_="note")
 '<p class="note">1 &lt; 2, <b>always</b></p>'
@@ -18,10 +18,16 @@ class Markup(str):
 
 
 def tag(name: str, /, *content: str, **attributes: str | float | bool | None) -> Markup:
-    """The element ``name`` around its content.
+    """Build an element.
 
-    An attribute's name loses a trailing underscore, the others become hyphens; None and False leave it out,
-    True gives it without a value. A number is written with at most two decimals.
+    Args:
+        name: The element's name.
+        *content: Its content, escaped unless it is markup.
+        **attributes: Names lose a trailing underscore, other underscores become hyphens. None and False omit
+            the attribute, True writes it without a value; numbers get at most two decimals.
+
+    Returns:
+        The markup.
     """
     written = "".join(_attribute(key, value) for key, value in attributes.items())
     if name in VOID:
@@ -30,7 +36,14 @@ def tag(name: str, /, *content: str, **attributes: str | float | bool | None) ->
 
 
 def join(*content: str) -> Markup:
-    """Parts one after another, those that are not markup escaped."""
+    """Concatenate parts; those that are not markup are escaped.
+
+    Args:
+        *content: The parts.
+
+    Returns:
+        The markup.
+    """
     return Markup(
         "".join(part if isinstance(part, Markup) else escape(part, quote=False) for part in content)
     )

@@ -1,6 +1,6 @@
 "use strict";
 
-// One table body is one row with what it opens to; it carries its values as data-KEY.
+// One table body per row, with its details; its values are in data-KEY.
 const bodies = [...document.querySelectorAll("main tbody[data-row]")];
 const tables = [...document.querySelectorAll(".scroll > table")];
 const find = (id) => document.getElementById(id);
@@ -20,7 +20,7 @@ function sortTable(table, key, direction) {
     const difference = Number(x) - Number(y);
     return sign * (Number.isNaN(difference) ? x.localeCompare(y) : difference);
   };
-  // Array sort is stable: equals keep the order they had.
+  // Array sort is stable: ties keep their order.
   table.append(...[...table.tBodies].sort(compare));
   for (const head of table.tHead.rows[0].cells) {
     if (head.dataset.key === key) head.setAttribute("aria-sort", direction);

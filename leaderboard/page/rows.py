@@ -1,4 +1,4 @@
-"""The page's tables: a row of numbers, and below it what it opens to."""
+"""The page's tables: one line of numbers per row, and the details that it opens to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from .markup import Markup, join, tag
 
 
 class Column(NamedTuple):
-    """A column's key for sorting, its heading, and the order in which sorting begins."""
+    """A column of a table.
+
+    Attributes:
+        key: Its name for sorting.
+        title: Its heading.
+        first: The direction of the first sort.
+    """
 
     key: str
     title: str
@@ -30,7 +36,7 @@ MEASURED = (
     Column("written", "Written", "ascending"),
     Column("thoughts", "Thoughts", "ascending"),
     Column("passes", "Forward passes", "ascending"),
-    Column("seconds", "Training s", "ascending"),
+    Column("seconds", "Training, s", "ascending"),
     Column("recipe", "Recipe", "ascending"),
     Column("base", "Base model", "ascending"),
 )
@@ -46,7 +52,17 @@ QUOTED = (
 def measured_table(
     series: Sequence[Series], places: Mapping[str, int], front: Collection[str], title: str
 ) -> Markup:
-    """The rows of one set of questions; ``places`` ranks by key, ``front`` the keys on the Pareto front."""
+    """Build the table of the measured rows on one set of questions.
+
+    Args:
+        series: The rows.
+        places: Row key → rank.
+        front: Keys of the rows on the Pareto front.
+        title: Caption.
+
+    Returns:
+        The table.
+    """
     labels = rank_labels([one.row for one in series], places)
     bodies = (
         _measured_body(one, places.get(one.row.key), label, one.row.key in front)
@@ -56,7 +72,15 @@ def measured_table(
 
 
 def quoted_table(rows: Sequence[QuotedResult], title: str) -> Markup:
-    """Quoted rows as printed."""
+    """Build the table of quoted rows, as printed.
+
+    Args:
+        rows: The rows.
+        title: Caption.
+
+    Returns:
+        The table.
+    """
     return _table(QUOTED, title, *map(_quoted_body, rows))
 
 
@@ -80,7 +104,9 @@ def _measured_body(one: Series, place: int | None, label: str, on_front: bool) -
     badges = [tag("span", "quick", class_="badge quick")] if row.quick else []
     if on_front:
         badges.append(
-            tag("span", "front", class_="badge", title="on the Pareto front of accuracy and tokens")
+            tag(
+                "span", "front", class_="badge", title="On the Pareto front of accuracy and generated tokens."
+            )
         )
     opener = tag(
         "button",
@@ -145,7 +171,7 @@ def _quoted_body(row: QuotedResult) -> Markup:
 def _body(
     row: Result | QuotedResult, values: Mapping[str, str | int], *lines: Markup, quick: bool = False
 ) -> Markup:
-    """One row is a table body of its own, so that what it opens to moves with it."""
+    """One table body per row, so that its details move with it."""
     data = {f"data_{key}": value for key, value in values.items()}
     return tag("tbody", *lines, id=f"row-{row.key}", data_row=row.key, data_quick=quick, **data)
 
@@ -159,7 +185,7 @@ def _cells(columns: Sequence[Column], cells: Sequence[str]) -> Markup:
 
 
 def _link(url: str) -> str | None:
-    """Only a web address becomes a link; a record from elsewhere may hold anything."""
+    """The URL, if it is a web address; a record from elsewhere may hold anything."""
     return url if url.startswith(("https://", "http://")) else None
 
 
@@ -179,7 +205,7 @@ def _detail(row: Result) -> Markup:
 
 def _seed(entry: SeedResult) -> Markup:
     source, here = entry.provenance, entry.provenance.environment
-    dirty = " with changes" if source.dirty else ""
+    dirty = ", modified" if source.dirty else ""
     packages = ", ".join(f"{name} {version}" for name, version in sorted(here.packages.items()))
     side = entry.predictions
     link = tag("a", side.file, href=f"{PREDICTIONS}/{side.file}", download=True) if side else Markup("none")
@@ -191,17 +217,21 @@ def _seed(entry: SeedResult) -> Markup:
             ("Accuracy", _score(entry.test)),
             *((f"{hops} hops", _score(score)) for hops, score in (entry.by_hops or {}).items()),
             *((f"Shortcut {kind}", _score(score)) for kind, score in (entry.by_shortcut or {}).items()),
-            *([("Both twins right", _score(entry.twins))] if entry.twins else []),
+            *(
+                [("Twin consistency (both questions of a pair right)", _score(entry.twins))]
+                if entry.twins
+                else []
+            ),
             ("Training", _cost(entry.training.seconds, entry.training.peak_memory)),
             ("Inference", _cost(entry.inference.seconds, entry.inference.peak_memory)),
             ("Checkpoint", entry.checkpoint_rule),
             ("Base weights", entry.base_weights or "not recorded"),
             ("Commit", f"{source.commit}{dirty}" if source.commit else "unknown"),
             ("Date", source.date),
-            ("Machine", f"{here.hardware}, {here.device}, {here.threads} threads, {here.platform}"),
+            ("Machine", f"{here.hardware}, {here.device}, threads: {here.threads}, {here.platform}"),
             ("Versions", f"Python {here.python}, {packages}"),
             ("Predictions", link),
-            ("Their sha256", side.sha256 if side else "none"),
+            ("Predictions sha256", side.sha256 if side else "none"),
         ),
         _stages(entry),
         class_="seed",
@@ -224,7 +254,7 @@ def _stages(entry: SeedResult) -> Markup:
     )
     head = tag("thead", tag("tr", *(tag("th", title, scope="col") for title in titles)))
     body = tag("tbody", *(tag("tr", *(tag("td", cell) for cell in line)) for line in lines))
-    return tag("table", tag("caption", f"Stages of training, seed {entry.seed}"), head, body, class_="stages")
+    return tag("table", tag("caption", f"Training stages, seed {entry.seed}"), head, body, class_="stages")
 
 
 def _facts(*pairs: tuple[str, str]) -> Markup:
@@ -237,4 +267,4 @@ def _score(score: Score) -> str:
 
 
 def _cost(seconds: float, memory: int | None) -> str:
-    return f"{seconds:.1f} s" + ("" if memory is None else f", {memory / 2**20:.0f} MiB at most")
+    return f"{seconds:.1f} s" + ("" if memory is None else f", {memory / 2**20:.0f} MiB peak")
