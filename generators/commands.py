@@ -100,8 +100,9 @@ def audit_command(
 
     On a single file the learned models are fitted on each half and scored on the other.
     """
-    from .audit.plot import plot, require_plot
+    from .audit.plot import plot
     from .audit.report import audit
+    from .figures import require_plot
 
     if plot_file:
         require_plot(plot_file)  # found before the work, not after it

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import networkx as nx
 
+from ...generators.figures import new_figure
+from .figures import RIGHT, SMALL, WRONG, thoughts_label
 from .graph import Search
-from .plots import RIGHT, SMALL, WRONG, new_figure
+from .interpolation import category
+from .observation import Question
 from .report import Analysis
-from .summary import Asked, category
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,11 +40,11 @@ def written_lines(analysis: Analysis, index: int) -> list[WrittenLine]:
     question = analysis.cases[index]
     return [
         WrittenLine(
-            seen.name, int(k), text, category(question, seen.cases[index], k, analysis.marker).value,
-            seen.cases[index]["right"][k],
+            model.name, k, text, category(question, model.cases[index], k, analysis.marker).value,
+            model.cases[index].right[k],
         )
-        for seen in analysis.models
-        for k, text in seen.cases[index]["written"].items()
+        for model in analysis.models
+        for k, text in model.cases[index].written.items()
     ]  # fmt: skip
 
 
@@ -57,27 +59,24 @@ def search_tree(analysis: Analysis, index: int, model: int = 0) -> Figure:
 
     Numbers of thoughts after which there is no frontier are left out: the search has ended before.
     """
-    question, seen = analysis.cases[index], analysis.models[model]
+    question, subject = analysis.cases[index], analysis.models[model]
+    values = subject.cases[index].values
+    shown = {k: steps for k in values if question.search.frontier(steps := -(-k // analysis.per_step))}
     layers = _layers(question.search)
-    shown = {
-        k: -(-int(k) // analysis.per_step)
-        for k in seen.cases[index]["values"]
-        if question.search.frontier(-(-int(k) // analysis.per_step))
-    }
     columns = min(len(shown), PANELS)
     lines = -(-len(shown) // columns)
     width = max(2.8, 0.9 * max(map(len, layers.values())))
     figure = new_figure(min(columns * width, 15), lines * (0.6 + 0.85 * len(layers)))
     panels = list(figure.subplots(lines, columns, squeeze=False).flat)
     for axes, (k, steps) in zip(panels, shown.items(), strict=False):
-        _tree(axes, question, seen.cases[index]["values"][k], steps)
-        axes.set_title(f"{seen.name}, after {k} thought{'' if k == '1' else 's'}", fontsize=SMALL)
+        _tree(axes, question, values[k], steps)
+        axes.set_title(f"{subject.name}, after {thoughts_label(k)}", fontsize=SMALL)
     for axes in panels[len(shown) :]:
         axes.set_visible(False)
     return figure
 
 
-def _tree(axes: Axes, question: Asked, values: Sequence[float], steps: int) -> None:
+def _tree(axes: Axes, question: Question, values: Sequence[float], steps: int) -> None:
     search, symbols = question.search, question.search.graph.symbols
     layers = _layers(search)
     nodes = [node for layer in layers.values() for node in layer]
@@ -96,7 +95,7 @@ def _tree(axes: Axes, question: Asked, values: Sequence[float], steps: int) -> N
     )  # fmt: skip
     nx.draw_networkx_nodes(
         shown, place, nodelist=nodes, ax=axes, node_size=size,
-        node_color=[_colour(search, node) for node in nodes],
+        node_color=[_color(search, node) for node in nodes],
         edgecolors=["black" if node in frontier else "#aaaaaa" for node in nodes],
         linewidths=[2.0 if node in frontier else 0.8 for node in nodes],
     )  # fmt: skip
@@ -119,7 +118,7 @@ def _layers(search: Search) -> dict[int, list[int]]:
     return dict(sorted(layers.items()))
 
 
-def _colour(search: Search, node: int) -> str:
+def _color(search: Search, node: int) -> str:
     if node == search.graph.target:
         return f"{RIGHT}66"
     if node == search.graph.neg_target:

@@ -34,31 +34,18 @@ def analyze_command(
     analysis.json and figures/ in the folder OUT. Interrupted and started again, it goes on with what is
     missing.
     """
-    import json
-
-    from ...generators.audit.plot import require_plot
-    from ...generators.files import write_whole
-    from ..controls.report import REPORT, Report, plot
-    from .page import drawn, page
-    from .plots import save
+    from ...generators.figures import require_plot
+    from .page import write_report
     from .report import analyze
-    from .tables import tables
+    from .views import VIEWS
 
     require_plot("report.svg")  # found before the work, not after it
     out = out or run / "analysis"
     analysis = analyze(
         run, baselines, out, n=n, cases=cases, seed=seed, say=lambda line: click.echo(line, err=True)
     )
-    pictures = {name: save(figure, out / "figures", name)[0] for name, figure in drawn(analysis)}
-    controls = None
-    if (run / REPORT).exists():
-        controls = Report.from_json(json.loads((run / REPORT).read_bytes()))
-        pictures["controls"] = out / "figures" / "controls.svg"
-        for kind in (".svg", ".png"):
-            plot(controls, pictures["controls"].with_suffix(kind))
-    write_whole(out / "analysis.json", json.dumps(analysis.to_json(), indent=1).encode() + b"\n")
-    write_whole(out / "report.html", page(analysis, pictures, controls).encode())
-    found = tables(analysis)
-    for name in ("interpolation", "frontier_values", "superposition", "lens"):
-        click.echo(f"{found[name]}\n")
-    click.echo(f"written to {out / 'report.html'}")
+    page = write_report(analysis, out)
+    for view in VIEWS:
+        if view.printed and view.table:
+            click.echo(f"{view.table(analysis.found(view))}\n")
+    click.echo(f"written to {page}")

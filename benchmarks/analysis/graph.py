@@ -37,6 +37,11 @@ class Search:
         return directed
 
     @cached_property
+    def node_of(self) -> dict[str, int]:
+        """Nodes by their symbols."""
+        return {symbol: node for node, symbol in enumerate(self.graph.symbols)}
+
+    @cached_property
     def distance(self) -> dict[int, int]:
         """Edges from the root, of every node that it reaches."""
         return dict(nx.single_source_shortest_path_length(self.edges, self.graph.root))

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,25 +34,26 @@ from ...generators.proof.parsing import read_question
 from ..controls.battery import expected
 from ..run.evaluate import model_positions
 from ..run.trained import TrainedRun
+from .observation import Observation
 
 FORCED = {"natural": "Every", "symbolic": ""}
 """What stands before the concept that a step begins with: the paper forces "Every", an id comes first."""
 TOP = 5
 UNTRAINED = "untrained"
 
-Observation = dict[str, Any]
-"""Of one question, ready for JSON. For k = 0…K: ``written`` (texts), ``values`` (k ≥ 1: of each node of the
-graph, else none), ``products`` ``[node][k]``, ``norms``, ``lens`` (per k, pairs of token and probability);
-``right`` (per k, whether the answer is); ``attention`` [layer][thought][premise], if it was looked at.
-"""
-
 
 @dataclass(frozen=True)
 class Subject:
-    """A model to look into: a finished run's, or the same configuration untrained.
+    """A model to analyze: a finished run's, or an untrained one of the same configuration.
 
-    ``thoughts`` is how many it is given at the most, ``native`` how many it was trained to have; ``writes``
-    for how many its text is asked. ``key`` tells it from any other in what is kept.
+    Attributes:
+        name: Its name in the report.
+        run: The run whose encoder, recipe and method it shares.
+        model: The model.
+        thoughts: Thoughts that it is given at most.
+        native: Thoughts that it was trained to have.
+        writes: The numbers of thoughts after which its text is asked for.
+        key: What tells it from any other subject in the kept parts.
     """
 
     name: str
@@ -69,14 +70,21 @@ class Subject:
 
     @property
     def pause(self) -> int | None:
-        """The token that stands in the thoughts' places, if it is one."""
+        """The token fed in place of each thought, for a method with pauses."""
         return self.encoder.ids.pause if self.run.method.filler == "pause" else None
 
 
 def trained_subject(run: TrainedRun, thoughts: int, name: str, every_k: bool) -> Subject:
-    """The model of ``run``; its text for every number of thoughts, or as it was trained to write.
+    """Make a subject of a finished run's model.
 
-    Raises ValueError for a run that was trained to have more thoughts than these.
+    Args:
+        run: The finished run.
+        thoughts: Thoughts that the model is given at most.
+        name: Its name in the report.
+        every_k: Ask for its text after every number of thoughts, not only after those it was trained to have.
+
+    Raises:
+        ValueError: The run was trained to have more thoughts.
     """
     weights = run.result.seeds[0].predictions
     native = run.thoughts
@@ -91,7 +99,12 @@ def trained_subject(run: TrainedRun, thoughts: int, name: str, every_k: bool) ->
 
 
 def untrained_subject(run: TrainedRun, seed: int) -> Subject:
-    """A model of the run's configuration that has learned nothing, initialised from ``seed``."""
+    """Make a subject of an untrained model.
+
+    Args:
+        run: The finished run whose configuration the model has.
+        seed: Initializes the weights.
+    """
     torch.manual_seed(seed)
     base = AutoModelForCausalLM.from_config(run.model.base.config, dtype=torch.float32)
     base.to(run.model.device)
@@ -101,65 +114,80 @@ def untrained_subject(run: TrainedRun, seed: int) -> Subject:
 
 
 def observe(subject: Subject, questions: Sequence[Example], with_attention: bool) -> list[Observation]:
-    """Look at one batch of questions of one wording. Every question must have a graph."""
+    """Observe one batch of questions.
+
+    Args:
+        subject: The model.
+        questions: Examples of one wording, all with graphs.
+        with_attention: Whether to observe attention too, which is made layer by layer.
+    """
     kind = read_question(questions[0].question).kind
-    encoder, model, ids = subject.encoder, subject.model, subject.encoder.ids
-    segments = encoder.segments(questions)
-    begin = [ids.begin_thought] if encoder.markers else []
-    after = [ids.end_thought] if encoder.markers else []
-    prompted = read(model, [[*parts.question, *begin] for parts in segments], ids.pad)
-    bare = read(model, [parts.question for parts in segments], ids.pad) if begin else prompted
-    whole = think(model, prompted, subject.thoughts, token=subject.pause)
-    states_BKD = torch.cat([prompted.h_BD[:, None], whole.states_BKD], dim=1)
-    concepts = _concepts(encoder, questions, kind)
-    found = _states_read_out(subject, states_BKD, concepts)
-    forced = _forced(subject, kind)
-    answers = expected(subject.run, questions)
-    limit = _limit(subject, prompted)
+    model, prompts = subject.model, _read(subject, questions)
+    whole = think(model, prompts.opened, subject.thoughts, token=subject.pause)
+    states_BKD = torch.cat([prompts.opened.h_BD[:, None], whole.states_BKD], dim=1)
+    forced, concepts = _tokens(subject.encoder, FORCED[kind]), _concepts(subject.encoder, questions, kind)
+    limit = _limit(subject, prompts.opened)
+    values, written = {}, {}
     for k in range(subject.thoughts + 1):
-        thought = think(model, prompted if k else bare, k, token=subject.pause, after=after)
+        ready = _think(subject, prompts, k)
         if k:  # before the writing, which uses the cache up
-            _keep(found, "values", k, continuation_values(model, thought.prompted, forced, concepts))
+            values[k] = continuation_values(model, ready, forced, concepts)
         if k in subject.writes:
-            texts = _texts(subject, thought.prompted, limit)
-            _keep(found, "written", k, texts)
-            written = [read_answer(text, subject.run.evaluator.marker) for text in texts]
-            _keep(found, "right", k, list(map(is_right, written, answers)))
-    attention = attention_of_thoughts(model, prompted, whole.fed_BKD) if with_attention else None
-    if attention is not None:
-        for b, (example, entry) in enumerate(zip(questions, found, strict=True)):
-            entry["attention"] = _by_premise(subject, example, attention[:, b])
-    return found
-
-
-def _keep(found: list[Observation], what: str, k: int, values: Sequence[Any]) -> None:
-    """Enter one value a question; JSON wants its keys as text."""
-    for entry, value in zip(found, values, strict=True):
-        entry.setdefault(what, {})[str(k)] = value
-
-
-def _states_read_out(
-    subject: Subject, states_BKD: Tensor, concepts: Sequence[Sequence[list[int]]]
-) -> list[Observation]:
-    lens = logit_lens(subject.model, states_BKD, TOP)
-    vocabulary = subject.encoder.tokenizer
-    products = inner_products(subject.model, states_BKD, concepts)
-    norms = states_BKD.norm(dim=-1).tolist()
+            written[k] = _texts(subject, ready, limit)
+    attention = attention_of_thoughts(model, prompts.opened, whole.fed_BKD) if with_attention else None
+    products, norms = inner_products(model, states_BKD, concepts), states_BKD.norm(dim=-1).tolist()
+    lens, marker = _lens(subject, states_BKD), subject.run.evaluator.marker
     return [
-        {
-            "products": products[b],
-            "norms": norms[b],
-            "lens": [
-                [[str(vocabulary.decode([token])).strip(), value] for token, value in zip(*row, strict=True)]
-                for row in zip(lens.tokens[b].tolist(), lens.probabilities[b].tolist(), strict=True)
-            ],
-        }
-        for b in range(len(states_BKD))
+        Observation(
+            products[b], norms[b], lens[b],
+            values={k: rows[b] for k, rows in values.items()},
+            written={k: texts[b] for k, texts in written.items()},
+            right={k: is_right(read_answer(texts[b], marker), answer) for k, texts in written.items()},
+            attention=None if attention is None else _by_premise(subject, example, attention[:, b]),
+        )
+        for b, (example, answer) in enumerate(zip(questions, expected(subject.run, questions), strict=True))
+    ]  # fmt: skip
+
+
+class _Prompts(NamedTuple):
+    """The questions read, with the marker that opens the thoughts, if there are markers, and without."""
+
+    opened: Prompted
+    bare: Prompted
+
+
+def _read(subject: Subject, questions: Sequence[Example]) -> _Prompts:
+    ids = subject.encoder.ids
+    rows = [list(parts.question) for parts in subject.encoder.segments(questions)]
+    bare = read(subject.model, rows, ids.pad)
+    if not subject.encoder.markers:
+        return _Prompts(bare, bare)
+    return _Prompts(read(subject.model, [[*row, ids.begin_thought] for row in rows], ids.pad), bare)
+
+
+def _think(subject: Subject, prompts: _Prompts, k: int) -> Prompted:
+    """The questions after ``k`` thoughts, ready to be continued."""
+    start = prompts.opened if k else prompts.bare
+    after = [subject.encoder.ids.end_thought] if subject.encoder.markers else []
+    return think(subject.model, start, k, token=subject.pause, after=after).prompted
+
+
+def _texts(subject: Subject, prompted: Prompted, limit: int) -> list[str]:
+    encoder = subject.encoder
+    rows = write(subject.model, prompted, end=encoder.ids.end, max_new_tokens=limit)
+    return [str(encoder.tokenizer.decode(row, skip_special_tokens=True)) for row in rows]
+
+
+def _lens(subject: Subject, states_BKD: Tensor) -> list[list[list[tuple[str, float]]]]:
+    """The most probable next tokens with their probabilities, ``[question][k]``."""
+    lens, vocabulary = logit_lens(subject.model, states_BKD, TOP), subject.encoder.tokenizer
+    return [
+        [
+            [(str(vocabulary.decode([token])).strip(), value) for token, value in zip(*state, strict=True)]
+            for state in zip(*question, strict=True)
+        ]
+        for question in zip(lens.tokens.tolist(), lens.probabilities.tolist(), strict=True)
     ]
-
-
-def _forced(subject: Subject, kind: str) -> list[int]:
-    return _tokens(subject.encoder, FORCED[kind])
 
 
 def _concepts(encoder: Encoder, questions: Sequence[Example], kind: str) -> list[list[list[int]]]:
@@ -182,12 +210,6 @@ def _limit(subject: Subject, prompted: Prompted) -> int:
     positions = model_positions(subject.model)
     used = prompted.mask_BT.shape[1] + subject.thoughts + 1
     return limit if positions is None else max(1, min(limit, positions - used))
-
-
-def _texts(subject: Subject, prompted: Prompted, limit: int) -> list[str]:
-    encoder = subject.encoder
-    rows = write(subject.model, prompted, end=encoder.ids.end, max_new_tokens=limit)
-    return [str(encoder.tokenizer.decode(row, skip_special_tokens=True)) for row in rows]
 
 
 def _by_premise(subject: Subject, example: Example, attention_NHKT: Tensor) -> list[list[list[float]]]:

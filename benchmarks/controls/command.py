@@ -29,7 +29,7 @@ def controls_command(
     """
     import json
 
-    from ...generators.audit.plot import require_plot
+    from ...generators.figures import require_plot
     from ...generators.files import write_whole
     from .report import REPORT, controls, plot
 

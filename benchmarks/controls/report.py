@@ -22,8 +22,8 @@ import torch
 from tqdm import tqdm
 
 from ...generators.answers import is_right
-from ...generators.audit.plot import require_plot
 from ...generators.example import Example
+from ...generators.figures import require_plot
 from ...generators.files import write_whole
 from ...leaderboard.compare import ALPHA
 from ..run.trained import TrainedRun, load_run

@@ -38,9 +38,10 @@ def speed_command(
     """Measure how fast training, answering, generating and starting are, as ratios within one run."""
     from tqdm import tqdm
 
+    from ...generators.figures import require_plot
     from .findings import Setting
     from .models import get_size
-    from .plot import plot, require_plot
+    from .plot import plot
     from .report import speed
 
     if plot_file:

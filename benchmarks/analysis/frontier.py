@@ -1,0 +1,98 @@
+"""The values of the search tree's frontier after each thought (arXiv 2412.06769, section 5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .graph import Search
+from .means import Mean, mean
+from .table import Table, number, share
+from .view import Found, Observed, View
+
+GUIDE = (
+    "After k thoughts a step is forced to begin, and the probability of each concept is read. Breadth "
+    "is two concepts of like value; pruning is a right one above a wrong one. The target is named in "
+    "the question, and a dead end is not: a model that only knows the names of the two candidates gives "
+    "the target half of the probability, and “top right” is 100 %. What it cannot do is to put the "
+    "target above the other candidate, the last column."
+)
+
+
+class Row(NamedTuple):
+    """The values of frontier concepts after so many thoughts, which stand for ``steps`` steps.
+
+    Attributes:
+        mass: Their sum.
+        right: Mean value of those from which the target can be reached.
+        wrong: Mean value of those from which it cannot.
+        other: Mean value of the other candidate, wherever it is.
+        above_other: How often the target's value is higher than the other candidate's; a model that only
+            knows the candidates' names gives both the same.
+        top_right: How often the highest value is a right concept's, over the decided questions.
+        chance: How often a random frontier concept is right, over the same questions.
+        decided: Questions whose frontier has both right and wrong concepts.
+    """
+
+    thoughts: int
+    steps: int
+    mass: Mean | None
+    right: Mean | None
+    wrong: Mean | None
+    other: Mean | None
+    above_other: Mean | None
+    top_right: Mean | None
+    chance: Mean | None
+    decided: int
+
+
+def read(observed: Observed) -> list[Row]:
+    """Average the frontier's values over the questions whose search has not ended before."""
+    rows = []
+    for k in observed.found[0].values:
+        steps = observed.steps(k)
+        columns: dict[str, list[float]] = {name: [] for name in Row._fields[2:-1]}
+        for question, found in observed:
+            for name, value in _at_frontier(question.search, found.values[k], steps).items():
+                columns[name].append(value)
+        means = {name: mean(values) for name, values in columns.items()}
+        rows.append(Row(k, steps, **means, decided=len(columns["chance"])))
+    return rows
+
+
+def _at_frontier(search: Search, values_of: Sequence[float], steps: int) -> dict[str, float]:
+    """The columns that one question has; none where the search has ended before."""
+    frontier = search.frontier(steps)
+    if not frontier:
+        return {}
+    values = np.array([values_of[node] for node in frontier])
+    is_right = np.array([search.is_right(node) for node in frontier], bool)
+    target, other = values_of[search.graph.target], values_of[search.graph.neg_target]
+    above = float(target > other) + 0.5 * float(target == other)
+    row = {"mass": float(values.sum()), "other": other, "above_other": above}
+    for name, chosen in (("right", is_right), ("wrong", ~is_right)):
+        if chosen.any():
+            row[name] = float(values[chosen].mean())
+    if is_right.any() and not is_right.all():
+        row["top_right"] = float(is_right[values == values.max()].mean())
+        row["chance"] = float(is_right.mean())
+    return row
+
+
+def table(found: Found[Row]) -> Table:
+    """One row a model and number of thoughts."""
+    rows = [
+        [name, str(row.thoughts), *map(number, (row.mass, row.right, row.wrong, row.other)),
+         *map(share, (row.top_right, row.chance, row.above_other))]
+        for name, row in found
+    ]  # fmt: skip
+    header = ["model", "thoughts", "frontier", "right", "wrong", "other candidate"]
+    title = "Value of frontier concepts: the sum, means, how often the highest is right"
+    return Table(title, [*header, "top right %", "chance %", "target above other %"], rows)
+
+
+VIEW = View(
+    "frontier_values", "The search tree: what the frontier is worth", GUIDE, read, table, printed=True
+)

@@ -1,0 +1,61 @@
+"""The logit lens: of what class the most probable next token is at each state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from .figures import CLASS_COLORS, stacked_bars, thoughts_label
+from .graph import CLASSES
+from .table import Table, percent
+from .view import Found, Observed, View
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GUIDE = "Of what class the most probable next token is, if the model had to write there and then."
+OTHER_TOKEN = "no concept of the question"
+KINDS = (*CLASSES, OTHER_TOKEN)
+COLORS = {**CLASS_COLORS, OTHER_TOKEN: "#eeeeee"}
+
+
+class Row(NamedTuple):
+    """After so many thoughts: the share of questions whose most probable token is of each kind."""
+
+    thoughts: int
+    steps: int
+    shares: dict[str, float]
+
+
+def read(observed: Observed) -> list[Row]:
+    """Count the kinds of the most probable tokens after 0, 1, … thoughts.
+
+    A token is a concept if it is the concept's name, so this says little where names are several tokens.
+    """
+    rows = []
+    for k in range(len(observed.found[0].norms)):
+        steps = observed.steps(k)
+        counts: Counter[str] = Counter()
+        for question, found in observed:
+            node = question.search.node_of.get(found.lens[k][0][0])
+            counts[OTHER_TOKEN if node is None else question.search.class_after(node, steps)] += 1
+        rows.append(Row(k, steps, {kind: counts[kind] / len(observed.found) for kind in KINDS}))
+    return rows
+
+
+def table(found: Found[Row]) -> Table:
+    """One row a model and number of thoughts."""
+    rows = [[name, str(row.thoughts), *map(percent, row.shares.values())] for name, row in found]
+    title = "Most probable next token at the state after the thoughts, % of questions"
+    return Table(title, ["model", "thoughts", *KINDS], rows)
+
+
+def draw(found: Found[Row]) -> Figure:
+    """One bar a model and number of thoughts, stacked from the kinds of token."""
+    bars = [(f"{name}, {thoughts_label(row.thoughts)}", row.shares) for name, row in found]
+    label = f"most probable next token, % of {found.n} questions"
+    figure, _ = stacked_bars(bars, COLORS, label, spacing=0.24, edgecolor="#999999", linewidth=0.3)
+    return figure
+
+
+VIEW = View("lens", "Logit lens", GUIDE, read, table, draw, printed=True)

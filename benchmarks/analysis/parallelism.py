@@ -1,0 +1,65 @@
+"""How many frontier concepts hold value at once (arXiv 2412.06769, section 5.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from .figures import SMALL, finish, panels
+from .view import Found, Observed, View
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GUIDE = (
+    "The value of the best 1, 2 and 3 frontier concepts together; each curve is sorted by itself. Far "
+    "apart: several concepts at once. One that falls on the next: one concept has it all, or there "
+    "are no more."
+)
+PERCENTILES = tuple(range(0, 101, 5))
+STEPS = (1, 2)
+"""The steps whose parallelism the paper shows."""
+COLORS = ("#225588", "#77aadd", "#cce0f0")
+
+
+class Row(NamedTuple):
+    """After so many steps, at each percentile of the questions: the summed value of the best 1, 2 and 3."""
+
+    steps: int
+    percentiles: tuple[int, ...]
+    top: list[list[float]]
+
+
+def read(observed: Observed) -> list[Row]:
+    """Sum the values of the 1, 2 and 3 best frontier concepts, and sort each sum over the questions."""
+    rows = []
+    for steps in STEPS:
+        k = steps * observed.per_step
+        if k not in observed.found[0].values:
+            continue
+        sums = []
+        for question, found in observed:
+            values = sorted((found.values[k][node] for node in question.search.frontier(steps)), reverse=True)
+            sums.append(np.cumsum([*values, 0.0, 0.0, 0.0][:3]))
+        rows.append(Row(steps, PERCENTILES, np.percentile(np.array(sums), PERCENTILES, axis=0).T.tolist()))
+    return rows
+
+
+def draw(found: Found[Row]) -> Figure:
+    """One panel a step and model: the three sums over the percentiles of the questions."""
+    figure, grid = panels(len(found.first), len(found.models))
+    for (name, rows), column in zip(found.models.items(), grid.T, strict=True):
+        for row, axes in zip(rows, column, strict=True):
+            below = [0.0] * len(row.percentiles)
+            for best, (curve, color) in enumerate(zip(row.top, COLORS, strict=True), 1):
+                label = "the best concept" if best == 1 else f"the best {best}"
+                axes.fill_between(row.percentiles, below, curve, color=color, linewidth=0, label=label)
+                below = curve
+            axes.set_ylim(0, 1.02)
+            axes.set_title(f"{name}, thought {row.steps}", fontsize=SMALL)
+    finish(figure, grid, "percentile of the questions", "value")
+    return figure
+
+
+VIEW = View("parallelism", "Parallelism", GUIDE, read, draw=draw)

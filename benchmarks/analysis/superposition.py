@@ -1,0 +1,74 @@
+"""Inner products of the states with the concepts' embeddings, by class (arXiv 2505.12514)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .figures import SMALL, class_bars, finish, panels
+from .graph import CLASSES
+from .means import Mean, class_means, mean
+from .table import Table, interval, number
+from .view import Found, Observed, View
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GUIDE = (
+    "Inner products of the state after k thoughts with the input embeddings of the concepts, by their "
+    "class after k steps. With tied embeddings this is the logit of the concept, so it says again "
+    "what the values say. The state after 0 thoughts is fed as thought 1."
+)
+
+
+class Row(NamedTuple):
+    """The state after so many thoughts: its inner product with concepts of each class, and its length."""
+
+    thoughts: int
+    steps: int
+    classes: dict[str, Mean | None]
+    norm: Mean | None
+
+
+def read(observed: Observed) -> list[Row]:
+    """Average the inner products by class, and the length, of the state after 0, 1, … thoughts."""
+    rows = []
+    for k in range(len(observed.found[0].norms)):
+        steps = observed.steps(k)
+        classes = class_means(
+            ((question.search.class_after(node, steps), of[k]) for node, of in enumerate(found.products))
+            for question, found in observed
+        )
+        rows.append(Row(k, steps, classes, mean(found.norms[k] for found in observed.found)))
+    return rows
+
+
+def table(found: Found[Row]) -> Table:
+    """One row a model and number of thoughts."""
+    rows = [
+        [name, str(row.thoughts), *(interval(row.classes[key]) for key in CLASSES), number(row.norm)]
+        for name, row in found
+    ]
+    title = "Inner product of the state after the thoughts with concepts (mean ± standard error), its length"
+    return Table(title, ["model", "thoughts", *CLASSES, "length"], rows)
+
+
+def draw(found: Found[Row]) -> Figure:
+    """One panel a model: bars by class for the state after each number of thoughts."""
+    figure, grid = panels(1, len(found.models))
+    for (name, rows), axes in zip(found.models.items(), grid.flat, strict=True):
+        class_bars(axes, [row.classes for row in rows])
+        axes.set_xticks([row.thoughts for row in rows])
+        axes.axhline(0, color="black", linewidth=0.6)
+        axes.set_title(name, fontsize=SMALL)
+    finish(figure, grid, "thoughts", "inner product")
+    return figure
+
+
+def parts(rows: Sequence[Row]) -> dict[str, Any]:
+    """In analysis.json the lengths are a list of their own."""
+    products = [{"thoughts": row.thoughts, "steps": row.steps, "classes": row.classes} for row in rows]
+    return {"norms": [row.norm for row in rows], "superposition": products}
+
+
+VIEW = View("superposition", "Superposition", GUIDE, read, table, draw, printed=True, parts=parts)
