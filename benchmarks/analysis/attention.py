@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from .figures import SMALL, class_bars, finish, panels
+from .figures import class_bars, panels
 from .graph import CLASSES
-from .means import Mean, class_means
-from .observation import Question
-from .table import Table, interval
-from .view import Found, Observed, View
+from .means import ClassMeans, class_means, interval
+from .observation import Observed, Question
+from .view import Columns, View
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 GUIDE = (
     "How much of a thought's attention (mean of the heads) falls on one premise, by the class of the "
@@ -27,7 +26,7 @@ class Row(NamedTuple):
 
     thoughts: int
     layer: int
-    classes: dict[str, Mean | None]
+    classes: ClassMeans
 
 
 def read(observed: Observed) -> list[Row]:
@@ -56,28 +55,18 @@ def _classes(question: Question, steps: int) -> Iterator[str]:
     return (search.class_after(search.node_of[start], steps) for start, _ in question.reading.edges)
 
 
-def table(found: Found[Row]) -> Table:
-    """One row a model, thought and layer."""
-    rows = [
-        [name, str(row.thoughts), str(row.layer), *(interval(row.classes[key]) for key in CLASSES)]
-        for name, row in found
-    ]
-    title = "Attention of a thought on a premise, by the class of the concept it begins with"
-    return Table(title, ["model", "thought", "layer", *CLASSES], rows)
+def cells(row: Row) -> list[str]:
+    """Thought, layer, classes."""
+    return [str(row.thoughts), str(row.layer), *map(interval, row.classes.values())]
 
 
-def draw(found: Found[Row]) -> Figure:
-    """One panel a thought and model: bars by class for each layer."""
-    thoughts = sorted({row.thoughts for row in found.first})
-    figure, grid = panels(len(thoughts), len(found.models))
-    for (name, rows), column in zip(found.models.items(), grid.T, strict=True):
-        for k, axes in zip(thoughts, column, strict=True):
-            here = [row for row in rows if row.thoughts == k]
-            class_bars(axes, [row.classes for row in here])
-            axes.set_xticks([row.layer for row in here])
-            axes.set_title(f"{name}, thought {k}", fontsize=SMALL)
-    finish(figure, grid, "layer", "attention on a premise")
-    return figure
+def panel(axes: Axes, rows: Sequence[Row]) -> None:
+    """Draw bars by class for each layer."""
+    class_bars(axes, [row.classes for row in rows])
+    axes.set_xticks([row.layer for row in rows])
 
 
-VIEW = View("attention", "Attention", GUIDE, read, table, draw)
+CAPTION = "Attention of a thought on a premise, by the class of the concept it begins with"
+COLUMNS = Columns(CAPTION, ["thought", "layer", *CLASSES], cells)
+DRAW = panels(panel, lambda row: f"thought {row.thoughts}", "layer", "attention on a premise")
+VIEW = View("attention", "Attention", GUIDE, read, COLUMNS, DRAW)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import networkx as nx
 
 from ...generators.figures import new_figure
 from .figures import RIGHT, SMALL, WRONG, thoughts_label
 from .graph import Search
-from .interpolation import category
 from .observation import Question
 from .report import Analysis
 
@@ -23,29 +22,6 @@ PANELS = 3
 SIZES = (700, 1250)
 """Of nodes that are named by ids, and by words."""
 ROOT, PLAIN, UNREACHED = "#dddddd", "#ffffff", "#f7f7f7"
-
-
-class WrittenLine(NamedTuple):
-    """What a model wrote after so many thoughts, its category, whether its answer is right."""
-
-    model: str
-    thoughts: int
-    text: str
-    category: str
-    is_right: bool
-
-
-def written_lines(analysis: Analysis, index: int) -> list[WrittenLine]:
-    """What every model wrote to the question ``index``."""
-    question = analysis.cases[index]
-    return [
-        WrittenLine(
-            model.name, k, text, category(question, model.cases[index], k, analysis.marker).value,
-            model.cases[index].right[k],
-        )
-        for model in analysis.models
-        for k, text in model.cases[index].written.items()
-    ]  # fmt: skip
 
 
 def case_name(index: int, model: int) -> str:

@@ -46,6 +46,6 @@ def analyze_command(
     )
     page = write_report(analysis, out)
     for view in VIEWS:
-        if view.printed and view.table:
+        if view.printed:
             click.echo(f"{view.table(analysis.found(view))}\n")
     click.echo(f"written to {page}")

@@ -1,16 +1,17 @@
-"""What the figures share: colors, grids of panels, bars, files."""
+"""The two kinds of figure that views have, what panels share, and how a figure is saved."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...generators.figures import new_figure
 from ...generators.files import write_whole
 from .graph import CLASSES
-from .means import Mean
+from .means import ClassMeans
+from .view import Found, Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,16 +23,7 @@ SMALL = 8
 
 
 def save(figure: Figure, folder: Path, name: str) -> Path:
-    """Save a figure as SVG and PNG; the same figure gives the same SVG file.
-
-    Args:
-        figure: The figure.
-        folder: Made if missing.
-        name: File name without suffix.
-
-    Returns:
-        The SVG file.
-    """
+    """Save a figure in ``folder`` as ``name``.svg and .png; return the SVG, the same for the same figure."""
     import matplotlib
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,34 +40,43 @@ def thoughts_label(k: int) -> str:
     return f"{k} thought{'' if k == 1 else 's'}"
 
 
-def panels(lines: int, models: int) -> tuple[Figure, Any]:
-    """Make a figure with a row of panels for each of ``lines`` things, one column a model.
+def panels(
+    panel: Callable[[Axes, Sequence[Row]], None], by: Callable[[Row], str], across: str, up: str
+) -> Callable[[Found[Row]], Figure]:
+    """Make a `View.draw` with a column of panels for each model.
 
-    Returns:
-        The figure, and its axes as an array ``[lines, models]``.
+    Args:
+        panel: Draws the rows of one panel.
+        by: What a row's panel is called, after the model; rows of one name share a panel.
+        across: Label of all horizontal axes.
+        up: Label of all vertical axes.
     """
-    figure = new_figure(max(4.5, 2.2 * models), 1.0 + 1.8 * lines)
-    return figure, figure.subplots(lines, models, squeeze=False, sharey=True)
+
+    def draw(found: Found[Row]) -> Figure:
+        names = list(dict.fromkeys(by(row) for row in next(iter(found.models.values()))))
+        figure = new_figure(max(4.5, 2.2 * len(found.models)), 1.0 + 1.8 * len(names))
+        grid = figure.subplots(len(names), len(found.models), squeeze=False, sharey=True)
+        keys: dict[str, Any] = {}
+        for (model, rows), column in zip(found.models.items(), grid.T, strict=True):
+            for name, axes in zip(names, column, strict=True):
+                panel(axes, [row for row in rows if by(row) == name])
+                axes.set_title(", ".join(filter(None, (model, name))), fontsize=SMALL)
+                axes.tick_params(labelsize=SMALL)
+                axes.grid(axis="y", linewidth=0.3, alpha=0.6)
+                axes.set_axisbelow(True)
+                handles, labels = axes.get_legend_handles_labels()
+                keys.update(zip(labels, handles, strict=True))
+        figure.supxlabel(across, fontsize=SMALL)
+        figure.supylabel(up, fontsize=SMALL)
+        look = {"loc": "outside upper center", "ncols": 4, "frameon": False, "fontsize": SMALL}
+        figure.legend(list(keys.values()), list(keys), **look)
+        return figure
+
+    return draw
 
 
-def finish(figure: Figure, grid: Any, across: str, up: str) -> None:
-    """Label the axes of all `panels` once, ``across`` and ``up``, and put one legend above them."""
-    keys: dict[str, Any] = {}
-    for axes in grid.flat:
-        axes.tick_params(labelsize=SMALL)
-        axes.grid(axis="y", linewidth=0.3, alpha=0.6)
-        axes.set_axisbelow(True)
-        handles, labels = axes.get_legend_handles_labels()
-        keys.update(zip(labels, handles, strict=True))
-    figure.supxlabel(across, fontsize=SMALL)
-    figure.supylabel(up, fontsize=SMALL)
-    figure.legend(
-        list(keys.values()), list(keys), loc="outside upper center", ncols=4, frameon=False, fontsize=SMALL
-    )
-
-
-def class_bars(axes: Axes, groups: Sequence[Mapping[str, Mean | None]]) -> None:
-    """Draw a group of bars for each of ``groups``, one bar a class; error bars are two standard errors."""
+def class_bars(axes: Axes, groups: Sequence[ClassMeans]) -> None:
+    """Draw a bar a class for each of ``groups``; error bars are two standard errors."""
     for place, name in enumerate(CLASSES):
         means = [group[name] for group in groups]
         places = [at + (place - 1.5) * 0.2 for at in range(len(means))]
@@ -92,17 +93,14 @@ def stacked_bars(
     spacing: float,
     **style: Any,
 ) -> tuple[Figure, Axes]:
-    """Draw one horizontal bar each, stacked from shares that add up to 100 %.
+    """Draw horizontal bars, each stacked from shares that add up to 1.
 
     Args:
-        bars: Labels, and shares in 0..1 by name.
+        bars: Labels, and shares by name.
         colors: The color of each name, in stacking order.
-        label: Of the axis in percent.
+        label: Of the axis, in percent.
         spacing: Inches from one bar to the next.
-        style: Passed on to ``barh``.
-
-    Returns:
-        The figure and its axes.
+        style: For ``barh``.
     """
     figure = new_figure(7.5, 1.2 + spacing * len(bars))
     axes = figure.subplots()

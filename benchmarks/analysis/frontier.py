@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .graph import Search
-from .means import Mean, mean
-from .table import Table, number, share
-from .view import Found, Observed, View
+from .means import Mean, mean, number, share
+from .observation import Observed
+from .view import Columns, View
 
 GUIDE = (
     "After k thoughts a step is forced to begin, and the probability of each concept is read. Breadth "
@@ -81,18 +81,14 @@ def _at_frontier(search: Search, values_of: Sequence[float], steps: int) -> dict
     return row
 
 
-def table(found: Found[Row]) -> Table:
-    """One row a model and number of thoughts."""
-    rows = [
-        [name, str(row.thoughts), *map(number, (row.mass, row.right, row.wrong, row.other)),
-         *map(share, (row.top_right, row.chance, row.above_other))]
-        for name, row in found
-    ]  # fmt: skip
-    header = ["model", "thoughts", "frontier", "right", "wrong", "other candidate"]
-    title = "Value of frontier concepts: the sum, means, how often the highest is right"
-    return Table(title, [*header, "top right %", "chance %", "target above other %"], rows)
+def cells(row: Row) -> list[str]:
+    """Number of thoughts, values, shares."""
+    values = map(number, (row.mass, row.right, row.wrong, row.other))
+    return [str(row.thoughts), *values, *map(share, (row.top_right, row.chance, row.above_other))]
 
 
-VIEW = View(
-    "frontier_values", "The search tree: what the frontier is worth", GUIDE, read, table, printed=True
-)
+CAPTION = "Value of frontier concepts: the sum, means, how often the highest is right"
+HEADER = ["thoughts", "frontier", "right", "wrong", "other candidate", "top right %", "chance %"]
+COLUMNS = Columns(CAPTION, [*HEADER, "target above other %"], cells)
+TITLE = "The search tree: what the frontier is worth"
+VIEW = View("frontier_values", TITLE, GUIDE, read, COLUMNS, printed=True)

@@ -6,15 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from .figures import RIGHT, SMALL, WRONG, finish, panels, thoughts_label
+from .figures import RIGHT, WRONG, panels, thoughts_label
 from .graph import HEIGHTS
-from .means import Mean, mean
-from .table import Table, number
-from .view import Found, Observed, View
+from .means import Mean, mean, number
+from .observation import Observed
+from .view import Columns, View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 GUIDE = (
     "Height is the number of edges to a leaf, by the longest or the shortest way. The paper reports "
@@ -52,35 +51,24 @@ def read(observed: Observed) -> list[Row]:
     return rows
 
 
-def table(found: Found[Row]) -> Table:
-    """One row a model, number of thoughts and height."""
-    rows = [
-        [name, str(row.thoughts), row.height, str(row.edges)]
-        + [cell for value in (row.right, row.wrong) for cell in (number(value), str(value.n if value else 0))]
-        for name, row in found
+def cells(row: Row) -> list[str]:
+    """Number of thoughts, height, and for right and wrong concepts the mean and how many they are."""
+    means = [
+        cell for found in (row.right, row.wrong) for cell in (number(found), str(found.n if found else 0))
     ]
-    title = "Mean value of frontier concepts by their height, in edges to a leaf"
-    return Table(title, ["model", "thoughts", "way", "height", "right", "of", "wrong", "of"], rows)
+    return [str(row.thoughts), row.height, str(row.edges), *means]
 
 
-def draw(found: Found[Row]) -> Figure:
-    """One panel a number of thoughts and model: right and wrong over the height, both kinds of height."""
-    thoughts = sorted({row.thoughts for row in found.first})
-    figure, grid = panels(len(thoughts), len(found.models))
-    for (name, rows), column in zip(found.models.items(), grid.T, strict=True):
-        for k, axes in zip(thoughts, column, strict=True):
-            here = [row for row in rows if row.thoughts == k]
-            for which in HEIGHTS:
-                chosen = [row for row in here if row.height == which]
-                _line(axes, [(row.edges, row.right) for row in chosen], "right", which)
-                _line(axes, [(row.edges, row.wrong) for row in chosen], "wrong", which)
-            heights = sorted({row.edges for row in here})
-            axes.set_xticks(heights)
-            axes.set_xlim(heights[0] - 0.6, heights[-1] + 0.6)
-            axes.set_ylim(-0.05, 1.05)
-            axes.set_title(f"{name}, {thoughts_label(k)}", fontsize=SMALL)
-    finish(figure, grid, "height: edges to a leaf", "mean value")
-    return figure
+def panel(axes: Axes, rows: Sequence[Row]) -> None:
+    """Draw the means of right and wrong concepts over their height, for both kinds of height."""
+    for which in HEIGHTS:
+        chosen = [row for row in rows if row.height == which]
+        _line(axes, [(row.edges, row.right) for row in chosen], "right", which)
+        _line(axes, [(row.edges, row.wrong) for row in chosen], "wrong", which)
+    heights = sorted({row.edges for row in rows})
+    axes.set_xticks(heights)
+    axes.set_xlim(heights[0] - 0.6, heights[-1] + 0.6)
+    axes.set_ylim(-0.05, 1.05)
 
 
 def _line(axes: Axes, values: Sequence[tuple[int, Mean | None]], kind: str, which: str) -> None:
@@ -102,4 +90,7 @@ def _line(axes: Axes, values: Sequence[tuple[int, Mean | None]], kind: str, whic
     )
 
 
-VIEW = View("value_by_height", "Value against height", GUIDE, read, table, draw)
+CAPTION = "Mean value of frontier concepts by their height, in edges to a leaf"
+COLUMNS = Columns(CAPTION, ["thoughts", "way", "height", "right", "of", "wrong", "of"], cells)
+DRAW = panels(panel, lambda row: thoughts_label(row.thoughts), "height: edges to a leaf", "mean value")
+VIEW = View("value_by_height", "Value against height", GUIDE, read, COLUMNS, DRAW)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...generators.proof.process import Category, categorize, split_written
 from .figures import SMALL, stacked_bars, thoughts_label
-from .observation import Observation, Question
-from .table import Table, percent
-from .view import Found, Observed, View
+from .means import percent
+from .observation import Observation, Observed, Question
+from .view import Columns, Found, View
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +22,8 @@ GUIDE = (
     "search. A low accuracy with few thoughts may only say that the model never learned the earlier "
     "stages, or forgot them: see the accuracy that each stage reached in training."
 )
-COLORS = dict(zip(Category, ("#228833", "#ccbb44", "#ee6677", "#aa3377", "#66ccee", "#bbbbbb"), strict=True))
+NAMES = [category.value for category in Category]
+COLORS = dict(zip(NAMES, ("#228833", "#ccbb44", "#ee6677", "#aa3377", "#66ccee", "#bbbbbb"), strict=True))
 
 
 class Row(NamedTuple):
@@ -31,26 +32,19 @@ class Row(NamedTuple):
     thoughts: int
     n: int
     right: int
-    categories: dict[Category, int]
+    categories: dict[str, int]
 
     @property
     def accuracy(self) -> float:
         return self.right / self.n
 
     @property
-    def shares(self) -> dict[Category, float]:
-        return {category: count / self.n for category, count in self.categories.items()}
+    def shares(self) -> dict[str, float]:
+        return {name: count / self.n for name, count in self.categories.items()}
 
 
 def category(question: Question, found: Observation, k: int, marker: str) -> Category:
-    """Categorize what was written after ``k`` thoughts.
-
-    Args:
-        question: The question.
-        found: What a model made of it.
-        k: A number of thoughts after which it wrote.
-        marker: What stands before the answer.
-    """
+    """Categorize the text that was written to a question after ``k`` thoughts, with ``marker`` before the answer."""
     steps = split_written(found.written[k], marker).steps
     return categorize(question.reading, question.target, steps, is_right=found.right[k], is_partial=k > 0)
 
@@ -61,18 +55,13 @@ def read(observed: Observed) -> list[Row]:
     for k in observed.found[0].written:
         counts = Counter(category(question, found, k, observed.marker) for question, found in observed)
         right = sum(found.right[k] for found in observed.found)
-        rows.append(Row(k, len(observed.found), right, {name: counts[name] for name in Category}))
+        rows.append(Row(k, len(observed.found), right, {name.value: counts[name] for name in Category}))
     return rows
 
 
-def table(found: Found[Row]) -> Table:
-    """One row a model and number of thoughts."""
-    rows = [
-        [name, str(row.thoughts), percent(row.accuracy), *map(percent, row.shares.values())]
-        for name, row in found
-    ]
-    title = f"Answers and process categories, % of {found.n} questions"
-    return Table(title, ["model", "thoughts", "right", *Category], rows)
+def cells(row: Row) -> list[str]:
+    """Number of thoughts, accuracy, categories."""
+    return [str(row.thoughts), *map(percent, (row.accuracy, *row.shares.values()))]
 
 
 def draw(found: Found[Row]) -> Figure:
@@ -86,4 +75,6 @@ def draw(found: Found[Row]) -> Figure:
     return figure
 
 
-VIEW = View("interpolation", "Fewer thoughts, more language", GUIDE, read, table, draw, printed=True)
+CAPTION = "Answers and process categories, % of {n} questions"
+COLUMNS = Columns(CAPTION, ["thoughts", "right", *NAMES], cells)
+VIEW = View("interpolation", "Fewer thoughts, more language", GUIDE, read, COLUMNS, draw, printed=True)

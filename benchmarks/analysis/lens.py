@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .figures import CLASS_COLORS, stacked_bars, thoughts_label
 from .graph import CLASSES
-from .table import Table, percent
-from .view import Found, Observed, View
+from .means import percent
+from .observation import Observed
+from .view import Columns, Found, View
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,11 +44,9 @@ def read(observed: Observed) -> list[Row]:
     return rows
 
 
-def table(found: Found[Row]) -> Table:
-    """One row a model and number of thoughts."""
-    rows = [[name, str(row.thoughts), *map(percent, row.shares.values())] for name, row in found]
-    title = "Most probable next token at the state after the thoughts, % of questions"
-    return Table(title, ["model", "thoughts", *KINDS], rows)
+def cells(row: Row) -> list[str]:
+    """Number of thoughts, kinds."""
+    return [str(row.thoughts), *map(percent, row.shares.values())]
 
 
 def draw(found: Found[Row]) -> Figure:
@@ -58,4 +57,7 @@ def draw(found: Found[Row]) -> Figure:
     return figure
 
 
-VIEW = View("lens", "Logit lens", GUIDE, read, table, draw, printed=True)
+CAPTION = "Most probable next token at the state after the thoughts, % of questions"
+VIEW = View(
+    "lens", "Logit lens", GUIDE, read, Columns(CAPTION, ["thoughts", *KINDS], cells), draw, printed=True
+)

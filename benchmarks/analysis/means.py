@@ -1,4 +1,4 @@
-"""Means over questions, with their standard errors."""
+"""Means over questions with their standard errors, and how a table writes them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from .graph import CLASSES
 
+NONE = "–"
+
 
 class Mean(NamedTuple):
     """A mean of ``n`` values and its standard error, None for fewer than two values."""
@@ -18,6 +20,10 @@ class Mean(NamedTuple):
     mean: float
     error: float | None
     n: int
+
+
+ClassMeans = dict[str, Mean | None]
+"""A mean for every class of concept."""
 
 
 def mean(values: Iterable[float]) -> Mean | None:
@@ -29,15 +35,8 @@ def mean(values: Iterable[float]) -> Mean | None:
     return Mean(float(found.mean()), error, len(found))
 
 
-def class_means(questions: Iterable[Iterable[tuple[str, float]]]) -> dict[str, Mean | None]:
-    """Average values by class, first within a question, so that the errors are those of questions.
-
-    Args:
-        questions: For each question, pairs of a class and a value.
-
-    Returns:
-        For every class of ``CLASSES``, the mean of the questions' means.
-    """
+def class_means(questions: Iterable[Iterable[tuple[str, float]]]) -> ClassMeans:
+    """Average each question's (class, value) pairs by class, then the questions, so that errors are theirs."""
     groups: dict[str, list[float]] = defaultdict(list)
     for pairs in questions:
         of_class: dict[str, list[float]] = defaultdict(list)
@@ -46,3 +45,25 @@ def class_means(questions: Iterable[Iterable[tuple[str, float]]]) -> dict[str, M
         for name, values in of_class.items():
             groups[name].append(float(np.mean(values)))
     return {name: mean(groups[name]) for name in CLASSES}
+
+
+def percent(value: float) -> str:
+    """Write a share in percent."""
+    return f"{100 * value:.1f}"
+
+
+def share(found: Mean | None) -> str:
+    """Write a mean share in percent."""
+    return NONE if found is None else percent(found.mean)
+
+
+def number(found: Mean | None) -> str:
+    """Write a mean alone."""
+    return NONE if found is None else f"{found.mean:.3f}"
+
+
+def interval(found: Mean | None) -> str:
+    """Write a mean with its standard error."""
+    if found is None:
+        return NONE
+    return f"{found.mean:.3f} ± {NONE if found.error is None else f'{found.error:.3f}'}"

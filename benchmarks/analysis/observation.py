@@ -1,7 +1,9 @@
-"""One question as asked, and what one model made of it."""
+"""One question, and what one model made of it."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -71,3 +73,25 @@ class Observation:
         by_k = {name: {int(k): value for k, value in data[name].items()} for name in BY_THOUGHTS}
         lens = [[(token, value) for token, value in tokens] for tokens in data["lens"]]
         return cls(**{**data, **by_k, "lens": lens})
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One model's observations of the questions, in their order; iterates over the pairs.
+
+    Attributes:
+        per_step: Thoughts that replace one reasoning step.
+        marker: What stands before the answer in a written text.
+    """
+
+    questions: Sequence[Question]
+    found: Sequence[Observation]
+    per_step: int
+    marker: str
+
+    def __iter__(self) -> Iterator[tuple[Question, Observation]]:
+        return zip(self.questions, self.found, strict=True)
+
+    def steps(self, thoughts: int) -> int:
+        """Steps of the search that so many thoughts stand for."""
+        return math.ceil(thoughts / self.per_step)

@@ -6,23 +6,22 @@ import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from ...generators.files import write_whole
 from ...leaderboard.page.markup import Markup, join, tag
 from ..controls.report import REPORT, Report, plot
 from ..controls.verdict import p_text
-from .case import case_name, search_tree, written_lines
+from .case import case_name, search_tree
 from .figures import save
+from .interpolation import category
 from .report import Analysis
-from .table import Table
-from .view import Found, View
+from .view import Found, Row, Table, View
 from .views import VIEWS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Row = TypeVar("Row")
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; }
 body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
@@ -71,14 +70,14 @@ def write_report(analysis: Analysis, out: Path) -> Path:
         The page, report.html.
     """
     figures = {name: save(figure, out / "figures", name) for name, figure in _figures(analysis)}
-    path, controls = Path(analysis.run) / REPORT, None
+    path, controls = analysis.run.folder / REPORT, None
     if path.exists():
         controls = Report.from_json(json.loads(path.read_bytes()))
         figures["controls"] = out / "figures" / "controls.svg"
         for kind in (".svg", ".png"):
             plot(controls, figures["controls"].with_suffix(kind))
     write_whole(out / "analysis.json", json.dumps(analysis.to_json(), indent=1).encode() + b"\n")
-    write_whole(out / "report.html", page(analysis, figures, controls).encode())
+    write_whole(out / "report.html", _page(analysis, figures, controls).encode())
     return out / "report.html"
 
 
@@ -93,20 +92,11 @@ def _figures(analysis: Analysis) -> Iterator[tuple[str, Figure]]:
             yield case_name(index, number), search_tree(analysis, index, number)
 
 
-def page(analysis: Analysis, figures: Mapping[str, Path], controls: Report | None = None) -> str:
-    """Write the whole page.
-
-    Args:
-        analysis: What was found.
-        figures: SVG files by the name of the view, of the case (see `case_name`), or ``controls``.
-        controls: The run's report of `controls`, if there is one.
-
-    Returns:
-        HTML that needs no other file.
-    """
+def _page(analysis: Analysis, figures: Mapping[str, Path], controls: Report | None) -> str:
+    """The whole page; ``figures`` are SVG files by the name of the view or case, or ``controls``."""
     sections = [part for view in VIEWS for part in _section(view, analysis.found(view), figures)]
     cases = [part for index in analysis.cases for part in _case(analysis, index, figures)]
-    title = f"{analysis.method} looked into: {Path(analysis.run).name}"
+    title = f"{analysis.run.method.name} looked into: {analysis.run.folder.name}"
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -114,12 +104,12 @@ def page(analysis: Analysis, figures: Mapping[str, Path], controls: Report | Non
         tag("title", title),
         tag("style", Markup(STYLE)),
     )
-    data = f"{analysis.dataset}, {analysis.n} test questions, {analysis.thoughts} thoughts"
+    data = f"{analysis.dataset}, {analysis.n} test questions, {analysis.run.thoughts} thoughts"
     names = ", ".join(model.name for model in analysis.models)
     body = tag(
         "body",
         tag("h1", title),
-        tag("p", f"Recipe {analysis.recipe}, {data}. Models: {names}."),
+        tag("p", f"Recipe {analysis.run.recipe.name}, {data}. Models: {names}."),
         tag("p", tag("b", "How to read this. "), EVIDENCE, class_="note"),
         *_controls(analysis, controls, figures),
         *sections,
@@ -131,7 +121,7 @@ def page(analysis: Analysis, figures: Mapping[str, Path], controls: Report | Non
 def _controls(analysis: Analysis, report: Report | None, figures: Mapping[str, Path]) -> Iterator[Markup]:
     yield tag("h2", "Controls: are the thoughts used?", id="controls")
     if report is None:
-        command = f"coconut-bench controls {analysis.run}"
+        command = f"coconut-bench controls {analysis.run.folder}"
         yield tag("p", "Not run yet. ", tag("code", command), " and the same analysis again bring them here.")
         return
     yield tag("p", CONTROLS)
@@ -150,20 +140,20 @@ def _controls(analysis: Analysis, report: Report | None, figures: Mapping[str, P
 
 
 def _section(view: View[Row], found: Found[Row], figures: Mapping[str, Path]) -> Iterator[Markup]:
-    if view.name not in figures and view.table is None:
+    table = view.table(found)
+    if view.name not in figures and table is None:
         return
     yield tag("h2", view.title, id=view.name)
     yield tag("p", view.guide)
     if view.name in figures:
         yield _picture(figures[view.name], view.title)
-    if view.table is not None:
-        table = view.table(found)
+    if table is not None:
         yield _folded("The table", _table(table)) if len(table.rows) > LONG else _table(table)
 
 
 def _case(analysis: Analysis, index: int, figures: Mapping[str, Path]) -> Iterator[Markup]:
     """One question: what is asked, its graph, what was written, what the thoughts read out as."""
-    case = analysis.cases[index]
+    case, marker = analysis.cases[index], analysis.run.evaluator.marker
     chain = " ".join(case.example.steps)
     yield tag("h2", f"Case: test question {index}", id=f"case-{index}")
     yield tag("p", case.example.question, class_="question")
@@ -177,8 +167,10 @@ def _case(analysis: Analysis, index: int, figures: Mapping[str, Path]) -> Iterat
     yield tag("p", CIRCLES)
     yield _folded("The same of the other models", *others)
     written = [
-        [line.model, str(line.thoughts), line.text, line.category, "right" if line.is_right else "wrong"]
-        for line in written_lines(analysis, index)
+        [model.name, str(k), text, category(case, found, k, marker), "right" if found.right[k] else "wrong"]
+        for model in analysis.models
+        for found in [model.cases[index]]
+        for k, text in found.written.items()
     ]
     yield _table(Table("Written", ("model", "thoughts", "text", "category", "answer"), written), texts=(2,))
     lens = [

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .figures import SMALL, finish, panels
-from .view import Found, Observed, View
+from .figures import panels
+from .observation import Observed
+from .view import View
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 GUIDE = (
     "The value of the best 1, 2 and 3 frontier concepts together; each curve is sorted by itself. Far "
@@ -46,20 +48,16 @@ def read(observed: Observed) -> list[Row]:
     return rows
 
 
-def draw(found: Found[Row]) -> Figure:
-    """One panel a step and model: the three sums over the percentiles of the questions."""
-    figure, grid = panels(len(found.first), len(found.models))
-    for (name, rows), column in zip(found.models.items(), grid.T, strict=True):
-        for row, axes in zip(rows, column, strict=True):
-            below = [0.0] * len(row.percentiles)
-            for best, (curve, color) in enumerate(zip(row.top, COLORS, strict=True), 1):
-                label = "the best concept" if best == 1 else f"the best {best}"
-                axes.fill_between(row.percentiles, below, curve, color=color, linewidth=0, label=label)
-                below = curve
-            axes.set_ylim(0, 1.02)
-            axes.set_title(f"{name}, thought {row.steps}", fontsize=SMALL)
-    finish(figure, grid, "percentile of the questions", "value")
-    return figure
+def panel(axes: Axes, rows: Sequence[Row]) -> None:
+    """Draw the three sums of one row over the percentiles of the questions."""
+    [row] = rows
+    below = [0.0] * len(row.percentiles)
+    for best, (curve, color) in enumerate(zip(row.top, COLORS, strict=True), 1):
+        label = "the best concept" if best == 1 else f"the best {best}"
+        axes.fill_between(row.percentiles, below, curve, color=color, linewidth=0, label=label)
+        below = curve
+    axes.set_ylim(0, 1.02)
 
 
-VIEW = View("parallelism", "Parallelism", GUIDE, read, draw=draw)
+DRAW = panels(panel, lambda row: f"thought {row.steps}", "percentile of the questions", "value")
+VIEW = View("parallelism", "Parallelism", GUIDE, read, draw=DRAW)

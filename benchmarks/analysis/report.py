@@ -8,20 +8,19 @@ OUT/figures/*.svg, *.png           the pictures
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ..run.trained import TrainedRun, load_run
-from .observation import Observation, Question, read_example
+from .observation import Observation, Observed, Question, read_example
 from .observe import Subject, trained_subject, untrained_subject
 from .parts import observations
-from .view import Found, Observed, View
+from .view import Found, Row, View
 from .views import VIEWS
 
 CASES = (0,)
-Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -33,33 +32,31 @@ class Readouts:
 
     name: str
     native: int
-    rows: dict[str, Sequence[Any]]
+    rows: Mapping[str, Sequence[Any]]
     cases: dict[int, Observation]
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """The readouts of all models, the analyzed run first.
+    """The readouts of all models.
 
     Attributes:
-        n: Questions.
-        thoughts: Thoughts that every model is given at most.
+        run: The analyzed run.
         per_step: Thoughts that replace one reasoning step.
-        marker: What stands before the answer in a written text.
+        n: Number of questions.
         models: The run, the untrained model, the baselines.
         cases: The questions shown in detail, by their index among the test questions.
     """
 
-    run: str
-    method: str
-    recipe: str
-    dataset: str
-    n: int
-    thoughts: int
+    run: TrainedRun
     per_step: int
-    marker: str
+    n: int
     models: list[Readouts]
     cases: dict[int, Question]
+
+    @property
+    def dataset(self) -> str:
+        return f"{self.run.recipe.data.name}, {self.run.recipe.data.surface}"
 
     def found(self, view: View[Row]) -> Found[Row]:
         """Return the rows of ``view`` for all models."""
@@ -78,11 +75,11 @@ class Analysis:
             index: {"id": case.example.id, **{m.name: m.cases[index].to_json() for m in self.models}}
             for index, case in self.cases.items()
         }
-        found: dict[str, Any] = _plain({
-            "run": self.run, "method": self.method, "recipe": self.recipe, "dataset": self.dataset,
-            "questions": self.n, "thoughts": self.thoughts, "models": models, "cases": cases,
-        })  # fmt: skip
-        return found
+        head = {
+            "run": str(self.run.folder), "method": self.run.method.name, "recipe": self.run.recipe.name,
+            "dataset": self.dataset, "questions": self.n, "thoughts": self.run.thoughts,
+        }  # fmt: skip
+        return {**head, "models": _plain(models), "cases": _plain(cases)}
 
 
 def analyze(
@@ -119,28 +116,15 @@ def analyze(
     outside = next((index for index in cases if not 0 <= index < len(questions)), None)
     if outside is not None:
         raise ValueError(f"case must be in 0..{len(questions) - 1}, got {outside}")
+    per_step = run.recipe.curriculum.thoughts_per_step
     models = []
     for subject in _subjects(run, others, seed):
         found = observations(subject, examples, out / "parts")
         say(f"{subject.name}: {len(found)} questions")
-        models.append(_readouts(subject, questions, found, cases))
-    return _analysis(run, models, len(questions), {index: questions[index] for index in cases})
-
-
-def _analysis(run: TrainedRun, models: list[Readouts], n: int, cases: dict[int, Question]) -> Analysis:
-    data = run.recipe.data
-    return Analysis(
-        run=str(run.folder),
-        method=run.method.name,
-        recipe=run.recipe.name,
-        dataset=f"{data.name}, {data.surface}",
-        n=n,
-        thoughts=run.thoughts,
-        per_step=run.recipe.curriculum.thoughts_per_step,
-        marker=run.evaluator.marker,
-        models=models,
-        cases=cases,
-    )
+        observed = Observed(questions, found, per_step, subject.run.evaluator.marker)
+        rows = {view.name: view.read(observed) for view in VIEWS}
+        models.append(Readouts(subject.name, subject.native, rows, {index: found[index] for index in cases}))
+    return Analysis(run, per_step, len(questions), models, {index: questions[index] for index in cases})
 
 
 def _subjects(run: TrainedRun, others: Sequence[TrainedRun], seed: int) -> list[Subject]:
@@ -165,15 +149,6 @@ def _subjects(run: TrainedRun, others: Sequence[TrainedRun], seed: int) -> list[
         for one, name in zip(runs, names, strict=True)
     ]
     return [trained[0], untrained_subject(run, seed), *trained[1:]]
-
-
-def _readouts(
-    subject: Subject, questions: Sequence[Question], found: Sequence[Observation], cases: Sequence[int]
-) -> Readouts:
-    run = subject.run
-    observed = Observed(questions, found, run.recipe.curriculum.thoughts_per_step, run.evaluator.marker)
-    rows = {view.name: view.read(observed) for view in VIEWS}
-    return Readouts(subject.name, subject.native, rows, {index: found[index] for index in cases})
 
 
 def _plain(value: Any) -> Any:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .figures import SMALL, class_bars, finish, panels
+from .figures import class_bars, panels
 from .graph import CLASSES
-from .means import Mean, class_means, mean
-from .table import Table, interval, number
-from .view import Found, Observed, View
+from .means import ClassMeans, Mean, class_means, interval, mean, number
+from .observation import Observed
+from .view import Columns, View
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 GUIDE = (
     "Inner products of the state after k thoughts with the input embeddings of the concepts, by their "
@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
     thoughts: int
     steps: int
-    classes: dict[str, Mean | None]
+    classes: ClassMeans
     norm: Mean | None
 
 
@@ -43,26 +43,16 @@ def read(observed: Observed) -> list[Row]:
     return rows
 
 
-def table(found: Found[Row]) -> Table:
-    """One row a model and number of thoughts."""
-    rows = [
-        [name, str(row.thoughts), *(interval(row.classes[key]) for key in CLASSES), number(row.norm)]
-        for name, row in found
-    ]
-    title = "Inner product of the state after the thoughts with concepts (mean ± standard error), its length"
-    return Table(title, ["model", "thoughts", *CLASSES, "length"], rows)
+def cells(row: Row) -> list[str]:
+    """Number of thoughts, classes, length."""
+    return [str(row.thoughts), *map(interval, row.classes.values()), number(row.norm)]
 
 
-def draw(found: Found[Row]) -> Figure:
-    """One panel a model: bars by class for the state after each number of thoughts."""
-    figure, grid = panels(1, len(found.models))
-    for (name, rows), axes in zip(found.models.items(), grid.flat, strict=True):
-        class_bars(axes, [row.classes for row in rows])
-        axes.set_xticks([row.thoughts for row in rows])
-        axes.axhline(0, color="black", linewidth=0.6)
-        axes.set_title(name, fontsize=SMALL)
-    finish(figure, grid, "thoughts", "inner product")
-    return figure
+def panel(axes: Axes, rows: Sequence[Row]) -> None:
+    """Draw bars by class for the state after each number of thoughts."""
+    class_bars(axes, [row.classes for row in rows])
+    axes.set_xticks([row.thoughts for row in rows])
+    axes.axhline(0, color="black", linewidth=0.6)
 
 
 def parts(rows: Sequence[Row]) -> dict[str, Any]:
@@ -71,4 +61,7 @@ def parts(rows: Sequence[Row]) -> dict[str, Any]:
     return {"norms": [row.norm for row in rows], "superposition": products}
 
 
-VIEW = View("superposition", "Superposition", GUIDE, read, table, draw, printed=True, parts=parts)
+CAPTION = "Inner product of the state after the thoughts with concepts (mean ± standard error), its length"
+COLUMNS = Columns(CAPTION, ["thoughts", *CLASSES, "length"], cells)
+DRAW = panels(panel, lambda row: "", "thoughts", "inner product")
+VIEW = View("superposition", "Superposition", GUIDE, read, COLUMNS, DRAW, printed=True, parts=parts)

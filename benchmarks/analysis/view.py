@@ -1,18 +1,16 @@
-"""What a view is: one table or figure of the report, or one of each over the same rows.
+"""What a view is: a table or a figure of the report, or one of each over the same rows.
 
-Each view is one file: the reading guide, the typed row, `read` (observations → rows), `table` and `draw` (rows of
-all models → table, figure), and the `VIEW` that joins them. Only views.py lists them.
+Each view is one file: the reading guide, the typed row, `read` (observations → rows), what a table shows of a row
+(`cells`), how it is drawn, and the `VIEW` that joins them. Only views.py lists them.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from .observation import Observation, Question
-from .table import Table
+from .observation import Observed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,26 +18,20 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True)
-class Observed:
-    """One model's observations of the questions, in their order; iterates over the pairs.
+class Table(NamedTuple):
+    """A title, column names, and rows of text; `str` aligns the columns."""
 
-    Attributes:
-        per_step: Thoughts that replace one reasoning step.
-        marker: What stands before the answer in a written text.
-    """
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
-    questions: Sequence[Question]
-    found: Sequence[Observation]
-    per_step: int
-    marker: str
-
-    def __iter__(self) -> Iterator[tuple[Question, Observation]]:
-        return zip(self.questions, self.found, strict=True)
-
-    def steps(self, thoughts: int) -> int:
-        """Steps of the search that so many thoughts stand for."""
-        return math.ceil(thoughts / self.per_step)
+    def __str__(self) -> str:
+        widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
+        lines = []
+        for first, *rest in (self.header, *self.rows):
+            cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
+            lines.append("  ".join(["", first.ljust(widths[0]), *cells]).rstrip())
+        return "\n".join([self.title, *lines])
 
 
 @dataclass(frozen=True)
@@ -52,23 +44,26 @@ class Found(Generic[Row]):
     def __iter__(self) -> Iterator[tuple[str, Row]]:
         return ((name, row) for name, rows in self.models.items() for row in rows)
 
-    @property
-    def first(self) -> Sequence[Row]:
-        """The rows of the analyzed run."""
-        return next(iter(self.models.values()))
+
+class Columns(NamedTuple, Generic[Row]):
+    """A table's caption (``{n}`` is the number of questions), column names, and cells of a row."""
+
+    caption: str
+    header: Sequence[str]
+    cells: Callable[[Row], list[str]]
 
 
 @dataclass(frozen=True)
 class View(Generic[Row]):
-    """One table or figure of the report, or one of each.
+    """A table or a figure of the report, or one of each.
 
     Attributes:
         name: Its key in analysis.json, its figure's file name and its anchor in report.html.
         title: Its heading.
         guide: How to read it, a paragraph.
         read: What it takes from one model's observations; rows are NamedTuples.
-        table: Its table, from the rows of all models.
-        draw: Its figure, likewise; only called where there are rows.
+        columns: Its table, one line a model and row.
+        draw: Its figure; only called where there are rows.
         printed: Whether the command prints the table.
         parts: Its entries in analysis.json, where they are not just the rows under its name.
     """
@@ -77,10 +72,17 @@ class View(Generic[Row]):
     title: str
     guide: str
     read: Callable[[Observed], list[Row]]
-    table: Callable[[Found[Row]], Table] | None = None
+    columns: Columns[Row] | None = None
     draw: Callable[[Found[Row]], Figure] | None = None
     printed: bool = False
     parts: Callable[[Sequence[Row]], dict[str, Any]] | None = None
+
+    def table(self, found: Found[Row]) -> Table | None:
+        """Return the table of all models' rows, if the view has one."""
+        if self.columns is None:
+            return None
+        rows = [[name, *self.columns.cells(row)] for name, row in found]
+        return Table(self.columns.caption.format(n=found.n), ["model", *self.columns.header], rows)
 
     def entries(self, rows: Sequence[Row]) -> dict[str, Any]:
         """Return the entries in analysis.json for one model's ``rows``."""
