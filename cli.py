@@ -47,7 +47,7 @@ COMMANDS = {
     ),
     "analyze": Place(
         "benchmarks.analysis.command:analyze_command",
-        "Look into a finished RUN: with fewer thoughts, at its search tree, at what its thoughts hold.",
+        "Look inside a finished RUN: answers with fewer thoughts, its search tree, what its thoughts encode.",
     ),
     "leaderboard": Place(
         "leaderboard.commands:leaderboard", "Show, check, merge, compare and publish recorded results."

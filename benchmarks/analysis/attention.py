@@ -1,4 +1,4 @@
-"""What a thought attends to: the premises, by the class of the concept that each begins with."""
+"""The attention of a thought on the premises, by class of the concept that each begins with."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from .figures import class_bars, panels
 from .graph import CLASSES
 from .means import ClassMeans, class_means, interval
 from .observation import Observed, Question
-from .view import Columns, View
+from .view import View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GUIDE = (
-    "How much of a thought's attention (mean of the heads) falls on one premise, by the class of the "
-    "concept that the premise begins with, one step back. Lines are two standard errors. Attention "
-    "says where a model looks, not what it does with it."
+    "The attention of a thought (mean over heads) on one premise, by the class, one step earlier, of the "
+    "concept that the premise begins with. Error bars are two standard errors. Attention shows where a "
+    "model looks, not what it does with what it finds."
 )
 
 
 class Row(NamedTuple):
-    """The attention of the thought with this number (from 1) in one layer, on a premise of each class."""
+    """The attention in one layer of thought number ``thoughts`` (from 1) on a premise of each class."""
 
     thoughts: int
     layer: int
@@ -35,14 +35,14 @@ def read(observed: Observed) -> list[Row]:
     Thought k takes the search from step k - 1 to step k, so the class is that after k - 1 steps: Frontier and
     Optimal premises lead to the next frontier.
     """
-    looked = [(question, found.attention) for question, found in observed if found.attention]
-    if not looked:
+    attended = [(question, found.attention) for question, found in observed if found.attention]
+    if not attended:
         return []
-    layers = looked[0][1]
+    layers = attended[0][1]
     return [
         Row(k, layer, class_means(
             zip(_classes(question, observed.steps(k) - 1), shares[layer][k - 1], strict=True)
-            for question, shares in looked
+            for question, shares in attended
         ))
         for k in range(1, len(layers[0]) + 1)
         for layer in range(len(layers))
@@ -55,18 +55,15 @@ def _classes(question: Question, steps: int) -> Iterator[str]:
     return (search.class_after(search.node_of[start], steps) for start, _ in question.reading.edges)
 
 
-def cells(row: Row) -> list[str]:
-    """Thought, layer, classes."""
-    return [str(row.thoughts), str(row.layer), *map(interval, row.classes.values())]
-
-
-def panel(axes: Axes, rows: Sequence[Row]) -> None:
-    """Draw bars by class for each layer."""
+def _panel(axes: Axes, rows: Sequence[Row]) -> None:
     class_bars(axes, [row.classes for row in rows])
     axes.set_xticks([row.layer for row in rows])
 
 
-CAPTION = "Attention of a thought on a premise, by the class of the concept it begins with"
-COLUMNS = Columns(CAPTION, ["thought", "layer", *CLASSES], cells)
-DRAW = panels(panel, lambda row: f"thought {row.thoughts}", "layer", "attention on a premise")
-VIEW = View("attention", "Attention", GUIDE, read, COLUMNS, DRAW)
+VIEW: View[Row] = View(
+    "attention", "Attention", GUIDE, read,
+    caption="Attention of a thought on one premise, by class of the concept that the premise begins with",
+    header=["thought", "layer", *CLASSES],
+    cells=lambda row: [str(row.thoughts), str(row.layer), *map(interval, row.classes.values())],
+    draw=panels(_panel, lambda row: f"thought {row.thoughts}", "layer", "attention on a premise"),
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""One question close up: its graph with the values of the frontier after each thought, and who wrote what."""
+"""The search tree of one question: its graph with the values of the frontier after each thought."""
 
 from __future__ import annotations
 
@@ -18,22 +18,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = 3
-"""Panels side by side."""
+"""Panels in a row."""
 SIZES = (700, 1250)
-"""Of nodes that are named by ids, and by words."""
+"""Of nodes named by ids, and by words."""
 ROOT, PLAIN, UNREACHED = "#dddddd", "#ffffff", "#f7f7f7"
 
 
 def case_name(index: int, model: int) -> str:
-    """What the picture of the question ``index`` and the model of that number is called."""
+    """Name the figure of question ``index`` and of a model by its number, 0 for the analyzed run."""
     return f"case-{index}-{model}" if model else f"case-{index}"
 
 
 def search_tree(analysis: Analysis, index: int, model: int = 0) -> Figure:
-    """The question's graph, a panel for each number of thoughts with the values after it of the frontier
-    and of the other candidate.
+    """Draw a question's graph with the values of the frontier and of the other candidate.
 
-    Numbers of thoughts after which there is no frontier are left out: the search has ended before.
+    There is a panel for each number of thoughts after which there is a frontier.
+
+    Args:
+        analysis: What was found.
+        index: The question, one of the analysis's cases.
+        model: The model's number, 0 for the analyzed run.
     """
     question, subject = analysis.cases[index], analysis.models[model]
     values = subject.cases[index].values
@@ -75,9 +79,9 @@ def _tree(axes: Axes, question: Question, values: Sequence[float], steps: int) -
         edgecolors=["black" if node in frontier else "#aaaaaa" for node in nodes],
         linewidths=[2.0 if node in frontier else 0.8 for node in nodes],
     )  # fmt: skip
-    told = {*frontier, search.graph.neg_target}
+    valued = {*frontier, search.graph.neg_target}
     labels = {
-        node: f"{symbols[node]}\n{values[node]:.2f}" if node in told else symbols[node] for node in nodes
+        node: f"{symbols[node]}\n{values[node]:.2f}" if node in valued else symbols[node] for node in nodes
     }
     nx.draw_networkx_labels(shown, place, labels, ax=axes, font_size=7)
     axes.margins(0.18, 0.15)
@@ -85,7 +89,7 @@ def _tree(axes: Axes, question: Question, values: Sequence[float], steps: int) -
 
 
 def _layers(search: Search) -> dict[int, list[int]]:
-    """The nodes by their distance from the root; the other candidate stands in the last line."""
+    """The nodes by distance from the root; an unreached other candidate is put in the last layer."""
     layers: dict[int, list[int]] = {}
     for node, edges in sorted(search.distance.items()):
         layers.setdefault(edges, []).append(node)

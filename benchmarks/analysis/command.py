@@ -13,26 +13,26 @@ from ...generators.listing import PATH
 @click.argument("run", type=PATH)
 @click.option(
     "--baseline", "baselines", multiple=True, type=PATH,
-    help="A finished run on the same questions, looked at in the same way; several times.",
+    help="Also analyze this finished run on the same questions (repeatable).",
 )  # fmt: skip
-@click.option("--out", type=PATH, help="Where the report goes.  [default: RUN/analysis]")
-@click.option("--n", type=click.IntRange(min=2), help="So many test questions.  [default: all]")
+@click.option("--out", type=PATH, help="Output directory.  [default: RUN/analysis]")
+@click.option("--n", type=click.IntRange(min=2), help="Number of test questions.  [default: all]")
 @click.option(
     "--case", "cases", multiple=True, default=(0,), show_default=True, type=int,
-    help="Show this test question close up; several times.",
+    help="Show this test question in detail (repeatable).",
 )  # fmt: skip
 @click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of the untrained model."
+    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the untrained model."
 )
 def analyze_command(
     run: Path, baselines: tuple[Path, ...], out: Path | None, n: int | None, cases: tuple[int, ...], seed: int
 ) -> None:
-    """Look into a finished RUN: with fewer thoughts, at its search tree, at what its thoughts hold.
+    """Look inside a finished RUN: answers with fewer thoughts, its search tree, what its thoughts encode.
 
-    RUN is a folder of `run`, of a method with thoughts or pauses on ProsQA-like questions. The same is read
-    off an untrained model and off the baselines. Tables go to the screen, all of it to report.html,
-    analysis.json and figures/ in the folder OUT. Interrupted and started again, it goes on with what is
-    missing.
+    RUN is a directory written by `run`, of a method with thoughts or pauses, on ProsQA-like questions. An
+    untrained model and the baselines are analyzed in the same way. Tables are printed; report.html has
+    everything, with analysis.json and figures/ beside it in the output directory. If interrupted, the same
+    command continues with what is missing.
     """
     from ...generators.figures import require_plot
     from .page import write_report

@@ -68,8 +68,8 @@ def panels(
                 keys.update(zip(labels, handles, strict=True))
         figure.supxlabel(across, fontsize=SMALL)
         figure.supylabel(up, fontsize=SMALL)
-        look = {"loc": "outside upper center", "ncols": 4, "frameon": False, "fontsize": SMALL}
-        figure.legend(list(keys.values()), list(keys), **look)
+        look = {"ncols": 4, "frameon": False, "fontsize": SMALL}
+        figure.legend(list(keys.values()), list(keys), loc="outside upper center", **look)
         return figure
 
     return draw

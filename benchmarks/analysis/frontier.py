@@ -1,4 +1,4 @@
-"""The values of the search tree's frontier after each thought (arXiv 2412.06769, section 5.3)."""
+"""Search tree: the values of the frontier after each thought (arXiv 2412.06769, section 5.3)."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ import numpy as np
 from .graph import Search
 from .means import Mean, mean, number, share
 from .observation import Observed
-from .view import Columns, View
+from .view import View
 
 GUIDE = (
-    "After k thoughts a step is forced to begin, and the probability of each concept is read. Breadth "
-    "is two concepts of like value; pruning is a right one above a wrong one. The target is named in "
-    "the question, and a dead end is not: a model that only knows the names of the two candidates gives "
-    "the target half of the probability, and “top right” is 100 %. What it cannot do is to put the "
-    "target above the other candidate, the last column."
+    "After k thoughts the start of a reasoning step is forced, and the probability of each concept is its "
+    "value. The frontier: the concepts k steps from the query entity. Breadth: several frontier concepts of "
+    "similar value. Pruning: right concepts (the target is reachable) above dead ends. The target is named "
+    "in the question and dead ends are not: a model that only knows the two candidates gives each half of "
+    "the probability, and its “top right” is 100 %. It cannot rank the target above the other candidate, "
+    "which is the last column."
 )
 
 
 class Row(NamedTuple):
-    """The values of frontier concepts after so many thoughts, which stand for ``steps`` steps.
+    """The values of frontier concepts after ``thoughts``, which stand for ``steps`` steps.
 
     Attributes:
         mass: Their sum.
         right: Mean value of those from which the target can be reached.
         wrong: Mean value of those from which it cannot.
-        other: Mean value of the other candidate, wherever it is.
-        above_other: How often the target's value is higher than the other candidate's; a model that only
-            knows the candidates' names gives both the same.
-        top_right: How often the highest value is a right concept's, over the decided questions.
-        chance: How often a random frontier concept is right, over the same questions.
+        other: Mean value of the other candidate, in the frontier or not.
+        above_other: Share of questions where the target's value is higher than the other candidate's; a
+            model that only knows the candidates' names gives both the same.
+        top_right: Share of the decided questions where the highest value is that of a right concept.
+        chance: Expected share if a frontier concept is chosen at random, over the same questions.
         decided: Questions whose frontier has both right and wrong concepts.
     """
 
@@ -49,7 +50,7 @@ class Row(NamedTuple):
 
 
 def read(observed: Observed) -> list[Row]:
-    """Average the frontier's values over the questions whose search has not ended before."""
+    """Average the frontier's values over the questions whose search has not yet ended."""
     rows = []
     for k in observed.found[0].values:
         steps = observed.steps(k)
@@ -63,7 +64,7 @@ def read(observed: Observed) -> list[Row]:
 
 
 def _at_frontier(search: Search, values_of: Sequence[float], steps: int) -> dict[str, float]:
-    """The columns that one question has; none where the search has ended before."""
+    """The columns that one question has; none where the search has ended."""
     frontier = search.frontier(steps)
     if not frontier:
         return {}
@@ -81,14 +82,12 @@ def _at_frontier(search: Search, values_of: Sequence[float], steps: int) -> dict
     return row
 
 
-def cells(row: Row) -> list[str]:
-    """Number of thoughts, values, shares."""
-    values = map(number, (row.mass, row.right, row.wrong, row.other))
-    return [str(row.thoughts), *values, *map(share, (row.top_right, row.chance, row.above_other))]
-
-
-CAPTION = "Value of frontier concepts: the sum, means, how often the highest is right"
-HEADER = ["thoughts", "frontier", "right", "wrong", "other candidate", "top right %", "chance %"]
-COLUMNS = Columns(CAPTION, [*HEADER, "target above other %"], cells)
-TITLE = "The search tree: what the frontier is worth"
-VIEW = View("frontier_values", TITLE, GUIDE, read, COLUMNS, printed=True)
+VIEW: View[Row] = View(
+    "frontier_values", "Search tree: values of the frontier", GUIDE, read,
+    caption="Values of frontier concepts: sum, means, and how often the highest is right",
+    header=["thoughts", "frontier", "right", "wrong", "other candidate",
+            "top right %", "chance %", "target above other %"],
+    cells=lambda row: [str(row.thoughts), *map(number, (row.mass, row.right, row.wrong, row.other)),
+                       *map(share, (row.top_right, row.chance, row.above_other))],
+    printed=True,
+)  # fmt: skip

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from .figures import RIGHT, WRONG, panels, thoughts_label
 from .graph import HEIGHTS
 from .means import Mean, mean, number
 from .observation import Observed
-from .view import Columns, View
+from .view import View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GUIDE = (
-    "Height is the number of edges to a leaf, by the longest or the shortest way. The paper reports "
-    "that right and wrong concepts are told apart better when they are low. Where all dead ends are "
-    "as long as the right path there is one height a step, and nothing to compare."
+    "Height: the number of edges to a leaf, by the longest or the shortest path. The paper reports that "
+    "right and wrong concepts are distinguished better at low heights. Where all dead ends are as long as "
+    "the right path, each step has a single height, and there is nothing to compare."
 )
 
 
 class Row(NamedTuple):
-    """Mean values after so many thoughts of the frontier concepts that are ``edges`` high.
-
-    ``height`` is the kind of height, one of ``HEIGHTS``.
-    """
+    """Mean values after ``thoughts`` of frontier concepts ``edges`` high, by one of ``HEIGHTS``."""
 
     thoughts: int
     height: str
@@ -51,16 +49,7 @@ def read(observed: Observed) -> list[Row]:
     return rows
 
 
-def cells(row: Row) -> list[str]:
-    """Number of thoughts, height, and for right and wrong concepts the mean and how many they are."""
-    means = [
-        cell for found in (row.right, row.wrong) for cell in (number(found), str(found.n if found else 0))
-    ]
-    return [str(row.thoughts), row.height, str(row.edges), *means]
-
-
-def panel(axes: Axes, rows: Sequence[Row]) -> None:
-    """Draw the means of right and wrong concepts over their height, for both kinds of height."""
+def _panel(axes: Axes, rows: Sequence[Row]) -> None:
     for which in HEIGHTS:
         chosen = [row for row in rows if row.height == which]
         _line(axes, [(row.edges, row.right) for row in chosen], "right", which)
@@ -72,7 +61,7 @@ def panel(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def _line(axes: Axes, values: Sequence[tuple[int, Mean | None]], kind: str, which: str) -> None:
-    """Draw one kind's means, a little aside, so that equal ones do not hide each other."""
+    """Draw the means of one kind, shifted so that equal means stay visible."""
     points = [(edges, found.mean) for edges, found in values if found is not None]
     if not points:
         return
@@ -86,11 +75,19 @@ def _line(axes: Axes, values: Sequence[tuple[int, Mean | None]], kind: str, whic
         markersize=4,
         color=color,
         markerfacecolor=color if is_longest else "none",
-        label=f"{kind}, {which} way",
+        label=f"{kind}, {which} path",
     )
 
 
-CAPTION = "Mean value of frontier concepts by their height, in edges to a leaf"
-COLUMNS = Columns(CAPTION, ["thoughts", "way", "height", "right", "of", "wrong", "of"], cells)
-DRAW = panels(panel, lambda row: thoughts_label(row.thoughts), "height: edges to a leaf", "mean value")
-VIEW = View("value_by_height", "Value against height", GUIDE, read, COLUMNS, DRAW)
+def _cells(row: Row) -> list[str]:
+    means = [(number(found), str(found.n if found else 0)) for found in (row.right, row.wrong)]
+    return [str(row.thoughts), row.height, str(row.edges), *chain(*means)]
+
+
+VIEW: View[Row] = View(
+    "value_by_height", "Value by height", GUIDE, read,
+    caption="Mean value of frontier concepts by height, in edges to a leaf",
+    header=["thoughts", "path", "height", "right", "n", "wrong", "n"],
+    cells=_cells,
+    draw=panels(_panel, lambda row: thoughts_label(row.thoughts), "height: edges to a leaf", "mean value"),
+)  # fmt: skip

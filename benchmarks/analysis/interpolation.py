@@ -9,25 +9,26 @@ from ...generators.proof.process import Category, categorize, split_written
 from .figures import SMALL, stacked_bars, thoughts_label
 from .means import percent
 from .observation import Observation, Observed, Question
-from .view import Columns, Found, View
+from .view import Found, View
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GUIDE = (
-    "The same weights with fewer thoughts than trained, the rest of the chain in language. The six "
-    "categories judge the written path, not the answer (Correct: a shortest one; Longer: to the target "
-    "as well; Hallucination: with an edge that no premise tells, or in pieces; Wrong Target: ends "
-    "elsewhere; Label: no path is written); after thoughts a path may begin late and is completed by "
-    "search. A low accuracy with few thoughts may only say that the model never learned the earlier "
-    "stages, or forgot them: see the accuracy that each stage reached in training."
+    "The same weights with fewer thoughts than in training; the rest of the chain is written in language. "
+    "The six categories judge the written path, whatever the answer. Correct Path: a shortest path to the "
+    "target. Longer Path: reaches the target, but is not a shortest path. Hallucination: has an edge that "
+    "no premise states, or is disconnected. Wrong Target: ends elsewhere. Correct Label, Incorrect Label: "
+    "no path is written. After thoughts a path may start late, and its beginning is completed by search. "
+    "Low accuracy with few thoughts may only mean that the model never learned the earlier stages, or "
+    "forgot them: compare the validation accuracy at the end of each stage."
 )
 NAMES = [category.value for category in Category]
 COLORS = dict(zip(NAMES, ("#228833", "#ccbb44", "#ee6677", "#aa3377", "#66ccee", "#bbbbbb"), strict=True))
 
 
 class Row(NamedTuple):
-    """After so many thoughts: questions, right answers, and the count of each category."""
+    """After ``thoughts``: the number of questions, of right answers, and of texts in each category."""
 
     thoughts: int
     n: int
@@ -44,24 +45,19 @@ class Row(NamedTuple):
 
 
 def category(question: Question, found: Observation, k: int, marker: str) -> Category:
-    """Categorize the text that was written to a question after ``k`` thoughts, with ``marker`` before the answer."""
+    """Categorize the text written after ``k`` thoughts, in which ``marker`` stands before the answer."""
     steps = split_written(found.written[k], marker).steps
     return categorize(question.reading, question.target, steps, is_right=found.right[k], is_partial=k > 0)
 
 
 def read(observed: Observed) -> list[Row]:
-    """Count categories and right answers for each number of thoughts that was written after."""
+    """Count categories and right answers for each number of thoughts after which a text was asked for."""
     rows = []
     for k in observed.found[0].written:
         counts = Counter(category(question, found, k, observed.marker) for question, found in observed)
         right = sum(found.right[k] for found in observed.found)
         rows.append(Row(k, len(observed.found), right, {name.value: counts[name] for name in Category}))
     return rows
-
-
-def cells(row: Row) -> list[str]:
-    """Number of thoughts, accuracy, categories."""
-    return [str(row.thoughts), *map(percent, (row.accuracy, *row.shares.values()))]
 
 
 def draw(found: Found[Row]) -> Figure:
@@ -75,6 +71,11 @@ def draw(found: Found[Row]) -> Figure:
     return figure
 
 
-CAPTION = "Answers and process categories, % of {n} questions"
-COLUMNS = Columns(CAPTION, ["thoughts", "right", *NAMES], cells)
-VIEW = View("interpolation", "Fewer thoughts, more language", GUIDE, read, COLUMNS, draw, printed=True)
+VIEW: View[Row] = View(
+    "interpolation", "Fewer thoughts, more language", GUIDE, read,
+    caption="Answers and process categories, % of {n} questions",
+    header=["thoughts", "right", *NAMES],
+    cells=lambda row: [str(row.thoughts), *map(percent, (row.accuracy, *row.shares.values()))],
+    draw=draw,
+    printed=True,
+)  # fmt: skip

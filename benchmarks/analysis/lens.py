@@ -1,4 +1,4 @@
-"""The logit lens: of what class the most probable next token is at each state."""
+"""Logit lens: the class of the most probable next token at each state."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from .figures import CLASS_COLORS, stacked_bars, thoughts_label
 from .graph import CLASSES
 from .means import percent
 from .observation import Observed
-from .view import Columns, Found, View
+from .view import Found, View
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-GUIDE = "Of what class the most probable next token is, if the model had to write there and then."
+GUIDE = "The class of the most probable next token if the model had to write at this state."
 OTHER_TOKEN = "no concept of the question"
 KINDS = (*CLASSES, OTHER_TOKEN)
 COLORS = {**CLASS_COLORS, OTHER_TOKEN: "#eeeeee"}
 
 
 class Row(NamedTuple):
-    """After so many thoughts: the share of questions whose most probable token is of each kind."""
+    """After ``thoughts``: the share of questions whose most probable token is of each kind."""
 
     thoughts: int
     steps: int
@@ -44,11 +44,6 @@ def read(observed: Observed) -> list[Row]:
     return rows
 
 
-def cells(row: Row) -> list[str]:
-    """Number of thoughts, kinds."""
-    return [str(row.thoughts), *map(percent, row.shares.values())]
-
-
 def draw(found: Found[Row]) -> Figure:
     """One bar a model and number of thoughts, stacked from the kinds of token."""
     bars = [(f"{name}, {thoughts_label(row.thoughts)}", row.shares) for name, row in found]
@@ -57,7 +52,11 @@ def draw(found: Found[Row]) -> Figure:
     return figure
 
 
-CAPTION = "Most probable next token at the state after the thoughts, % of questions"
-VIEW = View(
-    "lens", "Logit lens", GUIDE, read, Columns(CAPTION, ["thoughts", *KINDS], cells), draw, printed=True
-)
+VIEW: View[Row] = View(
+    "lens", "Logit lens", GUIDE, read,
+    caption="Most probable next token at the state after the thoughts, % of questions",
+    header=["thoughts", *KINDS],
+    cells=lambda row: [str(row.thoughts), *map(percent, row.shares.values())],
+    draw=draw,
+    printed=True,
+)  # fmt: skip

@@ -36,7 +36,14 @@ def mean(values: Iterable[float]) -> Mean | None:
 
 
 def class_means(questions: Iterable[Iterable[tuple[str, float]]]) -> ClassMeans:
-    """Average each question's (class, value) pairs by class, then the questions, so that errors are theirs."""
+    """Average values by class, first within each question, so that the errors are those of questions.
+
+    Args:
+        questions: For each question, pairs of a class and a value.
+
+    Returns:
+        The mean of the questions' means for every class.
+    """
     groups: dict[str, list[float]] = defaultdict(list)
     for pairs in questions:
         of_class: dict[str, list[float]] = defaultdict(list)

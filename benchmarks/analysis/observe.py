@@ -1,4 +1,4 @@
-"""What one model makes of a batch of questions: what it writes, and what its thoughts read out as.
+"""What one model makes of a batch of questions: the text that it writes, and readouts of its thoughts.
 
     q q q q ┬─ write                     after 0 thoughts
             ├─ L ┬─ write                after 1
@@ -6,11 +6,11 @@
             └─ L L ┬─ write              after 2: as trained
                    └─ …
 
-Every model is looked at in the same way, a CoT model too: its own hidden states are fed back though it never
-learned to use them, and an untrained one's as well. What a readout shows there as well is no evidence.
+Every model is observed in the same way. The hidden states of a CoT or an untrained model are fed back too,
+though it never learned to use them: what such a readout shows as well is no evidence.
 
-Axes: B questions, K thoughts, D width. A state is the hidden state after k thoughts, k = 0…K: what thought
-k + 1 is fed, or what writes.
+Axes: B questions, K thoughts, D width. A state is the hidden state after k thoughts, k = 0…K: the input of
+thought k + 1, or that of the first written token.
 """
 
 from __future__ import annotations

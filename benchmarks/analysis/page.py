@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: reading guide, tables, figures, cases."""
+"""The report as one self-contained HTML file: reading guides, tables, figures, cases."""
 
 from __future__ import annotations
 
@@ -37,37 +37,36 @@ code, .question { font-family: ui-monospace, monospace; font-size: .85rem; overf
 """
 
 EVIDENCE = (
-    "A readout is evidence only if it differs from the same readout of models that cannot have learned "
-    "it. So every readout here is also taken from the same configuration untrained, and from the "
-    "baselines. A model without thoughts is given the run's number of them all the same: its own hidden "
-    "states are fed back. What it shows as well is no sign of latent search. And a readout never shows "
-    "that the model uses what is there: that is what the controls are for."
+    "A readout is evidence only if it differs from the same readout of models that cannot have learned it. "
+    "Every readout is therefore also taken from an untrained model of the same configuration, and from the "
+    "baselines. A baseline without thoughts is given as many as the run has: its own hidden states are fed "
+    "back. What these models show too is no sign of latent search. And a readout never shows that the model "
+    "uses what can be read: the controls test that."
 )
-
 CONTROLS = (
-    "The thoughts left out, replaced and exchanged, question by question against the answers as trained. "
-    "Needed: fewer answers are right (exact McNemar, Holm over all lines); not needed: within 2 points "
-    "(TOST); undecided: neither. Removed, zeroed and noise show whether the place is needed; mean and the "
-    "transplants, whether it matters what is in it."
+    "The thoughts are ablated, and the answers compared question by question with those as trained. Needed: "
+    "fewer answers are right (exact McNemar test, Holm-corrected over all lines). Not needed: equivalent "
+    "within 2 points (TOST). Undecided: neither. Removing, zeroing and noise test whether the position is "
+    "needed; mean and the transplants test whether its content matters."
 )
-
-CIRCLES = (
-    "Thick circles: the frontier and its values. Grey: who is asked about; green: the target; red: the other "
-    "candidate, with its value. Black edges are on a shortest path; what is not reached is left out."
+TREE = (
+    "Thick circles: the frontier, with its values. Gray: query entity; green: target; red: other candidate, "
+    "with its value. Black edges are on a shortest path to the target. Concepts that the query entity does "
+    "not reach are omitted."
 )
 LONG = 16
-"""A table with more rows is folded away."""
+"""A table with more rows is collapsed."""
 
 
 def write_report(analysis: Analysis, out: Path) -> Path:
     """Write analysis.json, the figures and report.html.
 
     Args:
-        analysis: What was found; the run's report of `controls` is included if there is one.
-        out: The folder, made if missing.
+        analysis: What was found. The run's report of `controls` is included if it exists.
+        out: The output directory, made if missing.
 
     Returns:
-        The page, report.html.
+        The path of report.html.
     """
     figures = {name: save(figure, out / "figures", name) for name, figure in _figures(analysis)}
     path, controls = analysis.run.folder / REPORT, None
@@ -82,7 +81,7 @@ def write_report(analysis: Analysis, out: Path) -> Path:
 
 
 def _figures(analysis: Analysis) -> Iterator[tuple[str, Figure]]:
-    """Every figure of the page by name; views with nothing to show have none."""
+    """Every figure of the page by name; views without rows have none."""
     for view in VIEWS:
         found = analysis.found(view)
         if view.draw and any(found.models.values()):
@@ -96,7 +95,7 @@ def _page(analysis: Analysis, figures: Mapping[str, Path], controls: Report | No
     """The whole page; ``figures`` are SVG files by the name of the view or case, or ``controls``."""
     sections = [part for view in VIEWS for part in _section(view, analysis.found(view), figures)]
     cases = [part for index in analysis.cases for part in _case(analysis, index, figures)]
-    title = f"{analysis.run.method.name} looked into: {analysis.run.folder.name}"
+    title = f"Analysis of {analysis.run.folder.name} ({analysis.run.method.name})"
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -122,7 +121,7 @@ def _controls(analysis: Analysis, report: Report | None, figures: Mapping[str, P
     yield tag("h2", "Controls: are the thoughts used?", id="controls")
     if report is None:
         command = f"coconut-bench controls {analysis.run.folder}"
-        yield tag("p", "Not run yet. ", tag("code", command), " and the same analysis again bring them here.")
+        yield tag("p", "Not run yet. Run ", tag("code", command), ", then this analysis again.")
         return
     yield tag("p", CONTROLS)
     yield tag("p", str(report).splitlines()[1])
@@ -132,7 +131,7 @@ def _controls(analysis: Analysis, report: Report | None, figures: Mapping[str, P
          p_text(line.p), line.verdict]
         for line in report.lines
     ]  # fmt: skip
-    header = ("control", "asks for", "right, %", "only as trained", "only here", "p", "verdict")
+    header = ("control", "tests", "right, %", "right only as trained", "right only here", "p", "verdict")
     yield _table(Table(f"{report.n} questions", header, rows), texts=(1, 6))
     probes = [str(probe) for found in report.probes.values() for probe in found]
     if probes:
@@ -148,11 +147,11 @@ def _section(view: View[Row], found: Found[Row], figures: Mapping[str, Path]) ->
     if view.name in figures:
         yield _picture(figures[view.name], view.title)
     if table is not None:
-        yield _folded("The table", _table(table)) if len(table.rows) > LONG else _table(table)
+        yield _folded("Table", _table(table)) if len(table.rows) > LONG else _table(table)
 
 
 def _case(analysis: Analysis, index: int, figures: Mapping[str, Path]) -> Iterator[Markup]:
-    """One question: what is asked, its graph, what was written, what the thoughts read out as."""
+    """One question: its text, its search tree, what was written, the logit lens."""
     case, marker = analysis.cases[index], analysis.run.evaluator.marker
     chain = " ".join(case.example.steps)
     yield tag("h2", f"Case: test question {index}", id=f"case-{index}")
@@ -164,15 +163,16 @@ def _case(analysis: Analysis, index: int, figures: Mapping[str, Path]) -> Iterat
         for number, model in enumerate(analysis.models)
     )
     yield own
-    yield tag("p", CIRCLES)
-    yield _folded("The same of the other models", *others)
+    yield tag("p", TREE)
+    yield _folded("Other models", *others)
     written = [
         [model.name, str(k), text, category(case, found, k, marker), "right" if found.right[k] else "wrong"]
         for model in analysis.models
         for found in [model.cases[index]]
         for k, text in found.written.items()
     ]
-    yield _table(Table("Written", ("model", "thoughts", "text", "category", "answer"), written), texts=(2,))
+    header = ("model", "thoughts", "text", "category", "answer")
+    yield _table(Table("Text written after the thoughts", header, written), texts=(2,))
     lens = [
         [model.name, str(k), _likely(tokens)]
         for model in analysis.models
@@ -182,7 +182,7 @@ def _case(analysis: Analysis, index: int, figures: Mapping[str, Path]) -> Iterat
 
 
 def _likely(tokens: Sequence[tuple[str, float]]) -> str:
-    """The tokens that have at least a hundredth."""
+    """The tokens with a probability of at least 1 %."""
     return ", ".join(f"{token} ({100 * value:.0f} %)" for token, value in tokens if value >= 0.01)
 
 
@@ -196,7 +196,7 @@ def _picture(path: Path, alt: str) -> Markup:
 
 
 def _table(table: Table, texts: tuple[int, ...] = ()) -> Markup:
-    """Columns ``texts`` are set left; a line is drawn where the first column changes."""
+    """Columns ``texts`` are left-aligned; a rule is drawn where the first column changes."""
     kinds = ["text" if at in texts else None for at in range(len(table.header))]
     rows, before = [], None
     for row in table.rows:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GUIDE = (
-    "The value of the best 1, 2 and 3 frontier concepts together; each curve is sorted by itself. Far "
-    "apart: several concepts at once. One that falls on the next: one concept has it all, or there "
-    "are no more."
+    "The summed value of the best 1, 2 and 3 frontier concepts; each curve is sorted over the questions. A "
+    "wide gap between two curves: several concepts hold value at once. No gap: one concept has all of it, "
+    "or the frontier has no more concepts."
 )
 PERCENTILES = tuple(range(0, 101, 5))
 STEPS = (1, 2)
@@ -26,7 +26,7 @@ COLORS = ("#225588", "#77aadd", "#cce0f0")
 
 
 class Row(NamedTuple):
-    """After so many steps, at each percentile of the questions: the summed value of the best 1, 2 and 3."""
+    """After ``steps``: the summed value of the best 1, 2, 3 concepts at each percentile of the questions."""
 
     steps: int
     percentiles: tuple[int, ...]
@@ -48,8 +48,7 @@ def read(observed: Observed) -> list[Row]:
     return rows
 
 
-def panel(axes: Axes, rows: Sequence[Row]) -> None:
-    """Draw the three sums of one row over the percentiles of the questions."""
+def _panel(axes: Axes, rows: Sequence[Row]) -> None:
     [row] = rows
     below = [0.0] * len(row.percentiles)
     for best, (curve, color) in enumerate(zip(row.top, COLORS, strict=True), 1):
@@ -59,5 +58,7 @@ def panel(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_ylim(0, 1.02)
 
 
-DRAW = panels(panel, lambda row: f"thought {row.steps}", "percentile of the questions", "value")
-VIEW = View("parallelism", "Parallelism", GUIDE, read, draw=DRAW)
+VIEW: View[Row] = View(
+    "parallelism", "Parallelism", GUIDE, read,
+    draw=panels(_panel, lambda row: f"thought {row.steps}", "percentile of the questions", "value"),
+)  # fmt: skip

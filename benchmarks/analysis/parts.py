@@ -15,7 +15,7 @@ from .observation import Observation
 from .observe import Subject, observe
 
 ATTENTION_QUESTIONS = 32
-"""Attention is observed for this many questions, the first ones, as it is slow."""
+"""Attention is observed for the first questions only, this many: it is slow."""
 
 
 def observations(subject: Subject, questions: Sequence[Example], folder: Path) -> list[Observation]:

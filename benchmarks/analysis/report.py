@@ -1,9 +1,9 @@
-"""`analyze`: a finished run looked into, beside an untrained model and the runs given as baselines.
+"""`analyze`: readouts of a finished run, of an untrained model and of the baselines.
 
-OUT/parts/coconut/batch-0.json …   what was observed, batch by batch; reused when asked again
+OUT/parts/coconut/batch-0.json …   observations, batch by batch; reused by later calls
 OUT/analysis.json                  every table
-OUT/report.html                    tables, pictures and a reading guide in one file
-OUT/figures/*.svg, *.png           the pictures
+OUT/report.html                    tables, figures and reading guides in one file
+OUT/figures/*.svg, *.png           the figures
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def analyze(
 
 
 def _subjects(run: TrainedRun, others: Sequence[TrainedRun], seed: int) -> list[Subject]:
-    """The run, the same configuration untrained, the baselines; each under a name of its own."""
+    """The run, the untrained model, the baselines; each under a unique name."""
     for other in others:
         if other.recipe.data != run.recipe.data:
             raise ValueError(

@@ -9,20 +9,22 @@ from .figures import class_bars, panels
 from .graph import CLASSES
 from .means import ClassMeans, Mean, class_means, interval, mean, number
 from .observation import Observed
-from .view import Columns, View
+from .view import View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GUIDE = (
-    "Inner products of the state after k thoughts with the input embeddings of the concepts, by their "
-    "class after k steps. With tied embeddings this is the logit of the concept, so it says again "
-    "what the values say. The state after 0 thoughts is fed as thought 1."
+    "Inner products of the state after k thoughts with the input embeddings of the concepts, by class after "
+    "k steps of the search: Optimal (k edges from the query entity, on a shortest path to the target), "
+    "Frontier (k edges, on none), Reachable (fewer edges), Not Reachable (more, or never). With tied "
+    "embeddings the inner product is the concept's logit, so it repeats what the values show. The state "
+    "after 0 thoughts is the input of thought 1."
 )
 
 
 class Row(NamedTuple):
-    """The state after so many thoughts: its inner product with concepts of each class, and its length."""
+    """The state after ``thoughts``: its inner product with concepts of each class, and its length."""
 
     thoughts: int
     steps: int
@@ -43,25 +45,24 @@ def read(observed: Observed) -> list[Row]:
     return rows
 
 
-def cells(row: Row) -> list[str]:
-    """Number of thoughts, classes, length."""
-    return [str(row.thoughts), *map(interval, row.classes.values()), number(row.norm)]
-
-
-def panel(axes: Axes, rows: Sequence[Row]) -> None:
-    """Draw bars by class for the state after each number of thoughts."""
+def _panel(axes: Axes, rows: Sequence[Row]) -> None:
     class_bars(axes, [row.classes for row in rows])
     axes.set_xticks([row.thoughts for row in rows])
     axes.axhline(0, color="black", linewidth=0.6)
 
 
-def parts(rows: Sequence[Row]) -> dict[str, Any]:
+def _parts(rows: Sequence[Row]) -> dict[str, Any]:
     """In analysis.json the lengths are a list of their own."""
     products = [{"thoughts": row.thoughts, "steps": row.steps, "classes": row.classes} for row in rows]
     return {"norms": [row.norm for row in rows], "superposition": products}
 
 
-CAPTION = "Inner product of the state after the thoughts with concepts (mean ± standard error), its length"
-COLUMNS = Columns(CAPTION, ["thoughts", *CLASSES, "length"], cells)
-DRAW = panels(panel, lambda row: "", "thoughts", "inner product")
-VIEW = View("superposition", "Superposition", GUIDE, read, COLUMNS, DRAW, printed=True, parts=parts)
+VIEW: View[Row] = View(
+    "superposition", "Superposition", GUIDE, read,
+    caption="Inner product of the state with concepts (mean ± standard error), and length of the state",
+    header=["thoughts", *CLASSES, "length"],
+    cells=lambda row: [str(row.thoughts), *map(interval, row.classes.values()), number(row.norm)],
+    draw=panels(_panel, lambda row: "", "thoughts", "inner product"),
+    printed=True,
+    parts=_parts,
+)  # fmt: skip

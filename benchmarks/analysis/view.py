@@ -1,7 +1,7 @@
 """What a view is: a table or a figure of the report, or one of each over the same rows.
 
-Each view is one file: the reading guide, the typed row, `read` (observations → rows), what a table shows of a row
-(`cells`), how it is drawn, and the `VIEW` that joins them. Only views.py lists them.
+Each view is one file: the reading guide, the typed row, `read` (observations → rows), and the `VIEW` that
+joins these with the columns of its table and how it is drawn. Only views.py lists them.
 """
 
 from __future__ import annotations
@@ -45,14 +45,6 @@ class Found(Generic[Row]):
         return ((name, row) for name, rows in self.models.items() for row in rows)
 
 
-class Columns(NamedTuple, Generic[Row]):
-    """A table's caption (``{n}`` is the number of questions), column names, and cells of a row."""
-
-    caption: str
-    header: Sequence[str]
-    cells: Callable[[Row], list[str]]
-
-
 @dataclass(frozen=True)
 class View(Generic[Row]):
     """A table or a figure of the report, or one of each.
@@ -62,7 +54,9 @@ class View(Generic[Row]):
         title: Its heading.
         guide: How to read it, a paragraph.
         read: What it takes from one model's observations; rows are NamedTuples.
-        columns: Its table, one line a model and row.
+        caption: Of its table; ``{n}`` is the number of questions. Without cells there is no table.
+        header: The table's columns after the model.
+        cells: A row's line in the table.
         draw: Its figure; only called where there are rows.
         printed: Whether the command prints the table.
         parts: Its entries in analysis.json, where they are not just the rows under its name.
@@ -72,17 +66,19 @@ class View(Generic[Row]):
     title: str
     guide: str
     read: Callable[[Observed], list[Row]]
-    columns: Columns[Row] | None = None
+    caption: str = ""
+    header: Sequence[str] = ()
+    cells: Callable[[Row], list[str]] | None = None
     draw: Callable[[Found[Row]], Figure] | None = None
     printed: bool = False
     parts: Callable[[Sequence[Row]], dict[str, Any]] | None = None
 
     def table(self, found: Found[Row]) -> Table | None:
         """Return the table of all models' rows, if the view has one."""
-        if self.columns is None:
+        if self.cells is None:
             return None
-        rows = [[name, *self.columns.cells(row)] for name, row in found]
-        return Table(self.columns.caption.format(n=found.n), ["model", *self.columns.header], rows)
+        rows = [[name, *self.cells(row)] for name, row in found]
+        return Table(self.caption.format(n=found.n), ["model", *self.header], rows)
 
     def entries(self, rows: Sequence[Row]) -> dict[str, Any]:
         """Return the entries in analysis.json for one model's ``rows``."""
