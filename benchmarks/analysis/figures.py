@@ -23,7 +23,16 @@ SMALL = 8
 
 
 def save(figure: Figure, folder: Path, name: str) -> Path:
-    """Save a figure in ``folder`` as ``name``.svg and .png; return the SVG, the same for the same figure."""
+    """Save a figure as SVG and PNG; the same figure gives the same SVG.
+
+    Args:
+        figure: The figure.
+        folder: The directory, made if missing.
+        name: The file name without suffix.
+
+    Returns:
+        The path of the SVG.
+    """
     import matplotlib
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +77,7 @@ def panels(
                 keys.update(zip(labels, handles, strict=True))
         figure.supxlabel(across, fontsize=SMALL)
         figure.supylabel(up, fontsize=SMALL)
-        look = {"ncols": 4, "frameon": False, "fontsize": SMALL}
+        look = {"ncols": 4 if len(found.models) > 2 else 2, "frameon": False, "fontsize": SMALL}
         figure.legend(list(keys.values()), list(keys), loc="outside upper center", **look)
         return figure
 
@@ -87,32 +96,44 @@ def class_bars(axes: Axes, groups: Sequence[ClassMeans]) -> None:
 
 
 def stacked_bars(
-    bars: Sequence[tuple[str, Mapping[str, float]]],
+    shares: Callable[[Row], Mapping[str, float]],
     colors: Mapping[str, str],
     label: str,
     spacing: float,
+    beside: Callable[[Row], str] | None = None,
     **style: Any,
-) -> tuple[Figure, Axes]:
-    """Draw horizontal bars, each stacked from shares that add up to 1.
+) -> Callable[[Found[Row]], Figure]:
+    """Make a `View.draw` with one horizontal bar for each model and row, stacked from shares.
 
     Args:
-        bars: Labels, and shares by name.
+        shares: A row's shares by name, which add up to 1.
         colors: The color of each name, in stacking order.
-        label: Of the axis, in percent.
+        label: Of the axis, in percent; ``{n}`` is the number of questions.
         spacing: Inches from one bar to the next.
+        beside: The text at the end of a row's bar.
         style: For ``barh``.
     """
-    figure = new_figure(7.5, 1.2 + spacing * len(bars))
-    axes = figure.subplots()
-    left = [0.0] * len(bars)
-    for name, color in colors.items():
-        widths = [100 * shares[name] for _, shares in bars]
-        axes.barh(range(len(bars)), widths, left=left, color=color, label=name, **style)
-        left = [a + b for a, b in zip(left, widths, strict=True)]
-    axes.set_yticks(range(len(bars)), [name for name, _ in bars])
-    axes.set_ylim(len(bars) - 0.4, -0.6)
-    axes.tick_params(labelsize=SMALL)
-    axes.set_xlim(0, 100)
-    axes.set_xlabel(label, fontsize=SMALL)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=SMALL)
-    return figure, axes
+
+    def draw(found: Found[Any]) -> Figure:
+        names, rows = zip(*found, strict=True)
+        figure = new_figure(7.5, 1.2 + spacing * len(rows))
+        axes = figure.subplots()
+        left = [0.0] * len(rows)
+        for name, color in colors.items():
+            widths = [100 * shares(row)[name] for row in rows]
+            axes.barh(range(len(rows)), widths, left=left, color=color, label=name, **style)
+            left = [a + b for a, b in zip(left, widths, strict=True)]
+        if beside is not None:
+            for place, row in enumerate(rows):
+                axes.text(101, place, beside(row), va="center", fontsize=SMALL)
+        labels = [f"{name}, {thoughts_label(row.thoughts)}" for name, row in zip(names, rows, strict=True)]
+        axes.set_yticks(range(len(rows)), labels)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.tick_params(labelsize=SMALL)
+        axes.set_xlim(0, 114 if beside else 100)
+        axes.set_xticks(range(0, 101, 20))
+        axes.set_xlabel(label.format(n=found.n), fontsize=SMALL)
+        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=SMALL)
+        return figure
+
+    return draw

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ...generators.proof.process import Category, categorize, split_written
-from .figures import SMALL, stacked_bars, thoughts_label
+from .figures import stacked_bars
 from .means import percent
 from .observation import Observation, Observed, Question
-from .view import Found, View
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .view import View
 
 GUIDE = (
     "The same weights with fewer thoughts than in training; the rest of the chain is written in language. "
@@ -45,7 +42,14 @@ class Row(NamedTuple):
 
 
 def category(question: Question, found: Observation, k: int, marker: str) -> Category:
-    """Categorize the text written after ``k`` thoughts, in which ``marker`` stands before the answer."""
+    """Categorize a written text.
+
+    Args:
+        question: What was asked.
+        found: What a model made of it.
+        k: The number of thoughts after which the text was written.
+        marker: What stands before the answer in it.
+    """
     steps = split_written(found.written[k], marker).steps
     return categorize(question.reading, question.target, steps, is_right=found.right[k], is_partial=k > 0)
 
@@ -60,22 +64,14 @@ def read(observed: Observed) -> list[Row]:
     return rows
 
 
-def draw(found: Found[Row]) -> Figure:
-    """One bar a model and number of thoughts, stacked from the categories; the accuracy beside it."""
-    bars = [(f"{name}, {thoughts_label(row.thoughts)}", row.shares) for name, row in found]
-    figure, axes = stacked_bars(bars, COLORS, f"% of {found.n} questions", spacing=0.28)
-    for place, (_, row) in enumerate(found):
-        axes.text(101, place, f"{percent(row.accuracy)} right", va="center", fontsize=SMALL)
-    axes.set_xlim(0, 114)
-    axes.set_xticks(range(0, 101, 20))
-    return figure
-
-
 VIEW: View[Row] = View(
     "interpolation", "Fewer thoughts, more language", GUIDE, read,
     caption="Answers and process categories, % of {n} questions",
     header=["thoughts", "right", *NAMES],
     cells=lambda row: [str(row.thoughts), *map(percent, (row.accuracy, *row.shares.values()))],
-    draw=draw,
+    draw=stacked_bars(
+        lambda row: row.shares, COLORS, "% of {n} questions", spacing=0.28,
+        beside=lambda row: f"{percent(row.accuracy)} right",
+    ),
     printed=True,
 )  # fmt: skip

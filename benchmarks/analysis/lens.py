@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from .figures import CLASS_COLORS, stacked_bars, thoughts_label
+from .figures import CLASS_COLORS, stacked_bars
 from .graph import CLASSES
 from .means import percent
 from .observation import Observed
-from .view import Found, View
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .view import View
 
 GUIDE = "The class of the most probable next token if the model had to write at this state."
 OTHER_TOKEN = "no concept of the question"
@@ -44,19 +41,14 @@ def read(observed: Observed) -> list[Row]:
     return rows
 
 
-def draw(found: Found[Row]) -> Figure:
-    """One bar a model and number of thoughts, stacked from the kinds of token."""
-    bars = [(f"{name}, {thoughts_label(row.thoughts)}", row.shares) for name, row in found]
-    label = f"most probable next token, % of {found.n} questions"
-    figure, _ = stacked_bars(bars, COLORS, label, spacing=0.24, edgecolor="#999999", linewidth=0.3)
-    return figure
-
-
 VIEW: View[Row] = View(
     "lens", "Logit lens", GUIDE, read,
     caption="Most probable next token at the state after the thoughts, % of questions",
     header=["thoughts", *KINDS],
     cells=lambda row: [str(row.thoughts), *map(percent, row.shares.values())],
-    draw=draw,
+    draw=stacked_bars(
+        lambda row: row.shares, COLORS, "most probable next token, % of {n} questions", spacing=0.24,
+        edgecolor="#999999", linewidth=0.3,
+    ),
     printed=True,
 )  # fmt: skip

@@ -93,5 +93,5 @@ class Observed:
         return zip(self.questions, self.found, strict=True)
 
     def steps(self, thoughts: int) -> int:
-        """Steps of the search that so many thoughts stand for."""
+        """Convert a number of thoughts to steps of the search."""
         return math.ceil(thoughts / self.per_step)
