@@ -14,11 +14,11 @@ from .view import View
 
 GUIDE = (
     "After k thoughts the start of a reasoning step is forced, and the probability of each concept is its "
-    "value. The frontier: the concepts k steps from the query entity. Breadth: several frontier concepts of "
-    "similar value. Pruning: right concepts (the target is reachable) above dead ends. The target is named "
-    "in the question and dead ends are not: a model that only knows the two candidates gives each half of "
-    "the probability, and its “top right” is 100 %. It cannot rank the target above the other candidate, "
-    "which is the last column."
+    "value. The frontier after k steps: the concepts k edges from the query entity. Breadth: several "
+    "frontier concepts of similar value. Pruning: right concepts (the target is reachable) above dead ends. "
+    "The target is named in the question and dead ends are not: a model that only knows the two candidates "
+    "gives each half of the probability, and its “top right” is 100 %. It cannot rank the target above the "
+    "other candidate, which is the last column."
 )
 
 
