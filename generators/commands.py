@@ -123,8 +123,9 @@ def audit_command(
     search. Learned models are fitted on the scores of the first two; those of a single file are fitted on
     each half and scored on the other.
     """
-    from .audit.plot import plot, require_plot
+    from .audit.plot import plot
     from .audit.report import audit
+    from .figures import require_plot
 
     if plot_file:
         require_plot(plot_file)  # fail before the work

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,15 @@ import torch
 from click.testing import CliRunner
 from micro import MICRO, write_recipe
 
-from coconut_bench.benchmarks.analysis import summary
+from coconut_bench.benchmarks.analysis import frontier, heights, lens, parallelism, superposition
+from coconut_bench.benchmarks.analysis.observation import Observation, Observed, Question, read_example
 from coconut_bench.benchmarks.analysis.observe import Subject, observe, trained_subject
 from coconut_bench.benchmarks.analysis.report import analyze
+from coconut_bench.benchmarks.analysis.views import VIEWS
 from coconut_bench.benchmarks.controls.report import Report
-from coconut_bench.benchmarks.run.trained import load_run
+from coconut_bench.benchmarks.run.trained import TrainedRun, load_run
 from coconut_bench.cli import main
-from coconut_bench.coconut.decoding import Prompted
-from coconut_bench.coconut.prefix import Thoughts, think
+from coconut_bench.coconut.thinking import Readings, Reasoner, Thoughts
 from coconut_bench.generators.proof.process import Category
 
 QUESTIONS = 44
@@ -104,6 +106,27 @@ def test_controls_that_were_run_are_part_of_the_report(finished: Path, tmp_path:
     assert str(Report.from_json(json.loads((run / "controls" / "controls.json").read_text()))) in done.output
 
 
+def test_every_view_is_in_the_report_under_its_name(report: Path) -> None:
+    models = json.loads((report / "analysis.json").read_text())["models"]
+    text = (report / "report.html").read_text()
+    assert len({view.name for view in VIEWS}) == len(VIEWS)
+    for view in VIEWS:
+        assert view.cells or view.draw, view.name
+        assert all(view.name in found for found in models.values())
+        assert text.count(f'<h2 id="{view.name}">{view.title}</h2><p>{view.guide}</p>') == 1
+        assert (report / "figures" / f"{view.name}.svg").exists() == (view.draw is not None)
+        assert bool(view.cells) == (f"<caption>{view.caption.format(n=QUESTIONS)}</caption>" in text)
+
+
+def test_observations_survive_json(finished: Path) -> None:
+    run = load_run(finished / "runs/micro-coconut-0")
+    subject = trained_subject(run, run.thoughts, "Coconut", every_k=True)
+    for with_attention in (True, False):
+        for found in observe(subject, run.questions(n=3), with_attention):
+            assert Observation.from_json(json.loads(json.dumps(found.to_json()))) == found
+            assert (found.attention is not None) == with_attention
+
+
 def test_an_interrupted_analysis_goes_on_and_ends_the_same(finished: Path, tmp_path: Path) -> None:
     run, out = finished / "runs" / "micro-coconut-0", tmp_path / "out"
     before = analyze(run, (), out).to_json()
@@ -147,102 +170,116 @@ def test_values_in_english_follow_the_forced_prefix(finished: Path) -> None:
         with torch.no_grad():
             probabilities = run.model(torch.tensor([[*row, every]])).logits[0, -1].softmax(-1)
         assert example.graph is not None
-        for symbol, value in zip(example.graph.symbols, entry["values"]["2"], strict=True):
+        for symbol, value in zip(example.graph.symbols, entry.values[2], strict=True):
             wanted = float(probabilities[tokenizer.convert_tokens_to_ids(symbol)])
             assert value == pytest.approx(wanted, rel=1e-3)
-        shares = torch.tensor(entry["attention"])
+        shares = torch.tensor(entry.attention)
         assert shares.shape == (2, run.thoughts, len(example.graph.edges))
         assert bool(((shares.sum(-1) > 0.2) & (shares.sum(-1) < 1)).all())  # the rest is the question's end
 
 
-def planted(
-    subject: Subject, questions: Any, monkeypatch: pytest.MonkeyPatch, pruned: bool = False
-) -> list[summary.Asked]:
+class Planted(Reasoner):
     """Thoughts by construction: after k of them the state is the sum of the concepts at the frontier, or of
     those from which the target can be reached.
     """
-    weight_VD = subject.model.get_input_embeddings().weight
-    torch.nn.init.orthogonal_(weight_VD)  # more dimensions than tokens, so no concept looks like another
-    found = [summary.asked(example) for example in questions]
 
-    def state(k: int) -> torch.Tensor:
-        rows = []
-        for question in found:
-            held = [
-                node for node in question.search.frontier(k) if question.search.is_right(node) or not pruned
-            ]
-            names = [question.search.graph.symbols[node] for node in held]
-            tokens = subject.encoder.tokenizer.convert_tokens_to_ids(names)
+    def __init__(self, subject: Subject, asked: Sequence[Question], pruned: bool) -> None:
+        own = subject.reasoner
+        super().__init__(own.model, own.ids, own.thinking)
+        self.asked, self.pruned, self.tokenizer = asked, pruned, subject.encoder.tokenizer
+        # More dimensions than tokens, so no concept looks like another.
+        torch.nn.init.orthogonal_(own.model.get_input_embeddings().weight)
+
+    def state(self, k: int) -> torch.Tensor:
+        weight_VD, rows = self.model.get_input_embeddings().weight, []
+        for question in self.asked:
+            search = question.search
+            held = [node for node in search.frontier(k) if search.is_right(node) or not self.pruned]
+            names = [search.graph.symbols[node] for node in held]
+            tokens = self.tokenizer.convert_tokens_to_ids(names)
             rows.append(12 * weight_VD[torch.tensor(tokens)].sum(0))
         return torch.stack(rows).detach()
 
-    def thinking(model: Any, prompted: Prompted, thoughts: int, **options: Any) -> Thoughts:
-        thought = think(model, prompted, thoughts, **options)
-        states_BKD = (
-            torch.stack([state(k + 1) for k in range(thoughts)], 1) if thoughts else thought.states_BKD
-        )
+    def think(self, readings: Readings, count: int | None = None, **options: Any) -> Thoughts:
+        thought = super().think(readings, count, **options)
+        states = [self.state(k + 1) for k in range(count or 0)]
         return thought._replace(
-            prompted=thought.prompted._replace(h_BD=state(thoughts)), states_BKD=states_BKD
+            prompted=thought.prompted._replace(h_BD=self.state(count or 0)),
+            states_BKD=torch.stack(states, 1) if states else thought.states_BKD,
         )
 
-    monkeypatch.setattr("coconut_bench.benchmarks.analysis.observe.think", thinking)
-    return found
 
-
-def test_a_frontier_that_is_planted_in_the_thoughts_is_what_every_readout_finds(
-    finished: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = load_run(finished / "runs/micro-coconut-0")
+def planted(run: TrainedRun, pruned: bool = False) -> Observed:
+    """What is observed of a run whose thoughts are planted."""
     questions = run.questions(n=30)
     subject = trained_subject(run, run.thoughts, "Coconut", every_k=True)
+    asked = [read_example(example) for example in questions]
     with torch.no_grad():
-        asked = planted(subject, questions, monkeypatch)
-    seen = observe(replace(subject, writes=()), questions, False)
-    for row in summary.frontier_values(asked, seen, 1):
-        assert row["mass"].mean > 0.99
-        assert row["right"].mean == pytest.approx(row["wrong"].mean, abs=1e-3)
-        assert row["other"].mean < 0.01
-    for row in summary.parallelism(asked, seen, 1):
-        best, two, three = (curve[10] for curve in row["top"])
+        made = replace(subject, writes=(), mind=Planted(subject, asked, pruned))
+    return Observed(asked, observe(made, questions, False), 1, "###")
+
+
+def test_a_frontier_that_is_planted_in_the_thoughts_is_what_every_readout_finds(finished: Path) -> None:
+    seen = planted(load_run(finished / "runs/micro-coconut-0"))
+    for row in frontier.read(seen):
+        assert row.mass.mean > 0.99
+        assert row.right.mean == pytest.approx(row.wrong.mean, abs=1e-3)
+        assert row.other.mean < 0.01
+    for row in parallelism.read(seen):
+        best, two, three = (curve[10] for curve in row.top)
         assert (round(best, 2), round(two, 2), round(three, 2)) == (0.5, 1.0, 1.0)
-    for row in summary.superposition(asked, seen, 1)[1:]:
-        means = {name: found.mean for name, found in row["classes"].items()}
+    for row in superposition.read(seen)[1:]:
+        means = {name: found.mean for name, found in row.classes.items()}
         assert means["Optimal"] == pytest.approx(means["Frontier"], abs=1e-3)
         assert means["Frontier"] > 10
         assert abs(means["Reachable"]) < 1e-3
         assert abs(means["Not Reachable"]) < 1e-3
-    for row in summary.lens_classes(asked, seen, 1)[1:]:
-        assert row["shares"]["Optimal"] + row["shares"]["Frontier"] == 1
-    for row in summary.value_by_height(asked, seen, 1):
-        assert row["right"].n == row["wrong"].n == 30
+    for row in lens.read(seen)[1:]:
+        assert row.shares["Optimal"] + row.shares["Frontier"] == 1
+    for row in heights.read(seen):
+        assert row.right.n == row.wrong.n == 30
 
 
-def test_a_search_that_is_planted_without_its_dead_ends_is_found_to_be_pruned(
-    finished: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = load_run(finished / "runs/micro-coconut-0")
-    questions = run.questions(n=30)
-    subject = trained_subject(run, run.thoughts, "Coconut", every_k=True)
-    with torch.no_grad():
-        asked = planted(subject, questions, monkeypatch, pruned=True)
-    seen = observe(replace(subject, writes=()), questions, False)
-    for row in summary.frontier_values(asked, seen, 1):
-        assert row["right"].mean > 0.99
-        assert row["wrong"].mean < 0.01
-        assert (row["top_right"].mean, row["chance"].mean, row["decided"]) == (1.0, 0.5, 30)
-    assert row["above_other"].mean == 1.0  # of the last step, at which the target is reached
-    for row in summary.superposition(asked, seen, 1)[1:]:
-        assert row["classes"]["Optimal"].mean > 10 * abs(row["classes"]["Frontier"].mean)
+def test_a_search_that_is_planted_without_its_dead_ends_is_found_to_be_pruned(finished: Path) -> None:
+    seen = planted(load_run(finished / "runs/micro-coconut-0"), pruned=True)
+    for row in frontier.read(seen):
+        assert row.right.mean > 0.99
+        assert row.wrong.mean < 0.01
+        assert (row.top_right.mean, row.chance.mean, row.decided) == (1.0, 0.5, 30)
+    assert row.above_other.mean == 1.0  # of the last step, at which the target is reached
+    for row in superposition.read(seen)[1:]:
+        assert row.classes["Optimal"].mean > 10 * abs(row.classes["Frontier"].mean)
 
 
 def test_a_guess_between_the_candidates_is_not_taken_for_a_search(finished: Path) -> None:
     """All of the frontier's value is on the target, and the other candidate is above it as often."""
-    questions = [summary.asked(e) for e in load_run(finished / "runs/micro-coconut-0").questions(n=40)]
+    questions = [read_example(e) for e in load_run(finished / "runs/micro-coconut-0").questions(n=40)]
     seen = []
     for number, question in enumerate(questions):
         graph, values = question.search.graph, [0.0] * len(question.search.graph.symbols)
         values[graph.target], values[graph.neg_target] = (0.6, 0.4) if number % 2 else (0.4, 0.6)
-        seen.append({"values": {"1": [0.0] * len(values), "2": values}})
-    one, two = summary.frontier_values(questions, seen, 1)
-    assert (two["top_right"].mean, two["above_other"].mean) == (1.0, 0.5)
-    assert (one["top_right"].mean, one["above_other"].mean, one["mass"].mean) == (0.5, 0.5, 0.0)
+        seen.append(Observation([], [], [], {1: [0.0] * len(values), 2: values}, {}, {}))
+    one, two = frontier.read(Observed(questions, seen, 1, "###"))
+    assert (two.top_right.mean, two.above_other.mean) == (1.0, 0.5)
+    assert (one.top_right.mean, one.above_other.mean, one.mass.mean) == (0.5, 0.5, 0.0)
+
+
+def test_a_run_whose_thoughts_a_classifier_ends_is_observed_as_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
+    data = {"name": "prosqa-tiny", "surface": "symbolic", "valid": 8, "test": 24}
+    write_recipe(tmp_path, halting="classifier", markers=True, data=data)
+    done = invoke("run", "--recipe", "micro.yaml", "--method", "coconut")
+    assert done.exit_code == 0, done.output
+    run = tmp_path / "runs" / "micro-coconut-0"
+    [entry] = json.loads((run / "result.json").read_text())["seeds"]
+    shown = invoke("analyze", str(run))
+    assert shown.exit_code == 0, shown.output
+    own = json.loads((run / "analysis" / "analysis.json").read_text())["models"]["Coconut"]
+    assert own["native_thoughts"] == pytest.approx(entry["tokens"]["thoughts"])
+    *constant, halted = own["interpolation"]
+    assert [row["thoughts"] for row in constant] == [0, 1, 2]
+    assert (halted["halted"], halted["right"]) == (True, entry["test"]["n_correct"])
+    assert f"{own['native_thoughts']:.2f}, halted" in shown.output

@@ -1,83 +1,62 @@
-"""One question close up: its graph with the values of the frontier after each thought, and who wrote what."""
+"""The search tree of one question: its graph with the values of the frontier after each thought."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import networkx as nx
 
+from ...generators.figures import new_figure
+from .figures import RIGHT, SMALL, WRONG, thoughts_label
 from .graph import Search
-from .plots import RIGHT, SMALL, WRONG, new_figure
+from .observation import Question
 from .report import Analysis
-from .summary import Asked, category
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PANELS = 3
-"""Panels side by side."""
+"""Panels in a row."""
 SIZES = (700, 1250)
-"""Of nodes that are named by ids, and by words."""
+"""Of nodes named by ids, and by words."""
 ROOT, PLAIN, UNREACHED = "#dddddd", "#ffffff", "#f7f7f7"
 
 
-class WrittenLine(NamedTuple):
-    """What a model wrote after so many thoughts, its category, whether its answer is right."""
-
-    model: str
-    thoughts: int
-    text: str
-    category: str
-    is_right: bool
-
-
-def written_lines(analysis: Analysis, index: int) -> list[WrittenLine]:
-    """What every model wrote to the question ``index``."""
-    question = analysis.cases[index]
-    return [
-        WrittenLine(
-            seen.name, int(k), text, category(question, seen.cases[index], k, analysis.marker).value,
-            seen.cases[index]["right"][k],
-        )
-        for seen in analysis.models
-        for k, text in seen.cases[index]["written"].items()
-    ]  # fmt: skip
-
-
 def case_name(index: int, model: int) -> str:
-    """What the picture of the question ``index`` and the model of that number is called."""
+    """Name the figure of question ``index`` and of a model by its number, 0 for the analyzed run."""
     return f"case-{index}-{model}" if model else f"case-{index}"
 
 
 def search_tree(analysis: Analysis, index: int, model: int = 0) -> Figure:
-    """The question's graph, a panel for each number of thoughts with the values after it of the frontier
-    and of the other candidate.
+    """Draw a question's graph with the values of the frontier and of the other candidate.
 
-    Numbers of thoughts after which there is no frontier are left out: the search has ended before.
+    There is a panel for each number of thoughts after which there is a frontier.
+
+    Args:
+        analysis: What was found.
+        index: The question, one of the analysis's cases.
+        model: The model's number, 0 for the analyzed run.
     """
-    question, seen = analysis.cases[index], analysis.models[model]
+    question, subject = analysis.cases[index], analysis.models[model]
+    values = subject.cases[index].values
+    shown = {k: steps for k in values if question.search.frontier(steps := -(-k // analysis.per_step))}
     layers = _layers(question.search)
-    shown = {
-        k: -(-int(k) // analysis.per_step)
-        for k in seen.cases[index]["values"]
-        if question.search.frontier(-(-int(k) // analysis.per_step))
-    }
     columns = min(len(shown), PANELS)
     lines = -(-len(shown) // columns)
     width = max(2.8, 0.9 * max(map(len, layers.values())))
     figure = new_figure(min(columns * width, 15), lines * (0.6 + 0.85 * len(layers)))
     panels = list(figure.subplots(lines, columns, squeeze=False).flat)
     for axes, (k, steps) in zip(panels, shown.items(), strict=False):
-        _tree(axes, question, seen.cases[index]["values"][k], steps)
-        axes.set_title(f"{seen.name}, after {k} thought{'' if k == '1' else 's'}", fontsize=SMALL)
+        _tree(axes, question, values[k], steps)
+        axes.set_title(f"{subject.name}, after {thoughts_label(k)}", fontsize=SMALL)
     for axes in panels[len(shown) :]:
         axes.set_visible(False)
     return figure
 
 
-def _tree(axes: Axes, question: Asked, values: Sequence[float], steps: int) -> None:
+def _tree(axes: Axes, question: Question, values: Sequence[float], steps: int) -> None:
     search, symbols = question.search, question.search.graph.symbols
     layers = _layers(search)
     nodes = [node for layer in layers.values() for node in layer]
@@ -96,13 +75,13 @@ def _tree(axes: Axes, question: Asked, values: Sequence[float], steps: int) -> N
     )  # fmt: skip
     nx.draw_networkx_nodes(
         shown, place, nodelist=nodes, ax=axes, node_size=size,
-        node_color=[_colour(search, node) for node in nodes],
+        node_color=[_color(search, node) for node in nodes],
         edgecolors=["black" if node in frontier else "#aaaaaa" for node in nodes],
         linewidths=[2.0 if node in frontier else 0.8 for node in nodes],
     )  # fmt: skip
-    told = {*frontier, search.graph.neg_target}
+    valued = {*frontier, search.graph.neg_target}
     labels = {
-        node: f"{symbols[node]}\n{values[node]:.2f}" if node in told else symbols[node] for node in nodes
+        node: f"{symbols[node]}\n{values[node]:.2f}" if node in valued else symbols[node] for node in nodes
     }
     nx.draw_networkx_labels(shown, place, labels, ax=axes, font_size=7)
     axes.margins(0.18, 0.15)
@@ -110,7 +89,7 @@ def _tree(axes: Axes, question: Asked, values: Sequence[float], steps: int) -> N
 
 
 def _layers(search: Search) -> dict[int, list[int]]:
-    """The nodes by their distance from the root; the other candidate stands in the last line."""
+    """The nodes by distance from the root; an unreached other candidate is put in the last layer."""
     layers: dict[int, list[int]] = {}
     for node, edges in sorted(search.distance.items()):
         layers.setdefault(edges, []).append(node)
@@ -119,7 +98,7 @@ def _layers(search: Search) -> dict[int, list[int]]:
     return dict(sorted(layers.items()))
 
 
-def _colour(search: Search, node: int) -> str:
+def _color(search: Search, node: int) -> str:
     if node == search.graph.target:
         return f"{RIGHT}66"
     if node == search.graph.neg_target:

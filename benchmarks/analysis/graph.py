@@ -1,12 +1,12 @@
-"""A question as a search from the one asked about: which concepts are where after k steps.
+"""A question as a search from the query entity (the root): which concepts are where after k steps.
 
-    0 → 1 → 3 → 5      asked about 0, the target is 5        after 2 steps
+    0 → 1 → 3 → 5      the root is 0, the target is 5        after 2 steps
     0 → 2 → 4          6 → 5 comes from outside              Optimal 3, Frontier 4, Reachable 0 1 2,
                                                              Not Reachable 5 6
 
 Optimal: k edges from the root, on a shortest path to the target. Frontier: k edges, on no such path.
-Reachable: fewer edges. Not Reachable: more edges, or never. The classes of arXiv 2505.12514, here made to
-exclude one another; every concept has one.
+Reachable: fewer edges. Not Reachable: more edges, or no path. The classes of arXiv 2505.12514, here made
+mutually exclusive; every concept has one.
 """
 
 from __future__ import annotations
@@ -37,37 +37,50 @@ class Search:
         return directed
 
     @cached_property
+    def node_of(self) -> dict[str, int]:
+        """Nodes by their symbols."""
+        return {symbol: node for node, symbol in enumerate(self.graph.symbols)}
+
+    @cached_property
     def distance(self) -> dict[int, int]:
-        """Edges from the root, of every node that it reaches."""
+        """Edges from the root to every node that it reaches."""
         return dict(nx.single_source_shortest_path_length(self.edges, self.graph.root))
 
     @cached_property
     def to_target(self) -> dict[int, int]:
-        """Edges to the target, of every node that reaches it."""
+        """Edges to the target from every node that reaches it."""
         return dict(nx.single_source_shortest_path_length(self.edges.reverse(copy=False), self.graph.target))
 
     def frontier(self, steps: int) -> list[int]:
-        """The nodes ``steps`` edges from the root."""
+        """Return the nodes that are ``steps`` edges from the root."""
         return sorted(node for node, edges in self.distance.items() if edges == steps)
 
     def is_right(self, node: int) -> bool:
-        """Whether the target can still be reached from ``node``."""
+        """Return whether the target can be reached from ``node``."""
         return node in self.to_target
 
     def is_optimal(self, node: int) -> bool:
-        """Whether ``node`` is on a shortest path from the root to the target."""
+        """Return whether ``node`` is on a shortest path from the root to the target."""
         if node not in self.distance or node not in self.to_target:
             return False
         return self.distance[node] + self.to_target[node] == self.distance[self.graph.target]
 
     def is_best(self, start: int, end: int) -> bool:
-        """Whether the edge from ``start`` to ``end`` is on a shortest path from the root to the target."""
+        """Return whether the edge ``start`` → ``end`` is on a shortest path from the root to the target."""
         if not (self.is_optimal(start) and self.is_optimal(end)):
             return False
         return self.distance[end] == self.distance[start] + 1
 
     def class_after(self, node: int, steps: int) -> str:
-        """The class of ``node`` after ``steps`` steps of the search, one of ``CLASSES``."""
+        """Classify a concept (arXiv 2505.12514, made mutually exclusive).
+
+        Args:
+            node: The concept.
+            steps: Steps of the search so far.
+
+        Returns:
+            One of ``CLASSES``.
+        """
         edges = self.distance.get(node)
         if edges is None or edges > steps:
             return NOT_REACHABLE
@@ -76,10 +89,16 @@ class Search:
         return OPTIMAL if self.is_optimal(node) else FRONTIER
 
     def height(self, node: int, which: str) -> int | None:
-        """Edges from ``node`` to a leaf (a node that leads nowhere), by the longest or the shortest way.
+        """Measure the distance from a concept to a leaf, a node without outgoing edges.
 
-        The paper says longest in a caption and shortest in its text (arXiv 2412.06769, section 5.4). None
-        where the graph has a cycle: there is no longest way, and there may be no leaf.
+        The paper says longest in a caption and shortest in its text (arXiv 2412.06769, section 5.4).
+
+        Args:
+            node: The concept.
+            which: The longest or the shortest path, one of ``HEIGHTS``.
+
+        Returns:
+            The number of edges; None in a graph with a cycle, which has no longest path and may have no leaf.
         """
         return self._heights[which].get(node)
 

@@ -1,4 +1,4 @@
-"""What one model makes of a batch of questions: what it writes, and what its thoughts read out as.
+"""What one model makes of a batch of questions: the text that it writes, and readouts of its thoughts.
 
     q q q q ┬─ write                     after 0 thoughts
             ├─ L ┬─ write                after 1
@@ -6,11 +6,11 @@
             └─ L L ┬─ write              after 2: as trained
                    └─ …
 
-Every model is looked at in the same way, a CoT model too: its own hidden states are fed back though it never
-learned to use them, and an untrained one's as well. What a readout shows there as well is no evidence.
+Every model is observed in the same way. The hidden states of a CoT or an untrained model are fed back too,
+though it never learned to use them: what such a readout shows as well is no evidence.
 
-Axes: B questions, K thoughts, D width. A state is the hidden state after k thoughts, k = 0…K: what thought
-k + 1 is fed, or what writes.
+Axes: B questions, K thoughts, D width. A state is the hidden state after k thoughts, k = 0…K: the input of
+thought k + 1, or that of the first written token.
 """
 
 from __future__ import annotations
@@ -34,25 +34,27 @@ from ...generators.proof.parsing import read_question
 from ..controls.battery import expected
 from ..run.evaluate import model_positions
 from ..run.trained import TrainedRun
+from .observation import HALTED, Observation
 
 FORCED = {"natural": "Every", "symbolic": ""}
 """What stands before the concept that a step begins with: the paper forces "Every", an id comes first."""
 TOP = 5
 UNTRAINED = "untrained"
 
-Observation = dict[str, Any]
-"""Of one question, ready for JSON. For k = 0…K: ``written`` (texts), ``values`` (k ≥ 1: of each node of the
-graph, else none), ``products`` ``[node][k]``, ``norms``, ``lens`` (per k, pairs of token and probability);
-``right`` (per k, whether the answer is); ``attention`` [layer][thought][premise], if it was looked at.
-"""
-
 
 @dataclass(frozen=True)
 class Subject:
-    """A model to look into: a finished run's, or the same configuration untrained.
+    """A model to analyze: a finished run's, or an untrained one of the same configuration.
 
-    ``thoughts`` is how many it is given at the most, ``native`` how many it was trained to have; ``writes``
-    for how many its text is asked. ``key`` tells it from any other in what is kept.
+    Attributes:
+        name: Its name in the report.
+        run: The run whose encoder, recipe and method it shares.
+        model: The model.
+        thoughts: Thoughts that it is given at most.
+        native: Thoughts that it was trained to have; `HALTED` where a classifier ends them.
+        writes: The numbers of thoughts after which its text is asked for.
+        key: What tells it from any other subject in the kept parts.
+        mind: What reads, thinks and writes in place of the model, None for the model itself.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Subject:
     native: int
     writes: tuple[int, ...]
     key: dict[str, Any] = field(default_factory=dict)
+    mind: Reasoner | None = None
 
     @property
     def encoder(self) -> Encoder:
@@ -69,96 +72,107 @@ class Subject:
 
     @property
     def reasoner(self) -> Reasoner:
-        """The model thinking a constant number of times, at most ``thoughts``."""
-        is_pause = self.run.method.filler == "pause"
-        thinking = Thinking(self.thoughts, is_pause, markers=self.encoder.markers)
-        return Reasoner(self.model, self.encoder.ids, thinking)
+        """The model with room for all its thoughts; without a number it ends them as trained."""
+        is_pause, halts = self.run.method.filler == "pause", HALTED in self.writes
+        thinking = Thinking(self.thoughts, is_pause, halts, self.encoder.markers)
+        return self.mind or Reasoner(self.model, self.encoder.ids, thinking)
 
 
 def trained_subject(run: TrainedRun, thoughts: int, name: str, every_k: bool) -> Subject:
-    """The model of ``run``; its text for every number of thoughts, or as it was trained to write.
+    """Make a subject of a finished run's model.
 
-    Raises ValueError for a run that was trained to have more thoughts than these.
+    Args:
+        run: The finished run.
+        thoughts: Thoughts that the model is given at most.
+        name: Its name in the report.
+        every_k: Ask for its text after every number of thoughts, not only after those it was trained to have.
+
+    Raises:
+        ValueError: The run was trained to have more thoughts.
     """
     weights = run.result.seeds[0].predictions
-    native = run.thoughts
-    if native > thoughts:
-        raise ValueError(f"a baseline must have at most {thoughts} thoughts, as the run has, got {native}")
+    if run.thoughts > thoughts:
+        raise ValueError(
+            f"a baseline must have at most {thoughts} thoughts, as the run has, got {run.thoughts}"
+        )
+    native = HALTED if run.thinking.halts else run.thoughts
     key = {
         "recipe": run.recipe.hash, "method": run.method.name, "seed": run.spec.seed,
         "predictions": weights and weights.sha256,
     }  # fmt: skip
-    writes = tuple(range(thoughts + 1)) if every_k else (native,)
+    writes = tuple(dict.fromkeys([*range(thoughts + 1), native])) if every_k else (native,)
     return Subject(name, run, run.model.eval(), thoughts, native, writes, key)
 
 
 def untrained_subject(run: TrainedRun, seed: int) -> Subject:
-    """A model of the run's configuration that has learned nothing, initialised from ``seed``."""
+    """Make a subject of an untrained model.
+
+    Args:
+        run: The finished run whose configuration the model has.
+        seed: Initializes the weights.
+    """
     torch.manual_seed(seed)
     base = AutoModelForCausalLM.from_config(run.model.base.config, dtype=torch.float32)
     base.to(run.model.device)
-    model = CoconutForCausalLM.wrap(base, run.model.config.latent_token_id).eval()
+    config = run.model.config
+    model = CoconutForCausalLM.wrap(
+        base, config.latent_token_id, seed, recurrence=config.recurrence, slots=config.slots,
+        sweeps=config.sweeps,
+    ).eval()  # fmt: skip
     key = {"recipe": run.recipe.hash, "method": run.method.name, "untrained": seed}
     return Subject(UNTRAINED, run, model, run.thoughts, run.thoughts, (run.thoughts,), key)
 
 
 def observe(subject: Subject, questions: Sequence[Example], with_attention: bool) -> list[Observation]:
-    """Look at one batch of questions of one wording. Every question must have a graph."""
+    """Observe one batch of questions.
+
+    Args:
+        subject: The model.
+        questions: Examples of one wording, all with graphs.
+        with_attention: Whether to observe attention too, which is made layer by layer.
+    """
     kind = read_question(questions[0].question).kind
-    encoder, model, reasoner = subject.encoder, subject.model, subject.reasoner
-    readings = reasoner.read([parts.question for parts in encoder.segments(questions)])
-    prompted = readings.opened
-    whole = reasoner.think(readings)
-    states_BKD = torch.cat([prompted.h_BD[:, None], whole.states_BKD], dim=1)
-    concepts = _concepts(encoder, questions, kind)
-    found = _states_read_out(subject, states_BKD, concepts)
-    forced = _forced(subject, kind)
-    answers = expected(subject.run, questions)
-    limit = _limit(subject, prompted)
-    for k in range(subject.thoughts + 1):
-        thought = reasoner.think(readings, k)
-        if k:  # before the writing, which uses the cache up
-            _keep(found, "values", k, continuation_values(model, thought.prompted, forced, concepts))
+    model, mind, evaluator = subject.model, subject.reasoner, subject.run.evaluator
+    readings = mind.read([parts.question for parts in subject.encoder.segments(questions)])
+    whole = mind.think(readings, subject.thoughts)
+    states_BKD = torch.cat([readings.opened.h_BD[:, None], whole.states_BKD], dim=1)
+    forced, concepts = _tokens(subject.encoder, FORCED[kind]), _concepts(subject.encoder, questions, kind)
+    limit = _limit(subject, readings.opened)
+    values, written, used = {}, {}, None
+    for k in dict.fromkeys([*range(subject.thoughts + 1), *subject.writes]):
+        thought = mind.think(readings, None if k == HALTED else k)
+        if k == HALTED:
+            used = thought.used
+        if k > 0:  # before the writing, which uses the cache up
+            values[k] = continuation_values(model, thought.prompted, forced, concepts)
         if k in subject.writes:
-            texts = list(map(subject.run.evaluator.text, reasoner.write(thought.prompted, limit)))
-            _keep(found, "written", k, texts)
-            written = [read_answer(text, subject.run.evaluator.marker) for text in texts]
-            _keep(found, "right", k, list(map(is_right, written, answers)))
-    attention = attention_of_thoughts(model, prompted, whole.fed_BKD) if with_attention else None
-    if attention is not None:
-        for b, (example, entry) in enumerate(zip(questions, found, strict=True)):
-            entry["attention"] = _by_premise(subject, example, attention[:, b])
-    return found
-
-
-def _keep(found: list[Observation], what: str, k: int, values: Sequence[Any]) -> None:
-    """Enter one value a question; JSON wants its keys as text."""
-    for entry, value in zip(found, values, strict=True):
-        entry.setdefault(what, {})[str(k)] = value
-
-
-def _states_read_out(
-    subject: Subject, states_BKD: Tensor, concepts: Sequence[Sequence[list[int]]]
-) -> list[Observation]:
-    lens = logit_lens(subject.model, states_BKD, TOP)
-    vocabulary = subject.encoder.tokenizer
-    products = inner_products(subject.model, states_BKD, concepts)
-    norms = states_BKD.norm(dim=-1).tolist()
+            written[k] = list(map(evaluator.text, mind.write(thought.prompted, limit)))
+    attention = attention_of_thoughts(model, readings.opened, whole.fed_BKD) if with_attention else None
+    products, norms = inner_products(model, states_BKD, concepts), states_BKD.norm(dim=-1).tolist()
+    lens, marker = _lens(subject, states_BKD), evaluator.marker
     return [
-        {
-            "products": products[b],
-            "norms": norms[b],
-            "lens": [
-                [[str(vocabulary.decode([token])).strip(), value] for token, value in zip(*row, strict=True)]
-                for row in zip(lens.tokens[b].tolist(), lens.probabilities[b].tolist(), strict=True)
-            ],
-        }
-        for b in range(len(states_BKD))
+        Observation(
+            products[b], norms[b], lens[b],
+            values={k: rows[b] for k, rows in values.items()},
+            written={k: texts[b] for k, texts in written.items()},
+            right={k: is_right(read_answer(texts[b], marker), answer) for k, texts in written.items()},
+            attention=None if attention is None else _by_premise(subject, example, attention[:, b]),
+            used=None if used is None else used[b],
+        )
+        for b, (example, answer) in enumerate(zip(questions, expected(subject.run, questions), strict=True))
+    ]  # fmt: skip
+
+
+def _lens(subject: Subject, states_BKD: Tensor) -> list[list[list[tuple[str, float]]]]:
+    """The most probable next tokens with their probabilities, ``[question][k]``."""
+    lens, vocabulary = logit_lens(subject.model, states_BKD, TOP), subject.encoder.tokenizer
+    return [
+        [
+            [(str(vocabulary.decode([token])).strip(), value) for token, value in zip(*state, strict=True)]
+            for state in zip(*question, strict=True)
+        ]
+        for question in zip(lens.tokens.tolist(), lens.probabilities.tolist(), strict=True)
     ]
-
-
-def _forced(subject: Subject, kind: str) -> list[int]:
-    return _tokens(subject.encoder, FORCED[kind])
 
 
 def _concepts(encoder: Encoder, questions: Sequence[Example], kind: str) -> list[list[list[int]]]:

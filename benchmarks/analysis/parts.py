@@ -1,54 +1,57 @@
-"""Finished parts of a long analysis: kept as they are made, and read instead of made when asked again."""
+"""Observations of one model, kept batch by batch: an interrupted analysis goes on with what is missing."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from ...generators.example import Example
 from ...generators.files import write_whole
 from ..controls.battery import batches
-from .observe import Observation, Subject, observe
+from .observation import Observation
+from .observe import Subject, observe
 
 ATTENTION_QUESTIONS = 32
-"""Attention is looked at for so many questions, the first; it is made layer by layer for each of them."""
-
-
-def kept(path: Path, key: Any, make: Callable[[], Any]) -> Any:
-    """What ``make`` returns, from ``path`` if it was kept there under the same ``key``. Both are JSON."""
-    key = json.loads(json.dumps(key))
-    if path.exists():
-        part = json.loads(path.read_bytes())
-        if part["key"] == key:
-            return part["value"]
-    value = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps({"key": key, "value": value}).encode())
-    return value
+"""Attention is observed for the first questions only, this many: it is slow."""
 
 
 def observations(subject: Subject, questions: Sequence[Example], folder: Path) -> list[Observation]:
-    """Every question looked at, batch by batch; those that ``folder`` holds already are read."""
+    """Observe every question, or read what was observed before.
+
+    Args:
+        subject: The model.
+        questions: Examples with graphs.
+        folder: Where batches are kept, each with a key: what was observed, of which model and questions.
+
+    Returns:
+        One observation a question.
+    """
+    first, rest = questions[:ATTENTION_QUESTIONS], questions[ATTENTION_QUESTIONS:]
     size = subject.run.recipe.eval_batch_size
-    with_attention = questions[:ATTENTION_QUESTIONS]
-    parts = [(0, with_attention)]
-    parts += [
-        (first + len(with_attention), part) for first, part in batches(questions[len(with_attention) :], size)
-    ]
+    parts = [(0, first), *((len(first) + start, part) for start, part in batches(rest, size))]
+    folder = folder / subject.name.replace(" ", "-").replace(",", "")
+    folder.mkdir(parents=True, exist_ok=True)
     found: list[Observation] = []
-    for first, part in tqdm(parts, desc=subject.name, unit="batch", disable=None, leave=False):
-        key = {
-            **subject.key, "thoughts": subject.thoughts, "writes": subject.writes,
-            "questions": [[e.id, e.question] for e in part],
-        }  # fmt: skip
-        path = folder / subject.name.replace(" ", "-").replace(",", "") / f"batch-{first}.json"
+    for start, part in tqdm(parts, desc=subject.name, unit="batch", disable=None, leave=False):
+        found += _batch(subject, part, folder / f"batch-{start}.json", with_attention=start == 0)
+    return found
 
-        def look(part: Sequence[Example] = part, first: int = first) -> list[Observation]:
-            return observe(subject, part, with_attention=first == 0)
 
-        found.extend(kept(path, key, look))
+def _batch(
+    subject: Subject, questions: Sequence[Example], path: Path, with_attention: bool
+) -> list[Observation]:
+    key = {
+        **subject.key, "thoughts": subject.thoughts, "writes": list(subject.writes),
+        "questions": [[example.id, example.question] for example in questions],
+    }  # fmt: skip
+    if path.exists():
+        kept = json.loads(path.read_bytes())
+        if kept["key"] == key:
+            return [Observation.from_json(entry) for entry in kept["value"]]
+    found = observe(subject, questions, with_attention)
+    content = {"key": key, "value": [one.to_json() for one in found]}
+    write_whole(path, json.dumps(content).encode())
     return found

@@ -1,68 +1,85 @@
-"""`analyze`: a finished run looked into, beside an untrained model and the runs given as baselines.
+"""`analyze`: readouts of a finished run, of an untrained model and of the baselines.
 
-OUT/parts/coconut/batch-0.json …   what was observed, batch by batch; reused when asked again
+OUT/parts/coconut/batch-0.json …   observations, batch by batch; reused by later calls
 OUT/analysis.json                  every table
-OUT/report.html                    tables, pictures and a reading guide in one file
-OUT/figures/*.svg, *.png           the pictures
+OUT/report.html                    tables, figures and reading guides in one file
+OUT/figures/*.svg, *.png           the figures
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..run.trained import TrainedRun, load_run
-from . import summary
-from .observe import Observation, Subject, trained_subject, untrained_subject
+from .observation import Observation, Observed, Question, read_example
+from .observe import Subject, trained_subject, untrained_subject
 from .parts import observations
-from .summary import Asked
+from .view import Found, Row, View
+from .views import VIEWS
 
 CASES = (0,)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One model's tables, and what it wrote and thought in the questions that are shown as cases."""
+class Readouts:
+    """One model's rows of every view, by the view's name, and its observations of the cases.
+
+    ``native`` is the number of thoughts that it was trained to have, the mean where a classifier ends them.
+    """
 
     name: str
-    native: int
-    tables: dict[str, Any]
+    native: float
+    rows: Mapping[str, Sequence[Any]]
     cases: dict[int, Observation]
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """All models of one report; the first is the run that was asked about.
+    """The readouts of all models.
 
-    ``per_step`` thoughts stand for a step; ``marker`` stands before the answer in what is written; ``cases``
-    are indices into the test questions.
+    Attributes:
+        run: The analyzed run.
+        per_step: Thoughts that replace one reasoning step.
+        n: Number of questions.
+        models: The run, the untrained model, the baselines.
+        cases: The questions shown in detail, by their index among the test questions.
     """
 
-    run: str
-    method: str
-    recipe: str
-    dataset: str
-    n: int
-    thoughts: int
+    run: TrainedRun
     per_step: int
-    marker: str
-    models: list[Seen]
-    cases: dict[int, Asked]
+    n: int
+    models: list[Readouts]
+    cases: dict[int, Question]
+
+    @property
+    def dataset(self) -> str:
+        return f"{self.run.recipe.data.name}, {self.run.recipe.data.surface}"
+
+    def found(self, view: View[Row]) -> Found[Row]:
+        """Return the rows of ``view`` for all models."""
+        return Found(self.n, {model.name: model.rows[view.name] for model in self.models})
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "run": self.run, "method": self.method, "recipe": self.recipe, "dataset": self.dataset,
-            "questions": self.n, "thoughts": self.thoughts,
-            "models": {
-                seen.name: {"native_thoughts": seen.native, **_json(seen.tables)} for seen in self.models
-            },
-            "cases": {
-                str(index): {"id": case.example.id, **{seen.name: seen.cases[index] for seen in self.models}}
-                for index, case in self.cases.items()
-            },
+        """Return all views and cases as plain values ready for JSON."""
+        models = {
+            model.name: {
+                "native_thoughts": model.native,
+                **{k: v for view in VIEWS for k, v in view.entries(model.rows[view.name]).items()},
+            }
+            for model in self.models
+        }
+        cases = {
+            index: {"id": case.example.id, **{m.name: m.cases[index].to_json() for m in self.models}}
+            for index, case in self.cases.items()
+        }
+        head = {
+            "run": str(self.run.folder), "method": self.run.method.name, "recipe": self.run.recipe.name,
+            "dataset": self.dataset, "questions": self.n, "thoughts": self.run.thoughts,
         }  # fmt: skip
+        return {**head, "models": _plain(models), "cases": _plain(cases)}
 
 
 def analyze(
@@ -75,46 +92,45 @@ def analyze(
     seed: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> Analysis:
-    """Look into the run in ``folder`` on its first ``n`` test questions.
+    """Analyze a finished run, beside an untrained model and baselines.
 
-    ``seed`` initialises the untrained model. Raises ValueError for a run without thoughts or pauses, for a
-    baseline on other questions, and for questions that are no graphs.
+    Args:
+        folder: The run, of a method with thoughts or pauses.
+        baselines: Finished runs on the same questions.
+        out: Where observations are kept, in ``parts``.
+        n: Number of test questions, the first ones; None for all.
+        cases: Indices of the test questions to show in detail.
+        seed: Initializes the untrained model.
+        say: Called with a line when a model is done.
+
+    Raises:
+        ValueError: The run has no thoughts or pauses, a baseline is on other questions, a case is out of
+            range, or the questions have no graphs.
     """
     run = load_run(folder)
     if run.method.filler == "none":
         raise ValueError(f"analyze needs a run with thoughts or pauses, got method {run.method.name}")
     others = [load_run(path) for path in baselines]
     examples = run.questions(n=n)
-    questions = [summary.asked(example) for example in examples]
+    questions = [read_example(example) for example in examples]
     outside = next((index for index in cases if not 0 <= index < len(questions)), None)
     if outside is not None:
         raise ValueError(f"case must be in 0..{len(questions) - 1}, got {outside}")
+    per_step = run.recipe.curriculum.thoughts_per_step
     models = []
     for subject in _subjects(run, others, seed):
         found = observations(subject, examples, out / "parts")
         say(f"{subject.name}: {len(found)} questions")
-        models.append(_seen(subject, questions, found, cases))
-    return _analysis(run, models, len(questions), {index: questions[index] for index in cases})
-
-
-def _analysis(run: TrainedRun, models: list[Seen], n: int, cases: dict[int, Asked]) -> Analysis:
-    data = run.recipe.data
-    return Analysis(
-        run=str(run.folder),
-        method=run.method.name,
-        recipe=run.recipe.name,
-        dataset=f"{data.name}, {data.surface}",
-        n=n,
-        thoughts=run.thoughts,
-        per_step=run.recipe.curriculum.thoughts_per_step,
-        marker=run.evaluator.marker,
-        models=models,
-        cases=cases,
-    )
+        observed = Observed(questions, found, per_step, subject.run.evaluator.marker)
+        rows = {view.name: view.read(observed) for view in VIEWS}
+        used = [one.used for one in found if one.used is not None]
+        native = sum(used) / len(used) if used else subject.native
+        models.append(Readouts(subject.name, native, rows, {index: found[index] for index in cases}))
+    return Analysis(run, per_step, len(questions), models, {index: questions[index] for index in cases})
 
 
 def _subjects(run: TrainedRun, others: Sequence[TrainedRun], seed: int) -> list[Subject]:
-    """The run, the same configuration untrained, the baselines; each under a name of its own."""
+    """The run, the untrained model, the baselines; each under a unique name."""
     for other in others:
         if other.recipe.data != run.recipe.data:
             raise ValueError(
@@ -137,26 +153,12 @@ def _subjects(run: TrainedRun, others: Sequence[TrainedRun], seed: int) -> list[
     return [trained[0], untrained_subject(run, seed), *trained[1:]]
 
 
-def _seen(
-    subject: Subject, questions: Sequence[Asked], found: Sequence[Observation], cases: Sequence[int]
-) -> Seen:
-    per_step = subject.run.recipe.curriculum.thoughts_per_step
-    tables: dict[str, Any] = {
-        "interpolation": summary.interpolation(questions, found, subject.run.evaluator.marker),
-        "norms": summary.norms(found),
-    }
-    for name in ("frontier_values", "parallelism", "value_by_height", "superposition", "attention"):
-        tables[name] = getattr(summary, name)(questions, found, per_step)
-    tables["lens"] = summary.lens_classes(questions, found, per_step)
-    return Seen(subject.name, subject.native, tables, {index: found[index] for index in cases})
-
-
-def _json(value: Any) -> Any:
-    """Named tuples as objects, all the way down."""
+def _plain(value: Any) -> Any:
+    """Named tuples as objects and keys as text, all the way down."""
     if hasattr(value, "_asdict"):
-        return {name: _json(part) for name, part in value._asdict().items()}
+        value = value._asdict()
     if isinstance(value, dict):
-        return {str(name): _json(part) for name, part in value.items()}
+        return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_json(part) for part in value]
+        return [_plain(part) for part in value]
     return value

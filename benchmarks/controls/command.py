@@ -36,7 +36,7 @@ def controls_command(
     """
     import json
 
-    from ...generators.audit.plot import require_plot
+    from ...generators.figures import require_plot
     from ...generators.files import write_whole
     from .plot import plot
     from .report import REPORT, controls

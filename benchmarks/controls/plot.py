@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...generators.audit.plot import require_plot
+from ...generators.figures import new_figure, require_plot
 from .report import Report
 
 COLORS = {"needed": "#4477aa", "not needed": "#ee6677", "undecided": "#bbbbbb"}
@@ -13,11 +13,7 @@ COLORS = {"needed": "#4477aa", "not needed": "#ee6677", "undecided": "#bbbbbb"}
 def plot(report: Report, path: Path) -> None:
     """Draw the share of right answers under each control (PNG, SVG or PDF); see `require_plot`."""
     require_plot(path)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.5, 1.2 + 0.28 * len(report.lines)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(6.5, 1.2 + 0.28 * len(report.lines))
     axes = figure.subplots()
     places = range(len(report.lines))
     colors = [COLORS[line.verdict] for line in report.lines]

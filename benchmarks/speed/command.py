@@ -44,9 +44,10 @@ def speed_command(
     """
     from tqdm import tqdm
 
+    from ...generators.figures import require_plot
     from .findings import Setting
     from .models import get_size
-    from .plot import plot, require_plot
+    from .plot import plot
     from .report import speed
 
     if plot_file:

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...generators.audit.plot import require_plot
+from ...generators.figures import new_figure, require_plot
 from .findings import Finding, number
-
-__all__ = ["plot", "require_plot"]
 
 
 def plot(findings: Sequence[Finding], path: Path) -> None:
@@ -23,9 +21,6 @@ def plot(findings: Sequence[Finding], path: Path) -> None:
         ValueError: No finding is a ratio, unknown suffix, or matplotlib is missing.
     """
     require_plot(path)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     found: dict[str, list[Finding]] = {}
     for one in findings:
         if one.unit == "×":
@@ -33,8 +28,7 @@ def plot(findings: Sequence[Finding], path: Path) -> None:
     if not found:
         raise ValueError("the plot needs a part that is measured as a ratio, got none")
     heights = [1 + len(rows) for rows in found.values()]
-    figure = Figure(figsize=(7.5, 0.6 + 0.26 * sum(heights)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(7.5, 0.6 + 0.26 * sum(heights))
     panels = figure.subplots(len(found), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
     for axes, (part, rows) in zip(panels, found.items(), strict=True):
         _panel(axes, part, rows)

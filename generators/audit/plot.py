@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..figures import new_figure, require_plot
 from .report import Finding, Report
 
 COLOURS = {
@@ -15,28 +16,14 @@ COLOURS = {
 _SHOWN = 6  # rules of each effort
 
 
-def require_plot(path: str | Path) -> None:
-    """Raise ValueError where a plot could not be saved: another suffix, or matplotlib is missing."""
-    if Path(path).suffix not in (".png", ".svg", ".pdf"):
-        raise ValueError(f"plot must be a .png, .svg or .pdf file, got {Path(path).name}")
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise ValueError("the plot needs matplotlib: pip install 'coconut-bench[plots]'") from None
-
-
 def plot(reports: Sequence[Report], path: str | Path) -> None:
     """Draw one panel a report, the strongest rules of each effort, and save it (PNG, SVG or PDF).
 
     Raises what ``require_plot`` does, and OSError where ``path`` cannot be written.
     """
     require_plot(path)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = max(len(_chosen(report)) for report in reports)
-    figure = Figure(figsize=(1.5 + 4.2 * len(reports), 1.3 + 0.2 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(1.5 + 4.2 * len(reports), 1.3 + 0.2 * rows)
     for axes, report in zip(figure.subplots(1, len(reports), squeeze=False)[0], reports, strict=True):
         _panel(axes, report)
     figure.legend(
