@@ -8,7 +8,7 @@ from leaderboard_examples import predictions, result
 
 from coconut_bench.cli import main
 from coconut_bench.coconut.methods import METHODS
-from coconut_bench.leaderboard.paper_table import ORDER, RECIPES, render_paper_table
+from coconut_bench.leaderboard.paper_table import ORDER, render_paper_table
 from coconut_bench.leaderboard.result import QuotedResult, Result
 from coconut_bench.leaderboard.store import SHIPPED, read
 

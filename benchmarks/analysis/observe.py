@@ -30,13 +30,11 @@ from ...coconut.prefix import read, think
 from ...coconut.readout import attention_of_thoughts, continuation_values, inner_products, logit_lens
 from ...generators.answers import is_right, read_answer
 from ...generators.example import Example
-from ...generators.proof.parsing import read_question
+from ...generators.wordings.reading import read_question
 from ..controls.battery import expected
 from ..run.evaluate import model_positions
 from ..run.trained import TrainedRun
 
-FORCED = {"natural": "Every", "symbolic": ""}
-"""What stands before the concept that a step begins with: the paper forces "Every", an id comes first."""
 TOP = 5
 UNTRAINED = "untrained"
 
@@ -102,7 +100,7 @@ def untrained_subject(run: TrainedRun, seed: int) -> Subject:
 
 def observe(subject: Subject, questions: Sequence[Example], with_attention: bool) -> list[Observation]:
     """Look at one batch of questions of one wording. Every question must have a graph."""
-    kind = read_question(questions[0].question).kind
+    opener = read_question(questions[0].question).wording.opener or ""
     encoder, model, ids = subject.encoder, subject.model, subject.encoder.ids
     segments = encoder.segments(questions)
     begin = [ids.begin_thought] if encoder.markers else []
@@ -111,9 +109,9 @@ def observe(subject: Subject, questions: Sequence[Example], with_attention: bool
     bare = read(model, [parts.question for parts in segments], ids.pad) if begin else prompted
     whole = think(model, prompted, subject.thoughts, token=subject.pause)
     states_BKD = torch.cat([prompted.h_BD[:, None], whole.states_BKD], dim=1)
-    concepts = _concepts(encoder, questions, kind)
+    concepts = _concepts(encoder, questions, opener)
     found = _states_read_out(subject, states_BKD, concepts)
-    forced = _forced(subject, kind)
+    forced = _tokens(encoder, opener)
     answers = expected(subject.run, questions)
     limit = _limit(subject, prompted)
     for k in range(subject.thoughts + 1):
@@ -158,15 +156,11 @@ def _states_read_out(
     ]
 
 
-def _forced(subject: Subject, kind: str) -> list[int]:
-    return _tokens(subject.encoder, FORCED[kind])
-
-
-def _concepts(encoder: Encoder, questions: Sequence[Example], kind: str) -> list[list[list[int]]]:
-    """The tokens of every node's name, as they follow what is forced."""
-    start = len(_tokens(encoder, FORCED[kind]))
+def _concepts(encoder: Encoder, questions: Sequence[Example], opener: str) -> list[list[list[int]]]:
+    """The tokens of every node's name, as they follow what opens a step (the paper forces "Every")."""
+    start = len(_tokens(encoder, opener))
     return [
-        [_tokens(encoder, f"{FORCED[kind]} {symbol}".strip())[start:] for symbol in example.graph.symbols]
+        [_tokens(encoder, f"{opener} {symbol}".strip())[start:] for symbol in example.graph.symbols]
         for example in questions
         if example.graph is not None
     ]

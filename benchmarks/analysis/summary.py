@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...generators.example import Example
-from ...generators.proof.parsing import Reading, read_question
 from ...generators.proof.process import Category, categorize, split_written
+from ...generators.wordings.reading import Reading, read_question
 from .graph import CLASSES, HEIGHTS, Search
 from .observe import Observation
 
@@ -42,9 +42,9 @@ class Mean(NamedTuple):
 
 
 def asked(example: Example) -> Asked:
-    """Raises ValueError for a question that is no ProsQA-like graph in natural or symbolic wording."""
+    """Raises ValueError for a question without a graph, or of a wording that cannot be analyzed."""
     reading = None if example.graph is None else read_question(example.question)
-    if reading is None or example.graph is None or reading.kind == "prontoqa":
+    if reading is None or example.graph is None or reading.wording.opener is None:
         raise ValueError(f"analyze needs ProsQA-like questions with their graphs, got {example.id!r}")
     return Asked(example, reading, Search(example.graph))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from .report import Finding, Report
 
-COLOURS = {
+COLORS = {
     "zero-effort": "#4477aa", "root-blind": "#ee6677", "learned": "#aa3377",
     "walk": "#ccbb44", "search": "#bbbbbb",
 }  # fmt: skip
@@ -16,7 +16,14 @@ _SHOWN = 6  # rules of each effort
 
 
 def require_plot(path: str | Path) -> None:
-    """Raise ValueError where a plot could not be saved: another suffix, or matplotlib is missing."""
+    """Check that a plot can be saved.
+
+    Args:
+        path: Where to.
+
+    Raises:
+        ValueError: For a suffix other than .png, .svg and .pdf, or without matplotlib.
+    """
     if Path(path).suffix not in (".png", ".svg", ".pdf"):
         raise ValueError(f"plot must be a .png, .svg or .pdf file, got {Path(path).name}")
     try:
@@ -26,9 +33,15 @@ def require_plot(path: str | Path) -> None:
 
 
 def plot(reports: Sequence[Report], path: str | Path) -> None:
-    """Draw one panel a report, the strongest rules of each effort, and save it (PNG, SVG or PDF).
+    """Draw one panel a report, the strongest rules of each effort, and save it.
 
-    Raises what ``require_plot`` does, and OSError where ``path`` cannot be written.
+    Args:
+        reports: What to draw.
+        path: Where to save it: .png, .svg or .pdf.
+
+    Raises:
+        ValueError: As ``require_plot`` does.
+        OSError: Where ``path`` cannot be written.
     """
     require_plot(path)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -41,7 +54,7 @@ def plot(reports: Sequence[Report], path: str | Path) -> None:
         _panel(axes, report)
     figure.legend(
         handles=_keys([row.effort for report in reports for row in _chosen(report)]),
-        loc="outside lower center", ncols=len(COLOURS), frameon=False, fontsize=8,
+        loc="outside lower center", ncols=len(COLORS), frameon=False, fontsize=8,
     )  # fmt: skip
     figure.savefig(path, dpi=150)
 
@@ -50,7 +63,7 @@ def _chosen(report: Report) -> list[Finding]:
     """Return the findings that are drawn, the strongest of each effort first."""
     return [
         row
-        for effort in COLOURS
+        for effort in COLORS
         for row in sorted(
             (row for row in report.findings if row.effort == effort), key=lambda row: -row.strength
         )[:_SHOWN]
@@ -62,8 +75,8 @@ def _panel(axes: Any, report: Report) -> None:
     rows = _chosen(report)
     for place, row in enumerate(rows):
         low, high = (row.low, row.high) if row.accuracy >= 0.5 else (1 - row.high, 1 - row.low)
-        axes.plot([100 * low, 100 * high], [place, place], color=COLOURS[row.effort], linewidth=2)
-        axes.plot(100 * row.strength, place, "o", color=COLOURS[row.effort], markersize=5)
+        axes.plot([100 * low, 100 * high], [place, place], color=COLORS[row.effort], linewidth=2)
+        axes.plot(100 * row.strength, place, "o", color=COLORS[row.effort], markersize=5)
     names = [row.name if row.accuracy >= 0.5 else f"not {row.name}" for row in rows]
     axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -79,7 +92,7 @@ def _keys(efforts: Sequence[str]) -> list[Any]:
     from matplotlib.lines import Line2D
 
     return [
-        Line2D([], [], color=colour, marker="o", linewidth=2, label=effort)
-        for effort, colour in COLOURS.items()
+        Line2D([], [], color=color, marker="o", linewidth=2, label=effort)
+        for effort, color in COLORS.items()
         if effort in efforts
     ]

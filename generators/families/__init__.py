@@ -1,4 +1,4 @@
-"""The dataset families: names, wordings, random graphs and samplers, one family a file.
+"""The dataset families: names, random graphs and samplers, one family a file.
 
-Imports the ground floor only.
+Imports the ground floor and `wordings`.
 """

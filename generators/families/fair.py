@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 
 from ..example import Example, Graph
 from ..seeding import U64, Arrays, below, draws, first_accepted, mix, shuffled, split_mask
-from .surfaces import SURFACES, Asked, Writer
+from ..wordings.row import Asked, Premises, Wording
+from ..wordings.table import WORDINGS
 from .vocabulary import CONCEPTS, ENTITIES
 
 # Purposes of draws; the numbers are part of every dataset's version.
@@ -131,15 +132,15 @@ def sample(config: FairConfig, keys: U64, ids: Sequence[str], split: str, surfac
     """
     names = _names(config, surface)
     graph = shape(config)
-    (labels_BN,) = _labelled(config, keys, split, surface)
+    wording = WORDINGS["prosqa", surface]
+    (labels_BN,) = _labelled(config, keys, split, wording.uses_ids)
     order_BE = shuffled(draws(keys, purpose=_ORDER, count=len(graph.edges))).tolist()
     coins_B2 = below(draws(keys, purpose=_COINS, count=2), 2).tolist()
-    writer = SURFACES[surface]
     examples: list[Example] = []
     for row, labels in enumerate(labels_BN.tolist()):
         symbols = tuple([names[label] for label in labels])
         pair = (ids[2 * row], ids[2 * row + 1])
-        examples += twins(graph, symbols, order_BE[row], coins_B2[row], pair, writer)
+        examples += twins(graph, symbols, order_BE[row], coins_B2[row], pair, wording)
     return examples
 
 
@@ -149,25 +150,36 @@ def twins(
     order: list[int],
     coins: list[int],
     ids: tuple[str, str],
-    writer: Writer,
+    wording: Wording,
+    forms: Sequence[int] = (),
 ) -> Iterable[Example]:
-    """Write one graph twice: the same premises and candidates, each root asked about once."""
+    """Write one graph twice: the same premises and candidates, each root asked about once.
+
+    Args:
+        graph: The graph with both right paths.
+        symbols: The names of its nodes.
+        order: The order in which its edges are told.
+        coins: Which root the first twin asks about, and which candidate is named first.
+        ids: The ids of both.
+        wording: How they are told.
+        forms: The form of each edge's premise, where the wording has several.
+    """
     edges, paths = graph.edges, graph.paths
-    premises = [edges[at] for at in order]
     first_asked, first_candidate = coins
     candidates = (paths[first_candidate][-1], paths[1 - first_candidate][-1])
-    ask = writer(symbols, graph.is_entity, premises)
+    told_forms = [forms[at] for at in order] if forms else ()
+    ask = wording.write(Premises(symbols, graph.is_entity, [edges[at] for at in order], told_forms))
     for turn in range(2):
         path = paths[first_asked ^ turn]
         other = paths[1 - (first_asked ^ turn)]
-        question, steps, answer = ask(Asked(path[0], *candidates, path))
+        text = ask(Asked(path[0], *candidates, path))
         known = Graph(symbols, edges, path[0], path[-1], other[-1])
-        yield Example(ids[turn], question, steps, answer, len(path) - 1, ids[1 - turn], known)
+        yield Example(ids[turn], *text, len(path) - 1 - wording.concludes, ids[1 - turn], known)
 
 
 def _names(config: FairConfig, surface: str) -> Sequence[str]:
     """Return what a label stands for on this surface; in English entities come first, then concepts."""
-    if surface == "symbolic":
+    if WORDINGS["prosqa", surface].uses_ids:
         return [str(label) for label in range(config.pool)]
     is_entity = shape(config).is_entity
     entities, concepts = sum(is_entity), len(is_entity) - sum(is_entity)
@@ -179,7 +191,7 @@ def _names(config: FairConfig, surface: str) -> Sequence[str]:
     return ENTITIES + CONCEPTS
 
 
-def _labelled(config: FairConfig, keys: U64, split: str, surface: str) -> Arrays:
+def _labelled(config: FairConfig, keys: U64, split: str, uses_ids: bool) -> Arrays:
     """Draw names [B, N] for each key until the labelled graph belongs to the split.
 
     The shape is the same for all, so forgetting the names would leave one graph for three splits; what
@@ -191,7 +203,7 @@ def _labelled(config: FairConfig, keys: U64, split: str, surface: str) -> Arrays
     concept_at = np.flatnonzero(~np.array(graph.is_entity))
 
     def propose(keys: U64, attempt: U64) -> tuple[Arrays, NDArray[np.bool_]]:
-        if surface == "symbolic":
+        if uses_ids:
             ids = shuffled(draws(keys, purpose=_LABELS, count=config.pool, attempt=attempt))
             labels = ids[:, : len(graph.is_entity)]
         else:

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from ..example import Example
 from ..lookup import pick
 from ..seeding import U64, below, draws, shuffled
+from ..wordings.table import WORDINGS
 from .fair import Shape, twins
 from .layered import Layered, LayeredConfig, grow
-from .surfaces import SURFACES
 from .vocabulary import NAMES
 
 # Purposes of draws; those below 8 are the graph's. The numbers are part of every dataset's version.
@@ -62,11 +62,12 @@ class FairSpec:
 def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Example]:
     """Make the pair of twins of each key [B]; ``ids`` names the 2 B examples in order."""
     graphs = grow(spec.graph, keys, split)
-    symbols = symbols_of(spec, keys, surface)
+    wording = WORDINGS["prosqa", surface]
+    symbols = symbols_of(spec, keys, wording.uses_ids)
     orders = told_order(spec, graphs, keys).tolist()
     coins = below(draws(keys, purpose=_COINS, count=2), 2).tolist()
     is_entity = tuple(spec.graph.is_entity())
-    nodes, writer = spec.graph.nodes, SURFACES[surface]
+    nodes = spec.graph.nodes
     found: list[Example] = []
     starts, ends = graphs.edges_BE2[:, :, 0].tolist(), graphs.edges_BE2[:, :, 1].tolist()
     drawn = zip(starts, ends, graphs.path_BH.tolist(), symbols, orders, coins, strict=True)
@@ -74,7 +75,7 @@ def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: s
         path = tuple([node for node in path if node >= 0])
         mirrored = tuple([node + nodes for node in path])
         shape = Shape(tuple(zip(start, end, strict=True)), is_entity, (path, mirrored))
-        found += twins(shape, names, order, coin, (ids[2 * row], ids[2 * row + 1]), writer)
+        found += twins(shape, names, order, coin, (ids[2 * row], ids[2 * row + 1]), wording)
     return found
 
 
@@ -95,11 +96,11 @@ def _labels(spec: FairSpec, keys: U64) -> tuple[NDArray[np.int64], NDArray[np.in
     return entities[:, : graph.entities], concepts[:, : graph.size - graph.entities]
 
 
-def symbols_of(spec: FairSpec, keys: U64, surface: str) -> list[tuple[str, ...]]:
-    """Name the nodes of each graph."""
+def symbols_of(spec: FairSpec, keys: U64, uses_ids: bool) -> list[tuple[str, ...]]:
+    """Name the nodes of each graph, by ids or by names."""
     names = NAMES[spec.names]
     table: NDArray[Any]
-    if surface == "symbolic":
+    if uses_ids:
         table = np.array(names.ids, object)
         label_BN = shuffled(draws(keys, purpose=_LABELS, count=len(names.ids)))[:, : spec.graph.size]
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from .parsing import Reading
+from ..wordings.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -38,26 +38,26 @@ def entities_above(graph: nx.DiGraph[str], node: str) -> set[str]:
 
 
 def shape(proved: Proved) -> object:
-    """Names and order forgotten: the colours after four rounds of refinement."""
+    """Names and order forgotten: the colors after four rounds of refinement."""
     return hash(refined(proved.reading.graph, {}, rounds=4))
 
 
 def refined(graph: nx.DiGraph[str], marks: Mapping[str, int], rounds: int) -> tuple[int, ...]:
-    """Return the sorted colours of the nodes after some rounds of colour refinement.
+    """Return the sorted colors of the nodes after some rounds of color refinement.
 
-    A node's colour starts as its mark (0 without one) and takes up those of its parents and children each
-    round (Weisfeiler and Leman 1968). Equal graphs have equal colours; on trees, unequal ones never do.
+    A node's color starts as its mark (0 without one) and takes up those of its parents and children each
+    round (Weisfeiler and Leman 1968). Equal graphs have equal colors; on trees, unequal ones never do.
     """
-    colour = {node: marks.get(node, 0) for node in graph}
+    color = {node: marks.get(node, 0) for node in graph}
     for _ in range(rounds):
-        colour = {
+        color = {
             node: hash(
                 (
-                    colour[node],
-                    tuple(sorted([colour[parent] for parent in graph.pred[node]])),
-                    tuple(sorted([colour[child] for child in graph.succ[node]])),
+                    color[node],
+                    tuple(sorted([color[parent] for parent in graph.pred[node]])),
+                    tuple(sorted([color[child] for child in graph.succ[node]])),
                 )
             )
             for node in graph
         }
-    return tuple(sorted(colour.values()))
+    return tuple(sorted(color.values()))
