@@ -43,11 +43,9 @@ class Dataset:
         surfaces: Its wordings, the default first.
         sizes: The default sizes of the splits.
         sampler: What makes its examples.
-        twins: Whether every question has a twin: a contrast pair with the same premises, another query
-            entity and the other answer.
-        split_by: Which form of a graph is never in two splits: "shape" (names and premise order forgotten),
-            "properties" (the same, but ProntoQA's one shape differs by the properties of its nodes) or
-            "labels" (only the premise order forgotten).
+        twins: Whether every question has a twin: same premises, other query entity, other answer.
+        split_by: Which form of a graph is never in two splits: "shape" (without names and premise order),
+            "properties" (what ProntoQA's one shape has at its nodes) or "labels" (without premise order).
         capacity: The number of graphs of that form, None where it is beyond counting.
         leak: What solves it without reasoning, empty where nothing is known to.
         caveat: What a little search already does.
@@ -81,7 +79,7 @@ class Dataset:
         return f"{self.description}. {'/'.join(SPLITS)} {sizes}; {', '.join(self.surfaces)}.{known}"
 
     def largest(self, split: str) -> int:
-        """Return the largest size of a split: its share (train 1/2, others 1/4) of the different questions."""
+        """Return the largest size of a split: its share (train 1/2, others 1/4) of all questions."""
         if self.capacity is None:
             return MAX_INDEX
         questions = self.capacity * (2 if self.twins else 1)
@@ -230,9 +228,8 @@ def examples(
         surface: The wording, None the dataset's first.
 
     Raises:
-        ValueError: At the call and not at the first example, for an unknown name, split or surface, for a
-            size beyond what the dataset has, and for an odd count of a twin dataset outside train (half a
-            pair could not be scored).
+        ValueError: At the call, not at the first example: for an unknown name, split or surface, a size
+            beyond the dataset's, or an odd count of twins outside train (half a pair could not be scored).
     """
     dataset = get_dataset(name)
     surface = resolve_surface(dataset, surface)

@@ -28,21 +28,20 @@ _OF_ENTITY = FORMS  # a fifth form: "Max is a danpus."
 def write(premises: Premises) -> Asker:
     """Tell premises, each in its form; see `row.Premises` and `row.Writer`."""
     symbols, is_entity = premises.symbols, premises.is_entity
-    begin, end = [_begin(name) for name in symbols], [_end(name) for name in symbols]
     rules = {}
     for edge, form in zip(premises.edges, premises.forms, strict=True):
         u, v = edge
         told_as = _OF_ENTITY if is_entity[u] else form
-        rules[edge] = begin[u][told_as] + end[v][told_as]
+        rules[edge] = _begin(symbols[u])[told_as] + _end(symbols[v])[told_as]
     told = " ".join(rules.values())
 
     def ask(asked: Asked) -> Text:
         who, path, named = symbols[asked.root], asked.path, symbols[asked.first]
-        known = begin[asked.root][_OF_ENTITY]
-        steps = [f"{known}{end[u][_OF_ENTITY]} {rules[u, v]}" for u, v in pairwise(path[1:])]
-        is_true = str(asked.first == path[-1])
+        known = f"{who} is "
+        steps = [f"{known}{_end(symbols[u])[_OF_ENTITY]} {rules[u, v]}" for u, v in pairwise(path[1:])]
+        verdict = "True" if asked.first == path[-1] else "False"
         question = f"{told} True or false: {who} is {named}."
-        return Text(question, (*steps, f"{known}{symbols[path[-1]]}."), is_true)
+        return Text(question, (*steps, f"{known}{symbols[path[-1]]}."), verdict)
 
     return ask
 
