@@ -132,7 +132,7 @@ def _write(id: str, drawn: _Drawn, wording: Wording) -> Example:
     told = [_FACTS + at for at in drawn.order]
     told.insert(slot, len(_EDGES) - 1)
     told += (1, 0) if facts_order else (0, 1)
-    forms = (0,) * _FACTS + tuple(drawn.forms)  # a fact has one form
+    forms = [wording.forms] * _FACTS + drawn.forms
     premises = Premises(symbols, _IS_ENTITY, [_EDGES[at] for at in told], [forms[at] for at in told])
     asks_target = bool(query_negated) == drawn.negated[_PROPERTY_OF_C1]
     candidates = (target, other) if asks_target else (other, target)

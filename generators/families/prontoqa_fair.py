@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..example import Example
 from ..seeding import U64, below, draws, shuffled
@@ -61,7 +62,7 @@ def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: s
         symbols_of(spec, keys, wording.uses_ids),
         _properties(keys),
         told_order(spec, grown, keys).tolist(),
-        below(draws(keys, purpose=_FORMS, count=grown.edges_BE2.shape[1]), wording.forms).tolist(),
+        _forms(grown.edges_BE2[:, :, 0], graph, keys, wording.forms).tolist(),
         below(draws(keys, purpose=_COINS, count=2), 2).tolist(),
         strict=True,
     )
@@ -76,6 +77,12 @@ def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: s
         pair = (ids[2 * row], ids[2 * row + 1])
         found += twins(shape, tuple(symbols), order, coins, pair, wording, forms)
     return found
+
+
+def _forms(start_BE: NDArray[np.int64], graph: LayeredConfig, keys: U64, count: int) -> NDArray[np.int64]:
+    """Draw how each premise is told [B, E]; of an entity there is one way."""
+    forms = below(draws(keys, purpose=_FORMS, count=start_BE.shape[1]), count)
+    return np.where(np.array(graph.is_entity())[start_BE], count, forms)
 
 
 def _properties(keys: U64) -> list[list[tuple[str, str]]]:

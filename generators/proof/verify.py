@@ -181,7 +181,8 @@ def _verify_split(
             proved = prove(example)
             wording = proved.reading.wording
             stated = (wording.family, wording.surface)
-            require(stated == told_in, f"wording must be {' '.join(told_in)}, found {' '.join(stated)}")
+            if stated != told_in:
+                raise ValueError(f"wording must be {' '.join(told_in)}, found {' '.join(stated)}")
             contract.check(proved)
             form = contract.form(proved)
             holder = owner.setdefault(form, split)

@@ -35,7 +35,8 @@ def write(premises: Premises) -> Asker:
 
 
 _QUESTION = re.compile(r"(?P<told>.+\.) Is (?P<who>[A-Z][a-z]+) a (?P<one>[a-z]+) or (?P<two>[a-z]+)\?")
-_read_edge = edge_reader(r"(?:Every ([a-z]+)|([A-Z][a-z]+)) is a ([a-z]+)\.")
+# After "Every" comes a concept, in small letters; without it an entity, with a capital.
+_read_edge = edge_reader(r"(?:Every (?=[a-z])|(?=[A-Z]))([A-Z]?[a-z]+) is a ([a-z]+)\.")
 
 
 def read(question: str) -> Parsed | None:

@@ -66,7 +66,7 @@ def edge_reader(form: str) -> Callable[[str], Edge]:
     """Make a reader of premises.
 
     Args:
-        form: A regular expression of which two groups match, the start and the end of the edge.
+        form: A regular expression with two groups, the start and the end of the edge.
 
     Returns:
         A function from a premise to its edge, which raises ValueError where the premise has another form.
@@ -77,7 +77,7 @@ def edge_reader(form: str) -> Callable[[str], Edge]:
         match = pattern.fullmatch(premise)
         if match is None:
             raise ValueError(f"premise not understood: {premise!r}")
-        start, end = (node for node in match.groups() if node)
+        start, end = match.groups()
         return start, end
 
     return read

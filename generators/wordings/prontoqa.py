@@ -12,8 +12,7 @@ Writer and reader share no code and no constant: what the proof is worth depends
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from .parsed import Edge, Parsed, end_of, parse
@@ -25,41 +24,50 @@ FORMS = 4
 _OF_ENTITY = FORMS  # a fifth form: "Max is a danpus."
 
 
-def write(premises: Premises) -> Asker:
-    """Tell premises, each in its form; see `row.Premises` and `row.Writer`."""
-    symbols, is_entity = premises.symbols, premises.is_entity
-    rules = {}
-    for edge, form in zip(premises.edges, premises.forms, strict=True):
-        u, v = edge
-        told_as = _OF_ENTITY if is_entity[u] else form
-        rules[edge] = _begin(symbols[u])[told_as] + _end(symbols[v])[told_as]
-    told = " ".join(rules.values())
+class _Told(dict[str, tuple[str, ...]]):
+    """Name -> its part of a premise in each form, told once; a dict because a call a premise is slow."""
 
-    def ask(asked: Asked) -> Text:
-        who, path, named = symbols[asked.root], asked.path, symbols[asked.first]
-        known = f"{who} is "
-        steps = [f"{known}{_end(symbols[u])[_OF_ENTITY]} {rules[u, v]}" for u, v in pairwise(path[1:])]
-        verdict = "True" if asked.first == path[-1] else "False"
-        question = f"{told} True or false: {who} is {named}."
-        return Text(question, (*steps, f"{known}{symbols[path[-1]]}."), verdict)
+    def __init__(self, tell: Callable[[str], tuple[str, ...]]) -> None:
+        self.tell = tell
 
-    return ask
+    def __missing__(self, name: str) -> tuple[str, ...]:
+        self[name] = told = self.tell(name)
+        return told
 
 
-@cache
 def _begin(name: str) -> tuple[str, ...]:
-    """How a premise about ``name`` begins, in each form."""
     plural = f"{name.capitalize()}es are "
     return plural, plural, f"Each {name} is ", f"Every {name} is ", f"{name} is "
 
 
-@cache
 def _end(name: str) -> tuple[str, ...]:
-    """How a premise ends that leads to ``name``, in each form; every concept ends in "pus"."""
+    """Every concept ends in "pus", no property does."""
     if not name.endswith("pus"):
         return (f"{name}.",) * (_OF_ENTITY + 1)
     plural, single = f"{name}es.", f"an {name}." if name[0] in "aeiou" else f"a {name}."
     return plural, plural, single, single, single
+
+
+_BEGIN, _END = _Told(_begin), _Told(_end)
+
+
+def write(premises: Premises) -> Asker:
+    """Tell premises, each in its form; see `row.Premises` and `row.Writer`."""
+    symbols, edges, begin, end = premises.symbols, premises.edges, _BEGIN, _END
+    rules = [
+        begin[symbols[u]][form] + end[symbols[v]][form]
+        for (u, v), form in zip(edges, premises.forms, strict=True)
+    ]
+    told, rule_of = " ".join(rules), dict(zip(edges, rules, strict=True))
+
+    def ask(asked: Asked) -> Text:
+        who, path = symbols[asked.root], asked.path
+        steps = [f"{who} is {end[symbols[u]][_OF_ENTITY]} {rule_of[u, v]}" for u, v in pairwise(path[1:])]
+        question = f"{told} True or false: {who} is {symbols[asked.first]}."
+        verdict = "True" if asked.first == path[-1] else "False"
+        return Text(question, (*steps, f"{who} is {symbols[path[-1]]}."), verdict)
+
+    return ask
 
 
 _QUESTION = re.compile(r"(?P<told>.+\.) True or false: (?P<who>[A-Z][a-z]+) is (?P<one>(?:not )?[a-z]+)\.")

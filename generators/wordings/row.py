@@ -15,8 +15,8 @@ class Premises(NamedTuple):
         symbols: The names of the nodes.
         is_entity: Which nodes are entities, i.e. have no parents.
         edges: The premises in the order of telling.
-        forms: How each premise is told, an integer below the wording's number of forms; empty where a
-            wording has one form.
+        forms: How each premise is told, where the wording has several forms: a number below
+            ``Wording.forms``, or that number itself for a premise about an entity.
     """
 
     symbols: Sequence[str]

@@ -87,8 +87,8 @@ def surfaces(family: str, first: str | None = None) -> tuple[str, ...]:
     return tuple(sorted(known, key=lambda surface: surface != first))
 
 
-def needs_marker(surface: str) -> bool:
-    """Whether an answer on this surface can be told from a step by the marker before it only."""
+def needs_marker(surface: str | None) -> bool:
+    """Whether only a marker before it tells an answer from a step; so it is for None, an unknown surface."""
     return not any(row.surface == surface and not row.needs_marker for row in WORDINGS.values())
 
 
