@@ -107,7 +107,7 @@ class Example:
 
 
 def canonical_row(example: Example) -> bytes:
-    """Return the bytes that checksums are made of: sorted keys, no spaces, UTF-8, one line feed."""
+    """Return the bytes that are hashed for checksums: sorted keys, no spaces, UTF-8, one line feed."""
     text = json.dumps(example.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8") + b"\n"
 

@@ -52,7 +52,7 @@ def _known_names(proved: Proved, entities: tuple[str, ...], concepts: tuple[str,
 
 
 def published_prosqa(proved: Proved) -> None:
-    """Both candidates are leaves; the right one is a deepest leaf, 3 to 6 hops away, that no rival shares."""
+    """Both candidates are leaves; the right one is a deepest leaf, 3 to 6 hops away, no rival's."""
     graph, root = proved.reading.graph, proved.reading.root
     _known_names(proved, ENTITIES, CONCEPTS)
     hops = len(proved.chain) - 1
@@ -75,7 +75,7 @@ def _deepest_leaf(graph: nx.DiGraph[str], root: str, rival: str, hops: int, targ
 
 
 def labels(proved: Proved) -> object:
-    """Only the order of the premises forgotten."""
+    """Return a form without the order of the premises."""
     return hash(tuple(sorted(proved.reading.edges)))
 
 
@@ -141,7 +141,7 @@ def _family(literal: str) -> int:
 
 
 def properties(proved: Proved) -> object:
-    """Names and order forgotten: which property stands at each place of the one shape."""
+    """Return a form without names and order: which property stands at each place of the one shape."""
     return hash(_roles(proved))
 
 

@@ -1,4 +1,4 @@
-"""What a written chain of thought is worth as a process, whatever the answer: the six categories of Coconut.
+"""The category of a written chain of thought, whatever the answer: the six categories of Coconut.
 
     "4 7 . 7 1 . > 4 < 1 < 9"   the query entity is 4, the target 1
 
@@ -10,9 +10,9 @@
     1                  Correct Label     no path, the right answer
     9                  Incorrect Label   no path, another answer
 
-After continuous thoughts the chain begins late: it is taken with the best path from the root to where it
+After continuous thoughts the chain begins late: it is completed by the best path from the root to where it
 begins, found by search, and is a Hallucination where there is none (arXiv 2412.06769, section 5.1). The
-categories exclude one another, and every text has one. ``1 4 .`` is no premise where ``4 1 .`` is one.
+categories are mutually exclusive, and every text has one. ``1 4 .`` is no premise where ``4 1 .`` is one.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ class Category(StrEnum):
 
 
 class Written(NamedTuple):
-    """What a model wrote, cut into the steps of its chain and what stands after the marker."""
+    """What a model wrote, cut into the steps of its chain and its answer (the text after the marker)."""
 
     steps: tuple[str, ...]
     answer: str
 
 
 def split_written(text: str, marker: str) -> Written:
-    """Cut ``text`` at the last ``marker``, and what is before it after each full stop.
+    """Cut a text into chain and answer at the last marker, and the chain after each full stop.
 
     Args:
         text: What a model wrote.
-        marker: What stands before the answer, which may be the full stop itself. Where it is another one and
+        marker: What stands before the answer, which may be the full stop itself. If another marker is
             missing, there is no answer.
 
     >>> split_written("4 7 . 7 1 . 1", ".")
@@ -76,7 +76,7 @@ def categorize(
         target: Its right candidate.
         steps: The chain, as `split_written` cuts it.
         is_right: Whether the answer is right, which decides where no step is written.
-        is_partial: Whether thoughts may stand for the chain's first steps; else it must begin at the query
+        is_partial: Whether thoughts may replace the chain's first steps; else it must begin at the query
             entity.
 
     Raises:
