@@ -88,8 +88,9 @@ def surfaces(family: str, first: str | None = None) -> tuple[str, ...]:
 
 
 def needs_marker(surface: str | None) -> bool:
-    """Whether only a marker before it tells an answer from a step; so it is for None, an unknown surface."""
-    return not any(row.surface == surface and not row.needs_marker for row in WORDINGS.values())
+    """Whether only a marker before it tells an answer from a step; True for a surface not in the table."""
+    rows = [row for row in WORDINGS.values() if row.surface == surface]
+    return not rows or any(row.needs_marker for row in rows)
 
 
 def surface_like(questions: Iterable[str]) -> str:
