@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import networkx as nx
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from coconut_bench.generators import Example, examples
@@ -62,7 +62,7 @@ def test_an_example_does_not_depend_on_its_batch(
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(configs)
 def test_no_two_splits_share_a_labelled_graph(config: FairConfig) -> None:
     """A pool hardly larger than the graph, so that the same graph would come up again."""
