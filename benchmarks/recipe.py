@@ -21,6 +21,7 @@ from ..coconut.settings import OptimizerSettings, Part, Positive
 from ..generators.datasets import DATASETS
 from ..generators.files import write_whole
 from ..generators.lookup import pick
+from ..generators.wordings.table import PLAIN, needs_marker
 from .recipe_parts import (
     BasePart,
     CurriculumPart,
@@ -67,7 +68,7 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def _answers_can_be_told_from_steps(self) -> Recipe:
-        if not self.answer_marker and self.data.surface != "symbolic":
+        if not self.answer_marker and needs_marker(self.data.surface):
             raise ValueError(f"answer_marker must be true for the surface {self.data.surface}, got false")
         return self
 
@@ -128,12 +129,12 @@ class Recipe(Part):
         Sizes are the dataset's own, or the recipe's; the answer marker is put in where the wording needs it.
         """
         kept = {"valid": self.data.valid, "test": self.data.test, "train": self.data.train}
-        surface, sizes = "natural", {}
+        surface, sizes = PLAIN, {}
         if name in DATASETS:
             row = DATASETS[name]
             surface = self.data.surface if self.data.surface in row.surfaces else row.surfaces[0]
             sizes = kept
-        marked = self.answer_marker or surface != "symbolic"
+        marked = self.answer_marker or needs_marker(surface)
         data = DataPart(name=name, surface=surface, seed=self.data.seed, **sizes)
         return self.model_copy(update={"data": data, "answer_marker": marked})
 

@@ -1,13 +1,13 @@
-"""What a right answer is: the one definition, used by the leaderboard and by every other tool.
+"""What a right answer is: the one definition, for the leaderboard and every other tool.
 
     written                            answer               right
-    4 7 . 7 1 . ### 1                  1                    yes: what stands after the last ### counts
-    Tom is a lempus                    Tom is a lempus.     yes: a full stop at the end is no part of it
+    4 7 . 7 1 . ### 1                  1                    yes: the text after the last ### counts
+    Tom is a lempus                    Tom is a lempus.     yes: a full stop at the end is ignored
     ### 1,000                          1000                 yes: commas are removed
     Tom is a lempus or a scrompus.     Tom is a lempus.     no
 
-This is the published code's exact match (arXiv 2412.06769: after the last marker, commas removed) but for the
-full stop and the white space, which tokenizers write in their own ways.
+This is the exact match of the published code (arXiv 2412.06769: after the last marker, commas removed), but
+ignores full stops at the end and white space, which depend on the tokenizer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ ANSWER_MARKER = "###"
 
 
 def read_answer(text: str, marker: str = ANSWER_MARKER) -> str:
-    """The answer in a text: after the last ``marker`` (all of it without one), commas removed.
+    """Return the answer in a text.
+
+    Args:
+        text: What a model wrote.
+        marker: What stands before the answer; without it the whole text is the answer.
+
+    Returns:
+        The text after the last marker, without commas, one space between words.
 
     >>> read_answer("4 7 . 7 1 . ### 1,000 ")
     '1000'
@@ -25,7 +32,11 @@ def read_answer(text: str, marker: str = ANSWER_MARKER) -> str:
 
 
 def is_right(written: str, answer: str) -> bool:
-    """Whether two answers are the same but for commas, white space and full stops at the end.
+    """Whether two answers are equal up to commas, white space and full stops at the end.
+
+    Args:
+        written: The answer of a model, as `read_answer` returns it.
+        answer: The right one.
 
     >>> is_right("Tom is a lempus", "Tom is a lempus .")
     True

@@ -22,6 +22,7 @@ from .families.layered import LayeredConfig
 from .families.prosqa_fair import FairSpec
 from .lookup import pick
 from .seeding import SPLITS, U64, example_keys
+from .wordings.table import surfaces
 
 Sampler = Callable[[U64, Sequence[str], str, str], list[Example]]
 """(keys [B], ids, split, surface) -> one example for each id."""
@@ -34,16 +35,26 @@ _FIRST_BATCH, _BATCH = 128, 8192  # examples sampled together; changes speed and
 class Dataset:
     """One row of the table.
 
-    ``sizes`` are the default sizes of the splits. ``split_by`` says which form of a graph is never in two
-    splits: "shape" (names and premise order forgotten), "properties" (the same, but ProntoQA's one shape is
-    told apart by the properties of its nodes) or "labels" (only the premise order forgotten). ``capacity``
-    is the number of graphs of that form, or None where it is beyond counting. ``leak`` says what solves the
-    dataset without reasoning, and is empty where nothing is known to; ``caveat`` what a little search already
-    does. A dataset for testing what was trained on another one has that one's name as ``base``, and as
-    ``axis`` the one thing in which it differs.
+    Attributes:
+        name: Its name.
+        family: Whose wordings it has: a family of ``wordings.table.WORDINGS``.
+        version: Another one whenever the bytes change.
+        description: One line for lists.
+        surfaces: Its wordings, the default first.
+        sizes: The default sizes of the splits.
+        sampler: What makes its examples.
+        twins: Whether every question has a twin: same premises, other query entity, other answer.
+        split_by: Which form of a graph is never in two splits: "shape" (without names and premise order),
+            "properties" (what ProntoQA's one shape has at its nodes) or "labels" (without premise order).
+        capacity: The number of graphs of that form, None where it is beyond counting.
+        leak: What solves it without reasoning, empty where nothing is known to.
+        caveat: What a little search already does.
+        base: The dataset to train on, of one that tests out of distribution.
+        axis: The one thing in which it differs from its base.
     """
 
     name: str
+    family: str
     version: str
     description: str
     surfaces: tuple[str, ...]
@@ -62,13 +73,13 @@ class Dataset:
         return bool(self.leak)
 
     def summary(self) -> str:
-        """Return one paragraph for a list of datasets: what it is, how large, and what is wrong with it."""
+        """Return one paragraph for a list of datasets: what it is, its sizes, its leaks."""
         sizes = "/".join(str(self.sizes[split]) for split in SPLITS)
         known = f" LEAKS: {self.leak}." if self.leaks else f" {self.caveat}." if self.caveat else ""
         return f"{self.description}. {'/'.join(SPLITS)} {sizes}; {', '.join(self.surfaces)}.{known}"
 
     def largest(self, split: str) -> int:
-        """Return the largest size of a split: its share (train 1/2, others 1/4) of what can be told apart."""
+        """Return the largest size of a split: its share (train 1/2, others 1/4) of all questions."""
         if self.capacity is None:
             return MAX_INDEX
         questions = self.capacity * (2 if self.twins else 1)
@@ -78,9 +89,10 @@ class Dataset:
 def _tiny(name: str, config: fair.FairConfig) -> Dataset:
     return Dataset(
         name=name,
+        family="prosqa",
         version="1.0.0",
         description=f"two alike components, {config.hops} hops, dead ends as long; with twins",
-        surfaces=("symbolic", "natural"),
+        surfaces=surfaces("prosqa", first="symbolic"),
         sizes={"train": 20_000, "valid": 500, "test": 500},
         sampler=partial(fair.sample, config),
         twins=True,
@@ -90,19 +102,18 @@ def _tiny(name: str, config: fair.FairConfig) -> Dataset:
     )
 
 
-def _out_of(
-    base: str, surfaces: tuple[str, ...], graph: LayeredConfig, **far: LayeredConfig
-) -> list[Dataset]:
+def _out_of(family: str, graph: LayeredConfig, **far: LayeredConfig) -> list[Dataset]:
     """A fair dataset, and those that differ from it in one thing; ``far`` are those with other graphs."""
-    module = prosqa_fair if base == "prosqa-fair" else prontoqa_fair
+    base, module = f"{family}-fair", _FAIR_FAMILIES[family]
     specs = {"": FairSpec(graph), **{axis: FairSpec(other) for axis, other in far.items()}}
     specs |= {"names": FairSpec(graph, names="unseen"), "order": FairSpec(graph, order="backward")}
     return [
         Dataset(
             name=f"{base}-{axis}" if axis else base,
+            family=family,
             version="1.0.0",
             description=_AXES[axis] if axis else _FAIR[base],
-            surfaces=surfaces,
+            surfaces=surfaces(family),
             sizes={"train": 2_000, "valid": 300, "test": 1_000} if axis else _FAIR_SIZES,
             sampler=partial(module.sample, spec),
             twins=True,
@@ -114,6 +125,7 @@ def _out_of(
     ]
 
 
+_FAIR_FAMILIES = {"prosqa": prosqa_fair, "prontoqa": prontoqa_fair}
 _FAIR_SIZES = {"train": 18_000, "valid": 500, "test": 1_000}
 _FAIR = {
     "prosqa-fair": "ProsQA on mirrored graphs of 54 nodes, 3 to 6 hops mixed; with twins",
@@ -132,9 +144,10 @@ _AXES = {
 _ROWS = (
     Dataset(
         name="prosqa",
+        family="prosqa",
         version="1.0.0",
         description="ProsQA as published: 3 to 6 hops among 14 to 28 nodes",
-        surfaces=("natural", "symbolic"),
+        surfaces=surfaces("prosqa"),
         sizes={"train": 17_886, "valid": 300, "test": 500},
         sampler=prosqa.sample,
         twins=False,
@@ -143,9 +156,10 @@ _ROWS = (
     ),
     Dataset(
         name="prontoqa",
+        family="prontoqa",
         version="1.0.0",
         description="ProntoQA as published: 5 hops among 14 fictional concepts, true or false",
-        surfaces=("natural",),
+        surfaces=surfaces("prontoqa"),
         sizes={"train": 9_000, "valid": 200, "test": 800},
         sampler=prontoqa.sample,
         twins=False,
@@ -155,8 +169,7 @@ _ROWS = (
     _tiny("prosqa-tiny", fair.FairConfig(hops=2, pool=16)),
     _tiny("prosqa-tiny-3hop", fair.FairConfig(hops=3, pool=20)),
     *_out_of(
-        "prosqa-fair",
-        ("natural", "symbolic"),
+        "prosqa",
         LayeredConfig(hops=(3, 4, 5, 6)),
         hops=LayeredConfig(hops=(7, 8, 9, 10, 11, 12)),
         density=LayeredConfig(hops=(3, 4, 5, 6), edges=42),
@@ -164,8 +177,7 @@ _ROWS = (
         distractors=LayeredConfig(hops=(3, 4, 5, 6), distractors=1),
     ),
     *_out_of(
-        "prontoqa-fair",
-        ("natural",),
+        "prontoqa",
         LayeredConfig(hops=(4, 5, 6, 7)),
         hops=LayeredConfig(hops=(8, 9, 10, 11, 12)),
         density=LayeredConfig(hops=(4, 5, 6, 7), edges=42),
@@ -178,12 +190,20 @@ DATASETS: Mapping[str, Dataset] = {row.name: row for row in _ROWS}
 
 
 def get_dataset(name: str) -> Dataset:
-    """Return a row of the table, or raise ValueError that names the nearest known one."""
+    """Return a row of the table.
+
+    Raises:
+        ValueError: For an unknown name, with the nearest known one.
+    """
     return pick(DATASETS, name, "dataset")
 
 
 def resolve_surface(dataset: Dataset, surface: str | None) -> str:
-    """Return the surface asked for, or the default one of the dataset for None."""
+    """Return the surface asked for, or the default one of the dataset for None.
+
+    Raises:
+        ValueError: For a surface that the dataset has not, with the nearest one.
+    """
     known = {name: name for name in dataset.surfaces}
     return pick(known, surface, f"surface of {dataset.name}") if surface is not None else dataset.surfaces[0]
 
@@ -199,10 +219,17 @@ def examples(
 ) -> Iterator[Example]:
     """Yield the examples ``start``, ``start + 1``, ... of a split.
 
-    ``count`` None means up to the default size for valid and test, and without end for train. Starting at i
-    gives what skipping i examples gives, at no cost. Raises ValueError, at the call and not at the first
-    example, for an unknown name, split or surface, for a size beyond what the dataset has, and for an
-    odd count of a twin dataset outside train (half a pair could not be scored).
+    Args:
+        name: A dataset of the table.
+        split: train, valid or test.
+        seed: The seed of all draws.
+        start: The first index. Starting at i gives what skipping i examples gives, at no cost.
+        count: How many; None means up to the default size for valid and test, and without end for train.
+        surface: The wording, None the dataset's first.
+
+    Raises:
+        ValueError: At the call, not at the first example: for an unknown name, split or surface, a size
+            beyond the dataset's, or an odd count of twins outside train (half a pair could not be scored).
     """
     dataset = get_dataset(name)
     surface = resolve_surface(dataset, surface)
@@ -220,7 +247,12 @@ def content_hash(
 ) -> str:
     """Return the sha256 (hex) of the canonical rows of a split, one after the other.
 
-    ``count`` None means the default size, for train too.
+    Args:
+        name: A dataset of the table.
+        split: train, valid or test.
+        seed: The seed of all draws.
+        count: How many examples; None means the default size, for train too.
+        surface: The wording, None the dataset's first.
     """
     size = get_dataset(name).sizes.get(split) if count is None else count
     digest = hashlib.sha256()

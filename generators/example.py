@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .wordings.table import hops_of
+
 GRAPH_FIELDS = ("idx_to_symbol", "edges", "root", "target", "neg_target")
 
 
@@ -22,9 +24,14 @@ GRAPH_FIELDS = ("idx_to_symbol", "edges", "root", "target", "neg_target")
 class Graph:
     """The premises as a directed graph: edge (u, v) says that every ``symbols[u]`` is a ``symbols[v]``.
 
-    ``root`` is who the question asks about, ``target`` the candidate that can be reached from it and
-    ``neg_target`` the other one; all are indices into ``symbols``. In ProntoQA a property is a node too
-    ("not wooden"); its two candidates are one adjective and its negation.
+    In ProntoQA a property is a node too ("not wooden"); the candidates are one adjective and its negation.
+
+    Attributes:
+        symbols: The names of the nodes.
+        edges: The premises, as indices into ``symbols``.
+        root: The query entity, an index into ``symbols``.
+        target: The candidate that can be reached from the root.
+        neg_target: The other candidate.
     """
 
     symbols: tuple[str, ...]
@@ -38,9 +45,16 @@ class Graph:
 class Example:
     """A question, the steps that lead to its answer, and where it comes from.
 
-    ``hops`` counts as the dataset's paper does: the edges from root to target in ProsQA, the rules used in
-    ProntoQA (where the edge from the entity is given and not counted). ``twin`` is the id of the question
-    that differs only in who is asked about, where the dataset has it; ``graph`` is None in files without one.
+    Attributes:
+        id: Dataset, version, surface, split, seed and index.
+        question: The premises, then the question.
+        steps: The chain of thought.
+        answer: What is to be written.
+        hops: As the dataset's paper counts them: the edges from root to target in ProsQA, the rules used in
+            ProntoQA (where the edge from the entity is given and not counted).
+        twin: The id of the contrast pair's other question (same premises, other query entity, other answer),
+            None where the dataset has none.
+        graph: The graph behind it, None in files without one.
     """
 
     id: str
@@ -66,9 +80,13 @@ class Example:
     def from_json(cls, record: Mapping[str, Any], default_id: str = "") -> Example:
         """Read a record of ours or a published one (question, answer, steps, perhaps the graph fields).
 
-        Where the record does not say, ``hops`` is the number of steps, less the conclusion that is told as a
-        step of its own where the answer is true or false. Raises ValueError that names the missing, empty or
-        ill-typed field.
+        Args:
+            record: The JSON object. Where it does not state ``hops``, they are counted from the steps,
+                without a conclusion that is told as a step of its own.
+            default_id: The id of a record without one.
+
+        Raises:
+            ValueError: That names the missing, empty or ill-typed field.
         """
         steps = _field(record, "steps", list)
         if not all(isinstance(step, str) for step in steps):
@@ -77,20 +95,19 @@ class Example:
         if twin is not None and not isinstance(twin, str):
             raise ValueError(f"twin must be an id or null, got {twin!r}")
         answer = _text(record, "answer")
-        given = len(steps) - (bool(steps) and answer in ("True", "False"))
         return cls(
             id=_field(record, "id", str) if "id" in record else default_id,
             question=_text(record, "question"),
             steps=tuple(steps),
             answer=answer,
-            hops=_field(record, "hops", int) if "hops" in record else given,
+            hops=_field(record, "hops", int) if "hops" in record else hops_of(steps, answer),
             twin=twin,
             graph=_graph(record) if any(name in record for name in GRAPH_FIELDS) else None,
         )
 
 
 def canonical_row(example: Example) -> bytes:
-    """Return the bytes that checksums are made of: sorted keys, no spaces, UTF-8, one line feed."""
+    """Return the bytes that are hashed for checksums: sorted keys, no spaces, UTF-8, one line feed."""
     text = json.dumps(example.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8") + b"\n"
 

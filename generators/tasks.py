@@ -6,8 +6,8 @@
     >>> tasks.score_answer("10 5 . 5 3 . ### 3", tasks[7])
     1.0
 
-An entry is ``{"question": text, "answer": text, "metadata": {...}}``. Any index can be asked for at once,
-in any order, and another seed gives other questions.
+An entry is ``{"question": text, "answer": text, "metadata": {...}}``. Entries can be accessed in any order,
+and another seed gives other questions.
 """
 
 from __future__ import annotations
@@ -25,16 +25,21 @@ Entry = dict[str, Any]
 
 
 def score_answer(answer: str | None, entry: Mapping[str, Any]) -> float:
-    """1.0 if ``answer`` is the entry's, else 0.0.
+    """Score an answer, as the leaderboard does (see `answers`).
 
-    What stands after the last ``###`` counts, or all of it where there is none; a chain of thought before the
-    marker is not looked at. See `answers`, whose definition the leaderboard uses too.
+    Args:
+        answer: What a model wrote. The text after the last ``###`` counts, or all of it where there is none;
+            a chain of thought before the marker is ignored. None counts as wrong.
+        entry: The task, with its right answer under ``answer``.
+
+    Returns:
+        1.0 if the answer is right, else 0.0.
     """
     return float(answer is not None and is_right(read_answer(answer), str(entry["answer"])))
 
 
 class TaskDataset(Sequence[Entry]):
-    """``size`` entries of one split of a dataset of the table; made when they are asked for."""
+    """Entries of one split of a dataset, made on access; see `create_dataset`, which makes one."""
 
     def __init__(self, name: str, seed: int, size: int, split: str, surface: str | None) -> None:
         dataset = get_dataset(name)
@@ -45,7 +50,7 @@ class TaskDataset(Sequence[Entry]):
         self.surface = resolve_surface(dataset, surface)
         # Outside train a dataset with twins gives whole pairs only.
         self._unit = 2 if dataset.twins else 1
-        self._examples(0, self._unit)  # refuses a bad seed here, not at the first entry
+        self._examples(0, self._unit)  # raises for a bad seed here, not at the first entry
 
     def __len__(self) -> int:
         return self.size
@@ -55,7 +60,14 @@ class TaskDataset(Sequence[Entry]):
     @overload
     def __getitem__(self, index: slice) -> list[Entry]: ...
     def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
-        """The entry at ``index``, or those of a slice; IndexError beyond the size."""
+        """Return one entry, or those of a slice.
+
+        Args:
+            index: A place from 0, or from the end where negative, or a slice.
+
+        Raises:
+            IndexError: Beyond the size.
+        """
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(self.size))]
         if not -self.size <= index < self.size:
@@ -91,11 +103,20 @@ class TaskDataset(Sequence[Entry]):
 def create_dataset(
     name: str, seed: int = 0, size: int = 500, *, split: str = "train", surface: str | None = None
 ) -> TaskDataset:
-    """``size`` tasks of the dataset ``name``; the same arguments give the same tasks on any machine.
+    """Make a sequence of tasks; the same arguments give the same tasks on any machine.
 
-    No graph of one ``split`` (train, valid, test) is in another, whatever the seeds, so a model may train
-    on train without end and be tested on test. ``surface`` is the wording, None the dataset's first.
-    Raises ValueError for an unknown name, split or surface (with the nearest known one) and for a size or
-    a seed that there is not.
+    No graph of one split is in another, whatever the seeds, so a model may train on train without end and be
+    tested on test.
+
+    Args:
+        name: A dataset of the table.
+        seed: The seed of all draws.
+        size: The number of tasks.
+        split: train, valid or test.
+        surface: The wording, None the dataset's first.
+
+    Raises:
+        ValueError: For an unknown name, split or surface (with the nearest known one), and for a size or a
+            seed out of range.
     """
     return TaskDataset(name, seed, size, split, surface)

@@ -17,6 +17,9 @@ from pathlib import Path
 from statistics import stdev
 from typing import NamedTuple
 
+from ..generators.datasets import DATASETS
+from ..generators.wordings.row import Paper
+from ..generators.wordings.table import PAPERS
 from .aggregate import aggregate
 from .query import select
 from .result import QuotedResult, Result
@@ -33,13 +36,16 @@ ORDER = {
     "pause-as-thought": "– pause as thought",
 }
 """The lines of Table 1: method → its name there. Other methods follow."""
-RECIPES = {"gpt2-prosqa": "prosqa", "gpt2-prontoqa": "prontoqa", "gpt2-gsm8k": "gsm8k"}
-"""The recipes that are the paper's → its datasets."""
-FAMILIES = ("prosqa", "prontoqa", "gsm8k")
 
 
 class Line(NamedTuple):
-    """One method: its row, and what the paper prints for it on the dataset of the same family."""
+    """One method: its row, and what the paper prints for it on the dataset of the same family.
+
+    Attributes:
+        name: The method's name in Table 1.
+        row: What was measured.
+        quoted: What the paper prints, None where it has no such line.
+    """
 
     name: str
     row: Result
@@ -47,9 +53,16 @@ class Line(NamedTuple):
 
 
 def paper_table(path: Path, *, dataset: str | None, recipe: str | None, markdown: bool = False) -> str:
-    """Table 1's form of the measured rows of a leaderboard file, one table a dataset and recipe.
+    """Draw the measured rows of a leaderboard file in Table 1's form, one table a dataset and recipe.
 
-    ValueError where no row is left.
+    Args:
+        path: The leaderboard file.
+        dataset: Only rows of this dataset.
+        recipe: Only rows of this recipe.
+        markdown: Whether to draw in Markdown, else in plain text.
+
+    Raises:
+        ValueError: Where no row is left.
     """
     board = read(path)
     chosen = select(board.rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
@@ -61,7 +74,16 @@ def paper_table(path: Path, *, dataset: str | None, recipe: str | None, markdown
 def render_paper_table(
     rows: Sequence[Result], quoted: Sequence[QuotedResult], *, markdown: bool = False
 ) -> str:
-    """The same for rows at hand; those that are answered with another number of thoughts are left out."""
+    """Draw rows in Table 1's form, without those that are answered with another number of thoughts.
+
+    Args:
+        rows: Measured rows.
+        quoted: The paper's.
+        markdown: Whether to draw in Markdown, else in plain text.
+
+    Raises:
+        ValueError: Where no row is left.
+    """
     groups: dict[tuple[object, ...], list[Result]] = {}
     for row in rows:
         if row.thoughts is None:
@@ -74,13 +96,13 @@ def render_paper_table(
 
 def _one_table(rows: Sequence[Result], quoted: Sequence[QuotedResult], markdown: bool) -> str:
     data, recipe = rows[0].dataset, rows[0].recipe.name
-    family = next((name for name in FAMILIES if data.name.startswith(name)), None)
-    printed = {row.method: row for row in quoted if row.dataset == family}
+    paper = _paper(data.name)
+    printed = {row.method: row for row in quoted if paper is not None and row.dataset == paper.dataset}
     known = [method for method in ORDER if any(row.method == method for row in rows)]
     others = sorted({row.method for row in rows} - set(known))
     by_method = {row.method: row for row in rows}
     lines = [Line(ORDER.get(name, name), by_method[name], printed.get(name)) for name in [*known, *others]]
-    is_paper_s = RECIPES.get(recipe) == family
+    is_paper_s = paper is not None and recipe == paper.recipe
     cells = [
         ("method", "seeds", "accuracy %", "tokens", *(("paper %", "paper tokens") if is_paper_s else ()))
     ]
@@ -93,6 +115,12 @@ def _one_table(rows: Sequence[Result], quoted: Sequence[QuotedResult], markdown:
     return "\n".join(
         [title, *([""] if markdown else []), *_drawn(cells, markdown), *_differences(lines, markdown)]
     )
+
+
+def _paper(dataset: str) -> Paper | None:
+    """Where the dataset's family was published; what is not generated is named after its family."""
+    family = DATASETS[dataset].family if dataset in DATASETS else dataset.partition("-")[0]
+    return PAPERS.get(family)
 
 
 def _cells(line: Line, is_paper_s: bool) -> tuple[str, ...]:
@@ -109,7 +137,7 @@ def _cells(line: Line, is_paper_s: bool) -> tuple[str, ...]:
 
 
 def _differences(lines: Sequence[Line], markdown: bool) -> list[str]:
-    """The pairs of methods that stand the other way round in the paper, beyond the noise of both."""
+    """The pairs of methods whose order differs from the paper's, beyond the noise of both."""
     found = []
     for pair in combinations([line for line in lines if line.quoted and len(line.row.seeds) > 1], 2):
         above, below = sorted(pair, key=lambda line: -aggregate(line.row).accuracy)

@@ -186,7 +186,7 @@ def test_the_command_line_of_lm_eval_runs(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_recipe_and_the_method_of_your_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = DOCS / "extending.md"
     [recipe] = blocks(page, "yaml")
-    [row, _] = blocks(page, "python")
+    row, *_ = blocks(page, "python")
     monkeypatch.chdir(tmp_path)
     Path("my.yaml").write_text(recipe, encoding="utf-8")
     from coconut_bench.benchmarks.recipe import load_recipe
@@ -206,7 +206,7 @@ def test_the_dataset_of_your_own_is_proved_audited_and_trained_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = DOCS / "extending.md"
-    [_, code] = blocks(page, "python")
+    [code] = [block for block in blocks(page, "python") if "two-chains" in block]
     made: dict[str, Any] = {}
     exec(compile(code, str(page), "exec"), made)
     monkeypatch.setitem(DATASETS, made["row"].name, made["row"])  # type: ignore[arg-type]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from coconut_bench.generators import Example, examples
 from coconut_bench.generators.families.fair import FairConfig, capacity, sample, shape
 from coconut_bench.generators.proof.contracts import labels, two_alike_components
-from coconut_bench.generators.proof.parsing import Reading, read_question
 from coconut_bench.generators.proof.verify import prove
 from coconut_bench.generators.seeding import example_keys
+from coconut_bench.generators.wordings.reading import Reading, read_question
 
 configs = st.builds(
     lambda hops, forks, joins, **rest: FairConfig(

@@ -20,7 +20,7 @@ from coconut_bench.generators.families.vocabulary import (
     PRONTOQA_ENTITIES,
     PROPERTY_FAMILIES,
 )
-from coconut_bench.generators.proof.parsing import read_question
+from coconut_bench.generators.wordings.reading import read_question
 
 COUNT = 10_000
 

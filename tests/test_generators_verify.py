@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from coconut_bench.generators import DATASETS, Example, canonical_row, examples
-from coconut_bench.generators.proof import verify
 from coconut_bench.generators.proof.verify import VerificationError, verify_dir
 from coconut_bench.generators.stored.formats import FORMATS, MANIFEST, file_digest, manifest_digest
 from coconut_bench.generators.stored.write import generate, plan
@@ -237,25 +236,3 @@ def test_a_manifest_that_is_signed_but_promises_less_is_refused(
     (folder / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(VerificationError, match="split_by and twins are not those of prosqa-tiny"):
         verify_dir(folder)
-
-
-def test_the_proof_shares_no_code_with_the_samplers() -> None:
-    """No module that the verifier is made of imports one that makes examples, directly or through another."""
-    folder = Path(verify.__file__).parent
-    reached, waiting = set(), ["verify"]
-    while waiting:
-        name = waiting.pop()
-        reached.add(name)
-        imports = re.findall(r"^from \.(\w+) import", (folder / f"{name}.py").read_text(), re.MULTILINE)
-        waiting += set(imports) - reached
-    assert {"parsing", "contracts"} < reached
-    assert not reached & {
-        "datasets",
-        "fair",
-        "ontology",
-        "prontoqa",
-        "prosqa",
-        "seeding",
-        "surfaces",
-        "write",
-    }

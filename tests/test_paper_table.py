@@ -6,9 +6,11 @@ import pytest
 from click.testing import CliRunner
 from leaderboard_examples import predictions, result
 
+from coconut_bench.benchmarks.recipe import recipe_names
 from coconut_bench.cli import main
 from coconut_bench.coconut.methods import METHODS
-from coconut_bench.leaderboard.paper_table import ORDER, RECIPES, render_paper_table
+from coconut_bench.generators.wordings.table import PAPERS
+from coconut_bench.leaderboard.paper_table import ORDER, render_paper_table
 from coconut_bench.leaderboard.result import QuotedResult, Result
 from coconut_bench.leaderboard.store import SHIPPED, read
 
@@ -61,7 +63,9 @@ def test_answers_with_another_number_of_thoughts_stay_out() -> None:
 
 
 def test_the_recipes_of_the_paper_name_datasets_that_it_has() -> None:
-    assert set(RECIPES.values()) == {quoted.dataset for quoted in QUOTED if isinstance(quoted, QuotedResult)}
+    quoted = {row.dataset for row in QUOTED if isinstance(row, QuotedResult)}
+    assert {paper.dataset for paper in PAPERS.values()} == quoted
+    assert {paper.recipe for paper in PAPERS.values()} <= set(recipe_names())
 
 
 def test_the_command_prints_the_shipped_rows() -> None:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coconut_bench.generators import examples
-from coconut_bench.generators.proof.parsing import Reading, read_question
 from coconut_bench.generators.proof.process import Category, categorize, split_written
+from coconut_bench.generators.wordings.reading import Reading, read_question
 
 # 4 → 7 → 1 and 4 → 2 → 7; 7 → 3 leads away; 8 → 9 is not reached, 8 → 1 comes from outside.
 SYMBOLIC = "4 7 . 7 1 . 4 2 . 2 7 . 7 3 . 8 9 . 8 1 . > 4 < 1 < 9"
@@ -78,7 +78,7 @@ def test_what_is_no_sentence_is_a_hallucination_and_a_missing_marker_no_answer()
 
 def test_a_prontoqa_question_is_refused() -> None:
     question = next(examples("prontoqa", "test"))
-    with pytest.raises(ValueError, match="natural or symbolic"):
+    with pytest.raises(ValueError, match="whose steps are premises, got prontoqa natural"):
         categorize(read_question(question.question), "x", question.steps, is_right=True, is_partial=False)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...generators.example import Example
-from ...generators.proof.parsing import Reading, read_question
+from ...generators.wordings.reading import Reading, read_question
 from .graph import Search
 
 BY_THOUGHTS = ("values", "written", "right")
@@ -38,7 +38,7 @@ def read_example(example: Example) -> Question:
         ValueError: The example has no graph, or is not ProsQA-like.
     """
     reading = None if example.graph is None else read_question(example.question)
-    if reading is None or example.graph is None or reading.kind == "prontoqa":
+    if reading is None or example.graph is None or reading.wording.opener is None:
         raise ValueError(f"analyze needs ProsQA-like questions with their graphs, got {example.id!r}")
     return Question(example, reading, Search(example.graph))
 

@@ -30,14 +30,12 @@ from ...coconut.readout import attention_of_thoughts, continuation_values, inner
 from ...coconut.thinking import Reasoner, Thinking
 from ...generators.answers import is_right, read_answer
 from ...generators.example import Example
-from ...generators.proof.parsing import read_question
+from ...generators.wordings.reading import read_question
 from ..controls.battery import expected
 from ..run.evaluate import model_positions
 from ..run.trained import TrainedRun
 from .observation import HALTED, Observation
 
-FORCED = {"natural": "Every", "symbolic": ""}
-"""What stands before the concept that a step begins with: the paper forces "Every", an id comes first."""
 TOP = 5
 UNTRAINED = "untrained"
 
@@ -131,12 +129,12 @@ def observe(subject: Subject, questions: Sequence[Example], with_attention: bool
         questions: Examples of one wording, all with graphs.
         with_attention: Whether to observe attention too, which is made layer by layer.
     """
-    kind = read_question(questions[0].question).kind
+    opener = read_question(questions[0].question).wording.opener or ""
     model, mind, evaluator = subject.model, subject.reasoner, subject.run.evaluator
     readings = mind.read([parts.question for parts in subject.encoder.segments(questions)])
     whole = mind.think(readings, subject.thoughts)
     states_BKD = torch.cat([readings.opened.h_BD[:, None], whole.states_BKD], dim=1)
-    forced, concepts = _tokens(subject.encoder, FORCED[kind]), _concepts(subject.encoder, questions, kind)
+    forced, concepts = _tokens(subject.encoder, opener), _concepts(subject.encoder, questions, opener)
     limit = _limit(subject, readings.opened)
     values, written, used = {}, {}, None
     for k in dict.fromkeys([*range(subject.thoughts + 1), *subject.writes]):
@@ -175,11 +173,11 @@ def _lens(subject: Subject, states_BKD: Tensor) -> list[list[list[tuple[str, flo
     ]
 
 
-def _concepts(encoder: Encoder, questions: Sequence[Example], kind: str) -> list[list[list[int]]]:
-    """The tokens of every node's name, as they follow what is forced."""
-    start = len(_tokens(encoder, FORCED[kind]))
+def _concepts(encoder: Encoder, questions: Sequence[Example], opener: str) -> list[list[list[int]]]:
+    """The tokens of every node's name, as they follow what opens a step (the paper forces "Every")."""
+    start = len(_tokens(encoder, opener))
     return [
-        [_tokens(encoder, f"{FORCED[kind]} {symbol}".strip())[start:] for symbol in example.graph.symbols]
+        [_tokens(encoder, f"{opener} {symbol}".strip())[start:] for symbol in example.graph.symbols]
         for example in questions
         if example.graph is not None
     ]

@@ -1,4 +1,4 @@
 """How far guessing without reasoning gets on a dataset.
 
-Imports `proof` and `stored`.
+Imports the ground floor, `stored` and `wordings`.
 """

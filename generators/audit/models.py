@@ -21,7 +21,13 @@ F64 = NDArray[np.float64]
 
 
 class Model(NamedTuple):
-    """A row of ``MODELS``: ``guess(fitted on, scored on)`` says which candidate of each question, 0 or 1."""
+    """A row of ``MODELS``.
+
+    Attributes:
+        name: Its name.
+        description: What is fitted, on what.
+        guess: (fitted on, scored on) -> which candidate of each question scored, 0 or 1.
+    """
 
     name: str
     description: str
@@ -39,10 +45,14 @@ def require_sklearn() -> None:
 
 
 def static_features(puzzles: Sequence[Puzzle]) -> F64:
-    """Return [B, F] features of each question that no search from the one asked about is needed for.
+    """Compute what needs no search from the query entity.
 
-    For every static rule the difference of its two scores and both scores, candidate 0 first; then degrees,
-    height and place in the text of the one asked about, and the size of the graph.
+    Args:
+        puzzles: The questions [B].
+
+    Returns:
+        [B, F] features: for every static rule the difference of its two scores and both scores, candidate 0
+        first; then degrees, height and place in the text of the query entity, and the size of the graph.
     """
     rows = []
     for puzzle in puzzles:
@@ -88,7 +98,7 @@ def _predict(model: Any, fit: Sequence[Puzzle], test: Sequence[Puzzle]) -> NDArr
 
 
 def _words(fit: Sequence[Puzzle], test: Sequence[Puzzle]) -> NDArray[np.bool_]:
-    """Logistic regression on word counts: those of the premises, who is asked about, the candidates."""
+    """Logistic regression on word counts: those of the premises, the query entity, the candidates."""
     from sklearn.feature_extraction import DictVectorizer
     from sklearn.linear_model import LogisticRegression
 

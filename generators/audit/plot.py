@@ -9,7 +9,7 @@ from typing import Any
 from ..figures import new_figure, require_plot
 from .report import Finding, Report
 
-COLOURS = {
+COLORS = {
     "zero-effort": "#4477aa", "root-blind": "#ee6677", "learned": "#aa3377",
     "walk": "#ccbb44", "search": "#bbbbbb",
 }  # fmt: skip
@@ -17,9 +17,15 @@ _SHOWN = 6  # rules of each effort
 
 
 def plot(reports: Sequence[Report], path: str | Path) -> None:
-    """Draw one panel a report, the strongest rules of each effort, and save it (PNG, SVG or PDF).
+    """Draw one panel a report, the strongest rules of each effort, and save it.
 
-    Raises what ``require_plot`` does, and OSError where ``path`` cannot be written.
+    Args:
+        reports: What to draw.
+        path: Where to save it: .png, .svg or .pdf.
+
+    Raises:
+        ValueError: As ``require_plot`` does.
+        OSError: Where ``path`` cannot be written.
     """
     require_plot(path)
     rows = max(len(_chosen(report)) for report in reports)
@@ -28,7 +34,7 @@ def plot(reports: Sequence[Report], path: str | Path) -> None:
         _panel(axes, report)
     figure.legend(
         handles=_keys([row.effort for report in reports for row in _chosen(report)]),
-        loc="outside lower center", ncols=len(COLOURS), frameon=False, fontsize=8,
+        loc="outside lower center", ncols=len(COLORS), frameon=False, fontsize=8,
     )  # fmt: skip
     figure.savefig(path, dpi=150)
 
@@ -37,7 +43,7 @@ def _chosen(report: Report) -> list[Finding]:
     """Return the findings that are drawn, the strongest of each effort first."""
     return [
         row
-        for effort in COLOURS
+        for effort in COLORS
         for row in sorted(
             (row for row in report.findings if row.effort == effort), key=lambda row: -row.strength
         )[:_SHOWN]
@@ -49,8 +55,8 @@ def _panel(axes: Any, report: Report) -> None:
     rows = _chosen(report)
     for place, row in enumerate(rows):
         low, high = (row.low, row.high) if row.accuracy >= 0.5 else (1 - row.high, 1 - row.low)
-        axes.plot([100 * low, 100 * high], [place, place], color=COLOURS[row.effort], linewidth=2)
-        axes.plot(100 * row.strength, place, "o", color=COLOURS[row.effort], markersize=5)
+        axes.plot([100 * low, 100 * high], [place, place], color=COLORS[row.effort], linewidth=2)
+        axes.plot(100 * row.strength, place, "o", color=COLORS[row.effort], markersize=5)
     names = [row.name if row.accuracy >= 0.5 else f"not {row.name}" for row in rows]
     axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -66,7 +72,7 @@ def _keys(efforts: Sequence[str]) -> list[Any]:
     from matplotlib.lines import Line2D
 
     return [
-        Line2D([], [], color=colour, marker="o", linewidth=2, label=effort)
-        for effort, colour in COLOURS.items()
+        Line2D([], [], color=color, marker="o", linewidth=2, label=effort)
+        for effort, color in COLORS.items()
         if effort in efforts
     ]

@@ -1,10 +1,10 @@
-"""One question as somebody sees it who does not reason: words, positions, degrees, distances.
+"""One question as a guess without reasoning sees it: words, positions, degrees, distances.
 
     >>> puzzle = Puzzle.read("4 7 . 7 1 . 12 9 . > 4 < 1 < 9", answer="1")
     >>> puzzle.right, puzzle.names[puzzle.root], puzzle.up(puzzle.candidates[0])
     (0, '4', {1: 0, 2: 1, 0: 2})
 
-Nodes are numbers here; ``Puzzle`` only looks things up, the guesses made from it are in ``audit_rules``.
+Nodes are numbers here; ``Puzzle`` only looks things up, the guesses made from it are in `rules`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..example import Example
-from ..proof.parsing import expected_answer, read_question
+from ..wordings.reading import Reading, read_question
 
 FAR = 99  # the distance of what is not connected
 
@@ -29,9 +29,16 @@ class Telling(NamedTuple):
 
 
 class Puzzle:
-    """A question's graph with its two candidates; ``right`` is 0 or 1, the candidate that the answer names.
+    """A question's graph with its two candidates; ``entities`` are the nodes without parents.
 
-    ``entities`` are the nodes without parents. A candidate that no premise mentions is a node on its own.
+    A candidate that no premise mentions is a node on its own.
+
+    Args:
+        premises: The edges, in the order of telling.
+        root: The query entity.
+        candidates: Both candidates, in the order of the question.
+        right: 0 or 1, the candidate that the answer names.
+        id: The example's id.
     """
 
     def __init__(
@@ -63,9 +70,21 @@ class Puzzle:
 
     @classmethod
     def read(cls, question: str, answer: str, id: str = "") -> Puzzle:
-        """Parse a question; raises ValueError where it or its answer is of no known form."""
-        reading = read_question(question)
-        texts = [expected_answer(reading, candidate) for candidate in reading.candidates]
+        """Parse a question.
+
+        Raises:
+            ValueError: Where it or its answer is of no known form.
+        """
+        return cls.of_reading(read_question(question), answer, id)
+
+    @classmethod
+    def of_reading(cls, reading: Reading, answer: str, id: str = "") -> Puzzle:
+        """Look at a question that has been read.
+
+        Raises:
+            ValueError: Where the answer names neither candidate.
+        """
+        texts = [reading.answer(candidate) for candidate in reading.candidates]
         if answer not in texts:
             raise ValueError(f"answer must be one of {texts}, got {answer!r}")
         return cls(reading.edges, reading.root, reading.candidates, texts.index(answer), id)

@@ -4,8 +4,8 @@
     >>> report["nearest-entity"].accuracy
     0.5
 
-The rules are in ``audit_rules``, the fitted models in ``audit_models``. Everything is read from the text, so
-published files can be audited too.
+The rules are in `rules`, the fitted models in `models`. Everything is read from the text, so published files
+can be audited too.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ..datasets import examples as dataset_examples
 from ..example import Example
 from ..lookup import pick
 from ..stored.formats import FORMATS, read_examples
+from ..wordings.reading import read_question
 from .puzzle import Puzzle
 from .rules import EFFORTS, RULES, credit
 
@@ -34,9 +35,16 @@ ShortcutStatus = Literal["right", "silent", "wrong"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How often one rule or model is right. ``silent`` is the share of questions that it cannot tell.
+    """How often one rule or model is right.
 
-    ``accuracy`` counts those half; ``low`` and ``high`` are its 95 % interval (Wilson's score).
+    Attributes:
+        name: A row of ``RULES`` or ``MODELS``.
+        effort: What it may look at, a key of ``EFFORTS``.
+        description: What it guesses.
+        accuracy: The share of questions on which it is right, 0..1; undecided ones count half.
+        low: Lower end of the 95 % interval (Wilson's score).
+        high: Upper end.
+        silent: The share of questions that it does not decide.
     """
 
     name: str
@@ -77,7 +85,7 @@ class Report:
 
     def __str__(self) -> str:
         """Return a table, the strongest of each effort first."""
-        lines = [f"{self.source}, {self.examples} questions; % right [95 % interval], % it cannot tell"]
+        lines = [f"{self.source}, {self.examples} questions; % right [95 % interval], % undecided"]
         for effort, meaning in EFFORTS.items():
             rows = sorted((row for row in self.findings if row.effort == effort), key=lambda r: -r.strength)
             if rows:
@@ -92,7 +100,12 @@ class Report:
 
 
 def wilson(right: float, total: int) -> tuple[float, float]:
-    """Return the 95 % score interval of a share (Wilson, 1927); ``right`` may count halves."""
+    """Return the 95 % score interval of a share (Wilson, 1927).
+
+    Args:
+        right: The count, which may hold halves.
+        total: Of how many.
+    """
     share, weight = right / total, _Z * _Z / total
     middle = (share + weight / 2) / (1 + weight)
     half = _Z * math.sqrt(share * (1 - share) / total + weight / (4 * total)) / (1 + weight)
@@ -100,13 +113,19 @@ def wilson(right: float, total: int) -> tuple[float, float]:
 
 
 def shortcut_status(example: Example) -> ShortcutStatus:
-    """Say what the strongest known shortcut of the example's family makes of it.
+    """Say what the strongest known shortcut of the example's wording makes of it.
 
-    In ProsQA that is the rule ``nearest-entity``, in ProntoQA ``look-up``; accuracy should be reported for
-    each status on its own, since a model that only learned the shortcut fails where it is wrong or silent.
+    In ProsQA that is the rule ``nearest-entity``, in ProntoQA ``look-up``. Report the accuracy for each
+    status: a model that only learned the shortcut fails where it is wrong or silent.
+
+    Args:
+        example: The example; its text is read, not its graph.
+
+    Raises:
+        ValueError: For a question of no known wording.
     """
-    name = "look-up" if example.answer in ("True", "False") else "nearest-entity"
-    share = credit(RULES[name], Puzzle.of(example))
+    reading = read_question(example.question)
+    share = credit(RULES[reading.wording.shortcut], Puzzle.of_reading(reading, example.answer))
     return "silent" if share == 0.5 else "right" if share > 0.5 else "wrong"
 
 
@@ -122,10 +141,19 @@ def audit(
 ) -> Report:
     """Try every rule and, where ``learned``, every model on a dataset, a generated folder or a data file.
 
-    ``examples`` questions are taken (None: all of a file, 10,000 of a dataset). The models are fitted on as
-    many of the split ``fit``; on a single file, each half is guessed by models fitted on the other.
-    Raises ValueError for an unknown source or split and for a question that cannot be read, OSError for a
-    file that is missing.
+    Args:
+        source: A dataset's name, a generated folder or a data file.
+        split: The split that is scored.
+        fit: The split on which the models are fitted, on as many questions. On a single file, each half is
+            guessed by models fitted on the other.
+        examples: How many questions to take; None: all of a file, 10,000 of a dataset.
+        learned: Whether to fit models too, which needs scikit-learn.
+        surface: The wording of a dataset, None its first.
+        seed: The dataset's seed.
+
+    Raises:
+        ValueError: For an unknown source or split and for a question that cannot be read.
+        OSError: For a file that is missing.
     """
     if examples is not None and examples < 4:
         raise ValueError(f"examples must be at least 4, got {examples}")

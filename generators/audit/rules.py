@@ -3,8 +3,8 @@
 ``RULES`` is the table. ``effort`` is what a rule may look at:
 
 zero-effort   the words, their positions and counts; nothing is followed
-root-blind    the whole graph, but not who is asked about
-walk          one walk along premises, from the one asked about or from a candidate, no search
+root-blind    the whole graph, but not the query entity
+walk          one walk along premises, from the query entity or from a candidate, no search
 search        a search that is cut short or ignores direction
 control       the search that the question asks for: right in 100 % unless the file is broken
 
@@ -22,7 +22,7 @@ from .puzzle import FAR, Puzzle
 
 EFFORTS: Mapping[str, str] = {
     "zero-effort": "words, positions and counts only",
-    "root-blind": "the whole graph, but not who is asked about",
+    "root-blind": "the whole graph, but not the query entity",
     "walk": "one walk, no search",
     "search": "a search that is cut short or ignores direction",
     "learned": "fitted to zero-effort and root-blind features, or to the words",
@@ -31,10 +31,15 @@ EFFORTS: Mapping[str, str] = {
 
 
 class Rule(NamedTuple):
-    """A row of ``RULES``. ``score(puzzle, option)`` rates candidate 0 or 1.
+    """A row of ``RULES``.
 
-    Of a random walk the score is the probability that the walk ends the question for this candidate, and the
-    accuracy its expected value; of any other rule only the order of the two scores counts.
+    Attributes:
+        name: Its name.
+        effort: What it may look at, a key of ``EFFORTS``.
+        description: The candidate that it guesses.
+        score: (puzzle, option) -> how candidate 0 or 1 is rated; only the order of the two counts.
+        random: Whether it is a random walk. The score is then the probability that the walk decides for this
+            candidate, and the accuracy its expected value.
     """
 
     name: str
@@ -76,7 +81,7 @@ def _text_distance(puzzle: Puzzle, option: int) -> float:
 
 
 def _order(puzzle: Puzzle, option: int) -> float:
-    """Follow the telling: a candidate is believed that is last named after the one asked about first is."""
+    """Believe the candidate whose last mention comes after the first one of the query entity."""
     return puzzle.tellings[puzzle.candidates[option]].last > puzzle.tellings[puzzle.root].first
 
 
@@ -114,12 +119,12 @@ def _ancestors_degree(puzzle: Puzzle, option: int) -> float:
 
 
 def _forward_walk(puzzle: Puzzle, option: int) -> float:
-    """Return the probability that a walk from the one asked about, each child alike, passes the candidate."""
+    """Return the probability that a walk from the query entity, each child alike, passes the candidate."""
     return _walk(puzzle, puzzle.root, puzzle.candidates[option], puzzle.order, puzzle.children)
 
 
 def _backward_walk(puzzle: Puzzle, option: int) -> float:
-    """Return the probability that a walk back from the candidate ends at the one asked about."""
+    """Return the probability that a walk back from the candidate ends at the query entity."""
     return _walk(puzzle, puzzle.candidates[option], puzzle.root, puzzle.order[::-1], puzzle.parents)
 
 
@@ -180,15 +185,15 @@ _ROWS = (
     Rule("affirmative", _ZERO, "the candidate without 'not'", _affirmative),
     Rule("alphabet", _ZERO, "the candidate first in the alphabet", _alphabet),
     Rule("longer-name", _ZERO, "the candidate with more letters", lambda p, option: len(_name(p, option))),
-    Rule("shared-letters", _ZERO, "more letters in common with who is asked about", _letters),
+    Rule("shared-letters", _ZERO, "more letters in common with the query entity", _letters),
     Rule("fewer-mentions", _ZERO, "mentioned in fewer premises", _of(Puzzle.mentions, -1)),
     Rule("lower-in-degree", _ZERO, "at the end of fewer premises", _of(lambda p, v: -len(p.parents[v]))),
     Rule("lower-out-degree", _ZERO, "at the start of fewer premises", _of(lambda p, v: -len(p.children[v]))),
     Rule("told-early", _ZERO, "first mention earlier in the text", _at("first", -1)),
     Rule("told-late", _ZERO, "last mention later in the text", _at("last", 1)),
     Rule("told-late-mean", _ZERO, "mentions later on average", _at("mean", 1)),
-    Rule("told-after", _ZERO, "mentioned after the one asked about", _order),
-    Rule("text-distance", _ZERO, "a mention nearer to one of the one asked about", _text_distance),
+    Rule("told-after", _ZERO, "mentioned after the query entity", _order),
+    Rule("text-distance", _ZERO, "a mention nearer to one of the query entity", _text_distance),
     Rule("look-up", _ZERO, "a premise about it has a subject that occurs elsewhere", _lookup),
     Rule("subject-mentions", _ZERO, "the subjects of its premises occur more often", _subject_mentions),
     Rule("nearest-entity", _BLIND, "farther from the entity nearest to it",
@@ -210,7 +215,7 @@ _ROWS = (
     Rule("eccentricity", _BLIND, "nearer to everything, undirected",
          _of(lambda p, v: -max(p.around(v).values()))),
     Rule("ancestors-degree", _BLIND, "its ancestors have more children on average", _ancestors_degree),
-    Rule("forward-walk", _WALK, "one random walk from the one asked about", _forward_walk, random=True),
+    Rule("forward-walk", _WALK, "one random walk from the query entity", _forward_walk, random=True),
     Rule("backward-walk", _WALK, "one random walk back from a candidate", _backward_walk, random=True),
     Rule("forward-told", _WALK, "a walk along the premise told first", partial(_fixed_walk, ways="children")),
     Rule("backward-told", _WALK, "the same back from a candidate", partial(_fixed_walk, ways="parents")),
@@ -225,8 +230,8 @@ _ROWS = (
     Rule("search-1", _SEARCH, "reached in 1 step", partial(_reached, steps=1)),
     Rule("search-2", _SEARCH, "reached in at most 2 steps", partial(_reached, steps=2)),
     Rule("search-3", _SEARCH, "reached in at most 3 steps", partial(_reached, steps=3)),
-    Rule("undirected", _SEARCH, "connected to the one asked about, direction ignored", _connected),
-    Rule("undirected-nearer", _SEARCH, "nearer to the one asked about, direction ignored", _undirected),
+    Rule("undirected", _SEARCH, "connected to the query entity, direction ignored", _connected),
+    Rule("undirected-nearer", _SEARCH, "nearer to the query entity, direction ignored", _undirected),
     Rule("search", "control", "reached by a full search", partial(_reached, steps=FAR - 1)),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The dataset families: names, wordings, random graphs and samplers, one file per family.
+"""The dataset families: names, random graphs and samplers, one family per file.
 
-Imports the ground floor only.
+Imports the ground floor and `wordings`.
 """

@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 
 from ..example import Example, Graph
 from ..seeding import U64, Arrays, below, draws, first_accepted, mix, shuffled, split_mask
-from .surfaces import SURFACES, Asked, Writer
+from ..wordings.row import Asked, Premises, Wording
+from ..wordings.table import WORDINGS
 from .vocabulary import CONCEPTS, ENTITIES
 
 # Purposes of draws; the numbers are part of every dataset's version.
@@ -158,7 +159,7 @@ def sample(config: FairConfig, keys: U64, ids: Sequence[str], split: str, surfac
         keys: Keys of the pairs [B].
         ids: Ids of the 2 B examples.
         split: Split that the labeled graphs must belong to.
-        surface: Row of `SURFACES` that the text is written in.
+        surface: The wording, a surface of the family in `WORDINGS`.
 
     Returns:
         The 2 B examples, twins side by side.
@@ -168,15 +169,15 @@ def sample(config: FairConfig, keys: U64, ids: Sequence[str], split: str, surfac
     """
     names = _names(config, surface)
     graph = shape(config)
-    (labels_BN,) = _labeled(config, keys, split, surface)
+    wording = WORDINGS["prosqa", surface]
+    (labels_BN,) = _labeled(config, keys, split, wording.uses_ids)
     order_BE = shuffled(draws(keys, purpose=_ORDER, count=len(graph.edges))).tolist()
     coins_B2 = below(draws(keys, purpose=_COINS, count=2), 2).tolist()
-    writer = SURFACES[surface]
     examples: list[Example] = []
     for row, labels in enumerate(labels_BN.tolist()):
         symbols = tuple([names[label] for label in labels])
         pair = (ids[2 * row], ids[2 * row + 1])
-        examples += twins(graph, symbols, order_BE[row], coins_B2[row], pair, writer)
+        examples += twins(graph, symbols, order_BE[row], coins_B2[row], pair, wording)
     return examples
 
 
@@ -186,7 +187,8 @@ def twins(
     order: list[int],
     coins: list[int],
     ids: tuple[str, str],
-    writer: Writer,
+    wording: Wording,
+    forms: Sequence[int] = (),
 ) -> Iterable[Example]:
     """Write one graph twice: same premises and candidates, each root once as the query entity.
 
@@ -196,27 +198,28 @@ def twins(
         order: Order of the premises: a permutation of the edges.
         coins: Two bits: which root is asked first, whose candidate is named first.
         ids: Ids of the two examples.
-        writer: Writes the text, a value of `SURFACES`.
+        wording: How they are told.
+        forms: The form of each edge's premise, where the wording has several.
 
     Yields:
         The two examples.
     """
     edges, paths = graph.edges, graph.paths
-    premises = [edges[at] for at in order]
     first_asked, first_candidate = coins
     candidates = (paths[first_candidate][-1], paths[1 - first_candidate][-1])
-    ask = writer(symbols, graph.is_entity, premises)
+    told_forms = [forms[at] for at in order] if forms else ()
+    ask = wording.write(Premises(symbols, graph.is_entity, [edges[at] for at in order], told_forms))
     for turn in range(2):
         path = paths[first_asked ^ turn]  # the coin's root first, then the other one
         other = paths[1 - (first_asked ^ turn)]
-        question, steps, answer = ask(Asked(path[0], *candidates, path))
+        text = ask(Asked(path[0], *candidates, path))
         known = Graph(symbols, edges, path[0], path[-1], other[-1])
-        yield Example(ids[turn], question, steps, answer, len(path) - 1, ids[1 - turn], known)
+        yield Example(ids[turn], *text, len(path) - 1 - wording.concludes, ids[1 - turn], known)
 
 
 def _names(config: FairConfig, surface: str) -> Sequence[str]:
     """Return the name of each label on this surface; natural: the entities, then the concepts."""
-    if surface == "symbolic":
+    if WORDINGS["prosqa", surface].uses_ids:
         return [str(label) for label in range(config.pool)]
     is_entity = shape(config).is_entity
     entities, concepts = sum(is_entity), len(is_entity) - sum(is_entity)
@@ -254,7 +257,7 @@ def drawn_labels(
     return label_BN
 
 
-def _labeled(config: FairConfig, keys: U64, split: str, surface: str) -> Arrays:
+def _labeled(config: FairConfig, keys: U64, split: str, uses_ids: bool) -> Arrays:
     """Draw labels [B, N] for each key until the labeled graph belongs to the split.
 
     All graphs have the same shape, so a hash of the shape could not tell three splits apart: here the set of
@@ -265,7 +268,7 @@ def _labeled(config: FairConfig, keys: U64, split: str, surface: str) -> Arrays:
     sizes, purposes = (len(ENTITIES), len(CONCEPTS)), (_ENTITY_LABELS, _LABELS)
 
     def propose(keys: U64, attempt: U64) -> tuple[Arrays, NDArray[np.bool_]]:
-        if surface == "symbolic":
+        if uses_ids:
             ids = shuffled(draws(keys, purpose=_LABELS, count=config.pool, attempt=attempt))
             labels = ids[:, : len(graph.is_entity)]
         else:

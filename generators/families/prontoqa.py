@@ -1,4 +1,4 @@
-"""ProntoQA with five fictional hops, as published: does a property follow for the one asked about?
+"""ProntoQA with five fictional hops, as published: does a property of the query entity follow?
 
     "Numpuses are not wooden. Vumpuses are lempuses. ... Each yumpus is wooden. ... Each vumpus is a brimpus.
      Max is a vumpus. Max is a lorpus. True or false: Max is not wooden."
@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 
 from ..example import Example, Graph
 from ..seeding import U64, Arrays, below, draws, first_accepted, mix, shuffled, split_mask
+from ..wordings.row import Asked, Premises, Wording
+from ..wordings.table import WORDINGS
 from .vocabulary import PRONTOQA_CONCEPTS, PRONTOQA_ENTITIES, PROPERTY_FAMILIES
 
 HOPS = 5
@@ -43,6 +45,17 @@ _IS_A = (
 _RULES = len(_IS_A) + len(_BEARERS)
 _PROPERTY_OF_C1 = _BEARERS.index(_CHAIN[-1])
 
+# Where nodes stand in the graph: the entity, the 14 concepts, the 11 properties and the opposite of C1's.
+_FIRST_CONCEPT, _FIRST_LITERAL = 1, 15
+_IS_ENTITY = (True,) + (False,) * (_FIRST_LITERAL + len(_BEARERS))
+_FACTS = 2  # edges from the entity: they come first, the rules after them, Q's last
+_EDGES = (
+    (0, _FIRST_CONCEPT + _CHAIN[0]),
+    (0, _FIRST_CONCEPT + _E),
+    *((_FIRST_CONCEPT + u, _FIRST_CONCEPT + v) for u, v in _IS_A),
+    *((_FIRST_CONCEPT + u, _FIRST_LITERAL + at) for at, u in enumerate((*_BEARERS, _Q))),
+)
+
 # The share of negated properties, as (how many, of how many): C5 to C2, C1, D5 to D1, E.
 _NEGATED = np.array([(13, 47)] * 4 + [(91, 193)] + [(1, 3)] * 6)
 
@@ -50,19 +63,6 @@ _FAMILY_SIZES = np.array([len(family) for family in PROPERTY_FAMILIES])
 
 # Purposes of draws; the numbers are part of the dataset's version.
 _CONCEPTS, _FAMILIES, _ADJECTIVES, _POLARITY, _FORMS, _ORDER, _REST = range(7)
-
-# How a rule can be told: its subject and, when it is a concept, its object. Plurals are twice as frequent.
-_PLURAL = (
-    [f"{name.capitalize()}es are" for name in PRONTOQA_CONCEPTS],
-    [f"{name}es" for name in PRONTOQA_CONCEPTS],
-)
-_SINGULAR = [f"an {name}" if name[0] in "aeiou" else f"a {name}" for name in PRONTOQA_CONCEPTS]
-_FORMS_TABLE = (
-    _PLURAL,
-    _PLURAL,
-    ([f"Each {name} is" for name in PRONTOQA_CONCEPTS], _SINGULAR),
-    ([f"Every {name} is" for name in PRONTOQA_CONCEPTS], _SINGULAR),
-)
 
 
 class _Drawn(NamedTuple):
@@ -78,7 +78,14 @@ class _Drawn(NamedTuple):
 
 
 def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Example]:
-    """Make one example for each key [B]; ``ids`` names them. There is one surface, "natural"."""
+    """Make one example for each key.
+
+    Args:
+        keys: The keys of the random streams [B].
+        ids: The ids of the examples.
+        split: The split that the graphs must belong to.
+        surface: A surface of ProntoQA.
+    """
 
     def propose(keys: U64, attempt: U64) -> tuple[Arrays, NDArray[np.bool_]]:
         words_BF = draws(keys, purpose=_FAMILIES, count=len(PROPERTY_FAMILIES), attempt=attempt)
@@ -90,18 +97,18 @@ def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Exam
         accepted = split_mask(properties_hash(families_BP, adjectives_BP, negated_BP), split)
         return (families_BP, adjectives_BP, negated_BP), accepted
 
-    properties = first_accepted(keys, propose)
+    properties, wording = first_accepted(keys, propose), WORDINGS["prontoqa", surface]
     drawn = zip(
         shuffled(draws(keys, purpose=_CONCEPTS, count=len(PRONTOQA_CONCEPTS))).tolist(),
         *(column.tolist() for column in properties),
-        below(draws(keys, purpose=_FORMS, count=_RULES + 1), len(_FORMS_TABLE)).tolist(),
+        below(draws(keys, purpose=_FORMS, count=_RULES + 1), wording.forms).tolist(),
         shuffled(draws(keys, purpose=_ORDER, count=_RULES)).tolist(),
         below(
             draws(keys, purpose=_REST, count=4), np.array([len(PRONTOQA_ENTITIES), _RULES + 1, 2, 2])
         ).tolist(),
         strict=True,
     )
-    return [_write(id, _Drawn(*row)) for id, row in zip(ids, drawn, strict=True)]
+    return [_write(id, _Drawn(*row), wording) for id, row in zip(ids, drawn, strict=True)]
 
 
 def properties_hash(
@@ -113,37 +120,25 @@ def properties_hash(
     return mix(properties + place).sum(axis=1, dtype=np.uint64)
 
 
-def _write(id: str, drawn: _Drawn) -> Example:
+def _write(id: str, drawn: _Drawn, wording: Wording) -> Example:
     """Write the text of one example."""
-    names, forms = drawn.concepts, drawn.forms
     entity_at, slot, facts_order, query_negated = drawn.rest
-    entity = PRONTOQA_ENTITIES[entity_at]
-    literals = _literals(drawn)
-    rules = [
-        f"{_FORMS_TABLE[form][0][names[u]]} {_FORMS_TABLE[form][1][names[v]]}."
-        for form, (u, v) in zip(forms[: len(_IS_A)], _IS_A, strict=True)
-    ]
-    rules += [
-        f"{_FORMS_TABLE[form][0][names[u]]} {literal}."
-        for form, u, literal in zip(forms[len(_IS_A) : _RULES], _BEARERS, literals[:-1], strict=True)
-    ]
-    told = [rules[at] for at in drawn.order]
-    told.insert(slot, f"{_FORMS_TABLE[forms[-1]][0][names[_Q]]} {literals[-1]}.")
-    facts = [f"{entity} is {_SINGULAR[names[_CHAIN[0]]]}.", f"{entity} is {_SINGULAR[names[_E]]}."]
-    told += facts[::-1] if facts_order else facts
-    conclusion = f"{entity} is {literals[_PROPERTY_OF_C1]}."
-    adjective = PROPERTY_FAMILIES[drawn.families[_PROPERTY_OF_C1]][drawn.adjectives[_PROPERTY_OF_C1]]
-    asked = f"{entity} is not {adjective}." if query_negated else f"{entity} is {adjective}."
-    used = [*rules[: HOPS - 1], rules[len(_IS_A) + _PROPERTY_OF_C1]]
-    steps = [f"{entity} is {_SINGULAR[names[at]]}. {rule}" for at, rule in zip(_CHAIN, used, strict=True)]
-    return Example(
-        id=id,
-        question=f"{' '.join(told)} True or false: {asked}",
-        steps=(*steps, conclusion),
-        answer="True" if asked == conclusion else "False",
-        hops=HOPS,
-        graph=_graph(entity, names, literals),
+    symbols = (
+        PRONTOQA_ENTITIES[entity_at],
+        *[PRONTOQA_CONCEPTS[name] for name in drawn.concepts[: _Q + 1]],
+        *_literals(drawn),
     )
+    target, other = _FIRST_LITERAL + _PROPERTY_OF_C1, len(symbols) - 1
+    told = [_FACTS + at for at in drawn.order]
+    told.insert(slot, len(_EDGES) - 1)
+    told += (1, 0) if facts_order else (0, 1)
+    forms = [wording.forms] * _FACTS + drawn.forms
+    premises = Premises(symbols, _IS_ENTITY, [_EDGES[at] for at in told], [forms[at] for at in told])
+    asks_target = bool(query_negated) == drawn.negated[_PROPERTY_OF_C1]
+    candidates = (target, other) if asks_target else (other, target)
+    path = (0, *[_FIRST_CONCEPT + at for at in _CHAIN], target)
+    text = wording.write(premises)(Asked(0, *candidates, path))
+    return Example(id, *text, hops=HOPS, graph=Graph(symbols, _EDGES, 0, target, other))
 
 
 def _literals(drawn: _Drawn) -> list[str]:
@@ -158,18 +153,3 @@ def _literals(drawn: _Drawn) -> list[str]:
     word = words[_PROPERTY_OF_C1]
     literals.append(word if drawn.negated[_PROPERTY_OF_C1] else f"not {word}")
     return literals
-
-
-_FIRST_CONCEPT, _FIRST_LITERAL = 1, 15
-_EDGES = (
-    (0, _FIRST_CONCEPT + _CHAIN[0]),
-    (0, _FIRST_CONCEPT + _E),
-    *((_FIRST_CONCEPT + u, _FIRST_CONCEPT + v) for u, v in _IS_A),
-    *((_FIRST_CONCEPT + u, _FIRST_LITERAL + at) for at, u in enumerate((*_BEARERS, _Q))),
-)
-
-
-def _graph(entity: str, names: list[int], literals: list[str]) -> Graph:
-    """Return the graph: the entity, the 14 concepts, the 11 properties and the opposite of C1's."""
-    symbols = (entity, *[PRONTOQA_CONCEPTS[name] for name in names[: _Q + 1]], *literals)
-    return Graph(symbols, _EDGES, 0, _FIRST_LITERAL + _PROPERTY_OF_C1, len(symbols) - 1)

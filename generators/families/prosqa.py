@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 
 from ..example import Example, Graph
 from ..seeding import U64, Arrays, below, draws, first_accepted, shuffled, split_mask
+from ..wordings.row import Asked, Premises, Writer
+from ..wordings.table import WORDINGS
 from .ontology import FAR, NODES, PARENTS, Ontologies, edge_list, grow, out_degrees, shape_hash
-from .surfaces import SURFACES, Asked, Writer
 from .vocabulary import CONCEPTS, ENTITIES
 
 MIN_HOPS, MAX_HOPS = 3, 6
@@ -91,7 +92,7 @@ def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Exam
         keys: Example keys [B].
         ids: Ids of the B examples.
         split: Split that the graphs must belong to.
-        surface: Row of `SURFACES` that the text is written in.
+        surface: The wording, a surface of the family in `WORDINGS`.
 
     Returns:
         The B examples.
@@ -105,6 +106,7 @@ def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Exam
         return (graphs.parents_BNP, *question), accepted
 
     parents_BNP, root, target, negative, _, distance_BN = first_accepted(keys, propose, together=2048)
+    wording = WORDINGS["prosqa", surface]
     is_entity_BN = parents_BNP[:, :, 0] < 0
     used_BN = ~is_entity_BN | (out_degrees(parents_BNP) > 0)
     index_BN = used_BN.cumsum(axis=1) - 1  # published indices skip nodes without an edge
@@ -114,7 +116,7 @@ def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Exam
         ids,
         edges,
         _orders(keys, [len(some) for some in edges]),
-        _cut(_symbols(keys, surface, is_entity_BN, used_BN), sizes),
+        _cut(_symbols(keys, wording.uses_ids, is_entity_BN, used_BN), sizes),
         _cut(is_entity_BN[used_BN].tolist(), sizes),
         index_BN.tolist(),
         _ways(parents_BNP, distance_BN),
@@ -122,8 +124,7 @@ def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Exam
         draws(keys, purpose=_COINS, count=2).tolist(),
         strict=True,
     )
-    writer = SURFACES[surface]
-    return [_write(_Drawn(*row), writer) for row in drawn]
+    return [_write(_Drawn(*row), wording.write) for row in drawn]
 
 
 class _Drawn(NamedTuple):
@@ -158,10 +159,10 @@ def _write(graph: _Drawn, writer: Writer) -> Example:
     root, target, negative = [index[node] for node in graph.asked]
     path = [index[node] for node in _shortest_path(graph.ways, graph.asked[1], graph.coins[0])]
     first, second = (target, negative) if graph.coins[1] >> 63 else (negative, target)  # the top bit is fair
-    premises = [edges[at] for at in graph.order]
-    wording = writer(symbols, graph.is_entity, premises)(Asked(root, first, second, path))
+    premises = Premises(symbols, graph.is_entity, [edges[at] for at in graph.order])
+    text = writer(premises)(Asked(root, first, second, path))
     known = Graph(symbols, tuple(edges), root, target, negative)
-    return Example(graph.id, *wording, hops=len(path) - 1, graph=known)
+    return Example(graph.id, *text, hops=len(path) - 1, graph=known)
 
 
 def _ways(parents_BNP: NDArray[np.int8], distance_BN: NDArray[np.int16]) -> Iterator[_Ways]:
@@ -213,10 +214,10 @@ def _orders(keys: U64, counts: Sequence[int]) -> list[list[int]]:
 
 
 def _symbols(
-    keys: U64, surface: str, is_entity_BN: NDArray[np.bool_], used_BN: NDArray[np.bool_]
+    keys: U64, uses_ids: bool, is_entity_BN: NDArray[np.bool_], used_BN: NDArray[np.bool_]
 ) -> list[str]:
     """Draw the names of all used nodes, graph after graph."""
-    if surface == "symbolic":
+    if uses_ids:
         labels = shuffled(draws(keys, purpose=_LABELS, count=len(POOL)))
         label_BN = np.take_along_axis(labels, used_BN.cumsum(axis=1) - 1, axis=1)
         return _POOL[label_BN[used_BN]].tolist()

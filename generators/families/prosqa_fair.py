@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from ..example import Example
 from ..lookup import pick
 from ..seeding import U64, below, draws, shuffled
+from ..wordings.table import WORDINGS
 from .fair import Shape, drawn_labels, twins
 from .layered import Layered, LayeredConfig, grow
-from .surfaces import SURFACES
 from .vocabulary import NAMES
 
 # Purposes of draws; those below 8 are the graph's. The numbers are part of every dataset's version.
@@ -71,17 +71,18 @@ def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: s
         keys: Keys of the pairs [B].
         ids: Ids of the 2 B examples.
         split: Split that the graphs must belong to.
-        surface: Row of `SURFACES` that the text is written in.
+        surface: The wording, a surface of the family in `WORDINGS`.
 
     Returns:
         The 2 B examples, twins side by side.
     """
     graphs = grow(spec.graph, keys, split)
-    symbols = symbols_of(spec, keys, surface)
+    wording = WORDINGS["prosqa", surface]
+    symbols = symbols_of(spec, keys, wording.uses_ids)
     orders = told_order(spec, graphs, keys).tolist()
     coins = below(draws(keys, purpose=_COINS, count=2), 2).tolist()
     is_entity = tuple(spec.graph.is_entity())
-    nodes, writer = spec.graph.nodes, SURFACES[surface]
+    nodes = spec.graph.nodes
     found: list[Example] = []
     starts, ends = graphs.edges_BE2[:, :, 0].tolist(), graphs.edges_BE2[:, :, 1].tolist()
     drawn = zip(starts, ends, graphs.path_BH.tolist(), symbols, orders, coins, strict=True)
@@ -89,7 +90,7 @@ def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: s
         path = tuple([node for node in path if node >= 0])
         mirrored = tuple([node + nodes for node in path])  # the second component is the mirror image
         shape = Shape(tuple(zip(start, end, strict=True)), is_entity, (path, mirrored))
-        found += twins(shape, names, order, coin, (ids[2 * row], ids[2 * row + 1]), writer)
+        found += twins(shape, names, order, coin, (ids[2 * row], ids[2 * row + 1]), wording)
     return found
 
 
@@ -112,20 +113,20 @@ def told_order(spec: FairSpec, graphs: Layered, keys: U64) -> NDArray[np.int64]:
     return shuffled(words_BE)
 
 
-def symbols_of(spec: FairSpec, keys: U64, surface: str) -> list[tuple[str, ...]]:
+def symbols_of(spec: FairSpec, keys: U64, uses_ids: bool) -> list[tuple[str, ...]]:
     """Draw the names of the nodes.
 
     Args:
         spec: The graphs and their names.
         keys: Keys of the graphs [B].
-        surface: Row of `SURFACES`.
+        uses_ids: Whether nodes are named by ids, see `Wording`.
 
     Returns:
         The names of the nodes of each graph, in the order of the nodes.
     """
     names = NAMES[spec.names]
     table: NDArray[Any]
-    if surface == "symbolic":
+    if uses_ids:
         table = np.array(names.ids, object)
         label_BN = shuffled(draws(keys, purpose=_LABELS, count=len(names.ids)))[:, : spec.graph.size]
     else:

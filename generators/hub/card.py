@@ -9,6 +9,8 @@ import yaml
 
 from ..audit.report import LEAKS, Report
 from ..audit.rules import EFFORTS
+from ..datasets import get_dataset
+from ..wordings.table import PAPERS
 
 # Column → the type in the header's notation, and what it holds.
 COLUMNS: Mapping[str, tuple[Mapping[str, Any], str]] = {
@@ -17,40 +19,41 @@ COLUMNS: Mapping[str, tuple[Mapping[str, Any], str]] = {
     "steps": ({"list": "string"}, "the chain of thought, one premise used a step"),
     "answer": ({"dtype": "string"}, "what is to be written"),
     "hops": ({"dtype": "int32"}, "how many steps the answer is away"),
-    "twin": ({"dtype": "string"}, "the question that differs only in who is asked about; null without one"),
+    "twin": (
+        {"dtype": "string"},
+        "id of the question with the same premises, another query entity, the other answer; or null",
+    ),
     "idx_to_symbol": ({"list": "string"}, "the names of the graph's nodes"),
     "edges": ({"list": {"list": "int32"}}, "the premises as pairs of indices into them"),
-    "root": ({"dtype": "int32"}, "who is asked about"),
+    "root": ({"dtype": "int32"}, "the query entity"),
     "target": ({"dtype": "int32"}, "the candidate that follows"),
     "neg_target": ({"dtype": "int32"}, "the one that does not"),
 }
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-PAPERS = {
-    "": """@article{hao2024coconut,
-  title   = {Training Large Language Models to Reason in a Continuous Latent Space},
-  author  = {Hao, Shibo and Sukhbaatar, Sainbayar and Su, DiJia and Li, Xian and Hu, Zhiting and
-             Weston, Jason and Tian, Yuandong},
-  journal = {arXiv preprint arXiv:2412.06769},
-  year    = {2024}
-}""",
-    "prontoqa": """@article{saparov2022prontoqa,
-  title   = {Language Models Are Greedy Reasoners: A Systematic Formal Analysis of Chain-of-Thought},
-  author  = {Saparov, Abulhair and He, He},
-  journal = {arXiv preprint arXiv:2210.01240},
-  year    = {2022}
-}""",
-}
+
+
+_TWINS = """, and every question has a twin: a contrast pair with the same premises, another query entity and
+the other answer"""
+_BETWEEN = "\n\n"  # no backslash in an f-string's braces before Python 3.12
 
 
 class _WithoutAnchors(yaml.SafeDumper):
-    """Writes what occurs twice twice: the Hub's own reader is not ours to rely on."""
+    """Writes repeated values out, because the Hub's own reader may not know anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 class CardSplit(NamedTuple):
-    """A split on the Hub: name and file there, rows, bytes in memory (Arrow) and bytes of the file."""
+    """A split on the Hub.
+
+    Attributes:
+        name: Its name there.
+        file: Its file there.
+        examples: The number of rows.
+        in_memory: Bytes in memory (Arrow).
+        packed: Bytes of the file.
+    """
 
     name: str
     file: str
@@ -60,7 +63,14 @@ class CardSplit(NamedTuple):
 
 
 class Section(NamedTuple):
-    """One config: its name, the manifest of its folder, its splits, what the audit found (None: too few)."""
+    """One config of a dataset on the Hub.
+
+    Attributes:
+        name: Its name.
+        manifest: The manifest of its folder.
+        splits: Its splits.
+        audit: What the audit found, None where there are too few questions.
+    """
 
     name: str
     manifest: Mapping[str, Any]
@@ -69,7 +79,7 @@ class Section(NamedTuple):
 
     @property
     def command(self) -> str:
-        """What generates the same rows again."""
+        """The command that generates the same rows again."""
         config = self.manifest["config"]
         sizes = {split: entry["examples"] for split, entry in self.manifest["splits"].items()}
         counts = " ".join(f"--{split} {sizes.get(split, 0)}" for split in ("train", "valid", "test"))
@@ -81,7 +91,16 @@ class Section(NamedTuple):
 
 
 def dataset_card(repo: str, manifest: Mapping[str, Any], sections: Sequence[Section]) -> str:
-    """The text of ``README.md``: YAML between dashes, then Markdown."""
+    """Write the dataset card.
+
+    Args:
+        repo: The repository on the Hub, owner/name.
+        manifest: The manifest of the whole.
+        sections: The configs.
+
+    Returns:
+        The text of ``README.md``: YAML between dashes, then Markdown.
+    """
     header = yaml.dump(
         _header(repo, sections), Dumper=_WithoutAnchors, sort_keys=False, allow_unicode=True, width=100
     )
@@ -136,10 +155,10 @@ from datasets import load_dataset
 questions = load_dataset("{repo}", "{name}", revision="v{version}")
 ```
 
-Every question was proved before it went up: its text parsed, its graph searched, by code that shares nothing
-with the generator. `coconut-bench verify {repo}@v{version}` does it again from what is downloaded. What
-a version is, is the SHA-256 of its canonical rows; `manifest.json` has that of each split. This one is
-`{manifest["content_sha256"]}`. A tag is never moved."""
+Every question was proved before the upload: its text parsed, its graph searched, by code that shares nothing
+with the generator. `coconut-bench verify {repo}@v{version}` repeats the proof on the download. A version is
+identified by the SHA-256 of its canonical rows, here `{manifest["content_sha256"]}`;
+`manifest.json` has that of each split. A tag is never moved."""
 
 
 def _section(section: Section) -> str:
@@ -150,7 +169,7 @@ def _section(section: Section) -> str:
     return f"""## {section.name}
 
 {data["description"]}. Dataset version {data["version"]}, wording {section.manifest["config"]["surface"]}. No
-graph is in two splits{", and every question has a twin with the other answer" if data["twins"] else ""}.
+graph is in two splits{_TWINS if data["twins"] else ""}.
 
 | split | questions | file |
 |---|---|---|
@@ -174,7 +193,7 @@ def _leak(section: Section) -> str:
     strongest = report.strongest()
     models = "" if any(row.effort == "learned" for row in report.findings) else " No model was fitted."
     split = report.source.split()[-1]
-    return f"""{known} Of {report.examples:,} questions of the {split} split, guesses that know nothing of the
+    return f"""{known} Of {report.examples:,} questions of the {split} split, guesses without the
 chain ({", ".join(LEAKS)}) are right on at most {100 * strongest.strength:.1f} %
 (`{strongest.name}`, or its opposite); half is chance.{models}
 
@@ -203,14 +222,14 @@ def _columns() -> str:
 
 
 def _citation(manifest: Mapping[str, Any], sections: Sequence[Section]) -> str:
-    """What to cite: the software, and the papers whose kind of question it is."""
-    names = " ".join(section.manifest["dataset"]["name"] for section in sections)
-    papers = "\n\n".join(text for part, text in PAPERS.items() if part in names)
-    plural = "s" if "prontoqa" in names else ""
-    return f"""## Licence and citation
+    """What to cite: the software, and the papers of the families."""
+    families = [get_dataset(section.manifest["dataset"]["name"]).family for section in sections]
+    papers = list(dict.fromkeys(text for family in families for text in PAPERS[family].citations))
+    plural = "s" if len(papers) > 1 else ""
+    return f"""## License and citation
 
-Apache-2.0. Made by a program: no person wrote or is described in any of it. Please cite the software and the
-paper{plural} whose kind of question it generates:
+Apache-2.0. Machine-generated: no person wrote any of it or is described in it. Please cite the software and
+the paper{plural} that published this kind of question:
 
 ```bibtex
 @software{{coconut_bench,
@@ -219,5 +238,5 @@ paper{plural} whose kind of question it generates:
   version = {{{manifest["generator"]["version"]}}}
 }}
 
-{papers}
+{_BETWEEN.join(papers)}
 ```"""

@@ -1,4 +1,5 @@
-"""Reads a question back from its text and proves its answer.
+"""Proves the answer of a question that was read back from its text.
 
-Shares no code with the samplers; of `families` it imports the lists of names only.
+Imports the ground floor, `stored`, the readers of `wordings` and, of `families`, the lists of names only; it
+shares no code with the samplers.
 """

@@ -1,7 +1,8 @@
 """What each dataset promises of its graphs, proved on the graph that was read back from the text.
 
-``CONTRACTS`` is the table: dataset -> the promise, the form of its graphs that no two splits share, twins or
-not. Shares no code with the samplers.
+``CONTRACTS`` is the table: dataset -> its family of wordings, the promise, the form of its graphs that no two
+splits share, twins (contrast pairs: same premises, other query entity, other answer) or not. Shares no code
+with the samplers.
 """
 
 from __future__ import annotations
@@ -15,15 +16,23 @@ from typing import Any
 import networkx as nx
 
 from ..families.vocabulary import CONCEPTS, ENTITIES, PRONTOQA_CONCEPTS, PRONTOQA_ENTITIES, PROPERTY_FAMILIES
+from ..wordings.prontoqa import opposite
 from .mirrored import Mirrored
-from .parsing import opposite
 from .proved import Proved, entities_above, refined, require, shape, sources
 
 
 @dataclass(frozen=True)
 class Contract:
-    """``check`` raises ValueError with the broken promise; ``form`` maps equal graphs to equal values."""
+    """A row of ``CONTRACTS``.
 
+    Attributes:
+        family: Whose wordings the dataset has: a family of ``wordings.table.WORDINGS``.
+        check: Raises ValueError with the broken promise.
+        form: Maps equal graphs to equal values.
+        twins: Whether every question has a twin.
+    """
+
+    family: str
     check: Callable[[Proved], None]
     form: Callable[[Proved], object]
     twins: bool = False
@@ -32,7 +41,7 @@ class Contract:
 def _known_names(proved: Proved, entities: tuple[str, ...], concepts: tuple[str, ...]) -> None:
     """Check in English text that entities are exactly the nodes without parents, and every name is known."""
     graph = proved.reading.graph
-    if proved.reading.kind == "symbolic":
+    if proved.reading.wording.uses_ids:
         return
     for node in graph:
         names = entities if graph.in_degree(node) == 0 else concepts
@@ -43,7 +52,7 @@ def _known_names(proved: Proved, entities: tuple[str, ...], concepts: tuple[str,
 
 
 def published_prosqa(proved: Proved) -> None:
-    """Both candidates are leaves; the right one is a deepest leaf, 3 to 6 hops away, that no rival shares."""
+    """Both candidates are leaves; the right one is a deepest leaf, 3 to 6 hops away, no rival's."""
     graph, root = proved.reading.graph, proved.reading.root
     _known_names(proved, ENTITIES, CONCEPTS)
     hops = len(proved.chain) - 1
@@ -66,7 +75,7 @@ def _deepest_leaf(graph: nx.DiGraph[str], root: str, rival: str, hops: int, targ
 
 
 def labels(proved: Proved) -> object:
-    """Only the order of the premises forgotten."""
+    """Return a form without the order of the premises."""
     return hash(tuple(sorted(proved.reading.edges)))
 
 
@@ -112,7 +121,7 @@ def _roles(proved: Proved) -> tuple[str, ...]:
             end = only({child for child in branches if not graph.out_degree(child)}, "end of the chain")
             branches.discard(end)
         side.append(bearer(only(branches, f"side branch of {concept!r}"), "a side branch"))
-    pair = only(set(graph.succ[root]) - {concepts[0]}, "distractor of the one asked about")
+    pair = only(set(graph.succ[root]) - {concepts[0]}, "distractor of the query entity")
     rest = only({child for child in graph.succ[pair] if not _is_property(child)}, "parent of the distractor")
     lone = only(set(graph.pred[proved.other]), "rule with the opposite property")
     expected |= {(root, pair), (pair, rest), (lone, proved.other)}
@@ -132,17 +141,24 @@ def _family(literal: str) -> int:
 
 
 def properties(proved: Proved) -> object:
-    """Names and order forgotten: which property stands at each place of the one shape."""
+    """Return a form without names and order: which property stands at each place of the one shape."""
     return hash(_roles(proved))
 
 
 def two_alike_components(proved: Proved, hops: int) -> None:
-    """The component asked about and its rival cannot be told apart; only a search connects root and target.
+    """The query entity's component and its rival do not differ; only a search connects root and target.
 
-    Bridges (nodes without parents above both candidates) taken away, the two candidates are in components
-    that colour refinement cannot tell apart, roots and candidates marked: no count of nodes, edges, degrees,
-    depths or walks differs. Undirected, everything hangs together; another leaf is as far from the root as
-    the target; as many entities are above either candidate.
+    Without the bridges (nodes without parents above both candidates), the two candidates are in components
+    that color refinement finds equal, roots and candidates marked: no count of nodes, edges, degrees, depths
+    or walks differs. Undirected, everything is connected; another leaf is as far from the root as the target;
+    equally many entities are above either candidate.
+
+    Args:
+        proved: The question.
+        hops: How far the target must be.
+
+    Raises:
+        ValueError: With the first broken promise.
     """
     graph, root = proved.reading.graph, proved.reading.root
     _known_names(proved, ENTITIES, CONCEPTS)
@@ -164,26 +180,28 @@ def two_alike_components(proved: Proved, hops: int) -> None:
         for node in (proved.target, proved.other)
     )
     require(root in own and proved.other not in own, "the candidates must be in different components")
-    colours = refined(own, {root: 1, proved.target: 2}, rounds=len(own))
+    colors = refined(own, {root: 1, proved.target: 2}, rounds=len(own))
     require(
-        any(refined(rival, {one: 1, proved.other: 2}, rounds=len(own)) == colours for one in sources(rival)),
+        any(refined(rival, {one: 1, proved.other: 2}, rounds=len(own)) == colors for one in sources(rival)),
         "the components of the two candidates must be alike",
     )
 
 
 _PROSQA_FAIR = Mirrored(hops=(3, 4, 5, 6), nodes=54, premises=72)
-_PRONTOQA_FAIR = Mirrored(hops=(4, 5, 6, 7), nodes=54, premises=72)  # one edge more than rules are used
+# One edge more than rules are used.
+_PRONTOQA_FAIR = Mirrored(hops=(4, 5, 6, 7), nodes=54, premises=72, opposites=True)
 
 
 def _fair(promise: Mirrored, **changed: Any) -> Contract:
-    return Contract(replace(promise, **changed), shape, twins=True)
+    family = "prontoqa" if promise.opposites else "prosqa"
+    return Contract(family, replace(promise, **changed), shape, twins=True)
 
 
 CONTRACTS: Mapping[str, Contract] = {
-    "prosqa": Contract(published_prosqa, shape),
-    "prontoqa": Contract(published_prontoqa, properties),
-    "prosqa-tiny": Contract(partial(two_alike_components, hops=2), labels, twins=True),
-    "prosqa-tiny-3hop": Contract(partial(two_alike_components, hops=3), labels, twins=True),
+    "prosqa": Contract("prosqa", published_prosqa, shape),
+    "prontoqa": Contract("prontoqa", published_prontoqa, properties),
+    "prosqa-tiny": Contract("prosqa", partial(two_alike_components, hops=2), labels, twins=True),
+    "prosqa-tiny-3hop": Contract("prosqa", partial(two_alike_components, hops=3), labels, twins=True),
     "prosqa-fair": _fair(_PROSQA_FAIR),
     "prosqa-fair-hops": _fair(_PROSQA_FAIR, hops=(7, 8, 9, 10, 11, 12)),
     "prosqa-fair-density": _fair(_PROSQA_FAIR, premises=92),

@@ -10,18 +10,23 @@ from dataclasses import dataclass
 import networkx as nx
 
 from ..families.vocabulary import NAMES, PROPERTY_FAMILIES
-from .parsing import opposite
+from ..wordings.prontoqa import opposite
 from .proved import Proved, entities_above, refined, require, sources
 
-SELDOM = 0.2  # how often one random walk may connect the one asked about and the right candidate
+SELDOM = 0.2  # how often one random walk may connect the query entity and the right candidate
 
 
 @dataclass(frozen=True)
 class Mirrored:
     """The graph is its own mirror image with the candidates exchanged; only a search tells them apart.
 
-    ``hops``: the depths there may be, in edges; ``nodes`` and ``premises``: how many there must be;
-    ``names``: the set they are from; ``backward``: every premise is told before those that lead to it.
+    Attributes:
+        hops: The depths there may be, in edges.
+        nodes: How many nodes there must be.
+        premises: How many premises there must be.
+        names: The set that the names are from, a row of ``NAMES``.
+        backward: Whether every premise is told before those that lead to it.
+        opposites: Whether the candidates are a property and its opposite, as in ProntoQA.
     """
 
     hops: tuple[int, ...]
@@ -29,15 +34,23 @@ class Mirrored:
     premises: int
     names: str = "seen"
     backward: bool = False
+    opposites: bool = False
 
     def __call__(self, proved: Proved) -> None:
-        """Raise ValueError with the first broken promise."""
+        """Check one question.
+
+        Args:
+            proved: The question.
+
+        Raises:
+            ValueError: With the first broken promise.
+        """
         graph, told = proved.reading.graph, proved.reading.edges
         hops = len(proved.chain) - 1
         require(hops in self.hops, f"hops must be in {self.hops}, found {hops}")
         require(len(graph) == self.nodes, f"there must be {self.nodes} nodes, found {len(graph)}")
         require(len(told) == self.premises, f"there must be {self.premises} premises, found {len(told)}")
-        if proved.reading.kind == "prontoqa":
+        if self.opposites:
             _opposite_properties(proved)
         _known_names(proved, self.names)
         _equally_far(proved, hops)
@@ -56,7 +69,7 @@ def _known_names(proved: Proved, which: str) -> None:
     graph, names = proved.reading.graph, NAMES[which]
     words = {word for family in PROPERTY_FAMILIES for word in family}
     for node in graph:
-        if proved.reading.kind == "symbolic":
+        if proved.reading.wording.uses_ids:
             known = node in names.ids
         elif graph.in_degree(node) == 0:
             known = node in names.entities
@@ -66,7 +79,7 @@ def _known_names(proved: Proved, which: str) -> None:
 
 
 def _opposite_properties(proved: Proved) -> None:
-    """In ProntoQA the candidates are opposites, and no other two properties are of one family."""
+    """The candidates are opposites, and no other two properties are of one family."""
     require(proved.other == opposite(proved.target), "the other candidate must be the opposite property")
     words = {node: node.removeprefix("not ") for node in proved.reading.graph}
     for family in PROPERTY_FAMILIES:
@@ -117,7 +130,7 @@ def _walks_miss(proved: Proved) -> None:
 def _mirror(proved: Proved, rival: str) -> bool:
     """Say whether the graph looks the same with the candidates exchanged, and the root and rival.
 
-    Colour refinement decides; it is deeper than any path, and so finds every difference in what leads where.
+    Color refinement decides; it is deeper than any path, and so finds every difference in what leads where.
     """
     graph, root, target, other = proved.reading.graph, proved.reading.root, proved.target, proved.other
     one = refined(graph, {root: 1, rival: 2, target: 3, other: 4}, rounds=13)

@@ -1,6 +1,6 @@
-"""What a written chain of thought is worth as a process, whatever the answer: the six categories of Coconut.
+"""The category of a written chain of thought, whatever the answer: the six categories of Coconut.
 
-    "4 7 . 7 1 . > 4 < 1 < 9"   asked about 4, the target is 1
+    "4 7 . 7 1 . > 4 < 1 < 9"   the query entity is 4, the target 1
 
     written            category          because
     4 7 . 7 1 . 1      Correct Path      a shortest path to the target
@@ -10,9 +10,9 @@
     1                  Correct Label     no path, the right answer
     9                  Incorrect Label   no path, another answer
 
-After continuous thoughts the chain begins late: it is taken with the best path from the root to where it
+After continuous thoughts the chain begins late: it is completed by the best path from the root to where it
 begins, found by search, and is a Hallucination where there is none (arXiv 2412.06769, section 5.1). The
-categories exclude one another, and every text has one. ``1 4 .`` is no premise where ``4 1 .`` is one.
+categories are mutually exclusive, and every text has one. ``1 4 .`` is no premise where ``4 1 .`` is one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import networkx as nx
 
-from .parsing import Reading
+from ..wordings.reading import Reading
 
 
 class Category(StrEnum):
@@ -39,16 +39,19 @@ class Category(StrEnum):
 
 
 class Written(NamedTuple):
-    """What a model wrote, cut into the steps of its chain and what stands after the marker."""
+    """What a model wrote, cut into the steps of its chain and its answer (the text after the marker)."""
 
     steps: tuple[str, ...]
     answer: str
 
 
 def split_written(text: str, marker: str) -> Written:
-    """Cut ``text`` at the last ``marker``, and what is before it after each full stop.
+    """Cut a text into chain and answer at the last marker, and the chain after each full stop.
 
-    The marker may be the full stop itself. Where it is another one and missing, there is no answer.
+    Args:
+        text: What a model wrote.
+        marker: What stands before the answer, which may be the full stop itself. If another marker is
+            missing, there is no answer.
 
     >>> split_written("4 7 . 7 1 . 1", ".")
     Written(steps=('4 7 .', '7 1 .'), answer='1')
@@ -66,15 +69,24 @@ def split_written(text: str, marker: str) -> Written:
 def categorize(
     reading: Reading, target: str, steps: Sequence[str], *, is_right: bool, is_partial: bool
 ) -> Category:
-    """The category of the chain ``steps``, written to the question ``reading`` whose target is ``target``.
+    """The category of a written chain.
 
-    ``is_right``: whether the answer is, which decides where no step is written. ``is_partial``: whether
-    thoughts may stand for the chain's first steps; else it must begin at who is asked about.
+    Args:
+        reading: The question.
+        target: Its right candidate.
+        steps: The chain, as `split_written` cuts it.
+        is_right: Whether the answer is right, which decides where no step is written.
+        is_partial: Whether thoughts may replace the chain's first steps; else it must begin at the query
+            entity.
 
-    Raises ValueError for a question of another kind than ProsQA's (natural or symbolic wording).
+    Raises:
+        ValueError: For a wording whose steps are more than premises.
     """
-    if reading.kind == "prontoqa":
-        raise ValueError("reading must be of a natural or symbolic ProsQA question, got prontoqa")
+    wording = reading.wording
+    if wording.opener is None:
+        raise ValueError(
+            f"wording must be one whose steps are premises, got {wording.family} {wording.surface}"
+        )
     if not steps:
         return Category.CORRECT_LABEL if is_right else Category.INCORRECT_LABEL
     chain = _followed(reading, steps)

@@ -1,4 +1,4 @@
-"""A question whose answer was found by search, and what promises about its graph are made of."""
+"""A question whose answer was found by search, and the building blocks of promises about its graph."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from .parsing import Reading
+from ..wordings.reading import Reading
 
 
 @dataclass(frozen=True)
 class Proved:
-    """A question whose answer was found by search: ``chain`` leads from its root to ``target``."""
+    """A question whose answer was found by search.
+
+    Attributes:
+        reading: The question as read from its text.
+        chain: The nodes from its root to ``target``.
+        target: The candidate that can be reached.
+        other: The one that cannot.
+    """
 
     reading: Reading
     chain: tuple[str, ...]
@@ -38,26 +45,30 @@ def entities_above(graph: nx.DiGraph[str], node: str) -> set[str]:
 
 
 def shape(proved: Proved) -> object:
-    """Names and order forgotten: the colours after four rounds of refinement."""
+    """Return a form without names and order: the colors after four rounds of refinement."""
     return hash(refined(proved.reading.graph, {}, rounds=4))
 
 
 def refined(graph: nx.DiGraph[str], marks: Mapping[str, int], rounds: int) -> tuple[int, ...]:
-    """Return the sorted colours of the nodes after some rounds of colour refinement.
+    """Return the sorted colors of the nodes after color refinement (Weisfeiler and Leman 1968).
 
-    A node's colour starts as its mark (0 without one) and takes up those of its parents and children each
-    round (Weisfeiler and Leman 1968). Equal graphs have equal colours; on trees, unequal ones never do.
+    Equal graphs have equal colors; unequal trees never have.
+
+    Args:
+        graph: The graph.
+        marks: The color that a node starts with, 0 without one.
+        rounds: How often a node's color takes up those of its parents and children.
     """
-    colour = {node: marks.get(node, 0) for node in graph}
+    color = {node: marks.get(node, 0) for node in graph}
     for _ in range(rounds):
-        colour = {
+        color = {
             node: hash(
                 (
-                    colour[node],
-                    tuple(sorted([colour[parent] for parent in graph.pred[node]])),
-                    tuple(sorted([colour[child] for child in graph.succ[node]])),
+                    color[node],
+                    tuple(sorted([color[parent] for parent in graph.pred[node]])),
+                    tuple(sorted([color[child] for child in graph.succ[node]])),
                 )
             )
             for node in graph
         }
-    return tuple(sorted(colour.values()))
+    return tuple(sorted(color.values()))

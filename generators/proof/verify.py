@@ -22,8 +22,8 @@ from ..example import Example, canonical_row
 from ..lookup import pick
 from ..stored.folder import id_prefix, read_manifest
 from ..stored.formats import FORMATS, MANIFEST, file_digest, get_format, read_rows
+from ..wordings.reading import read_question
 from .contracts import CONTRACTS, Contract
-from .parsing import expected_answer, read_chain, read_question
 from .proved import Proved, require
 
 
@@ -47,27 +47,34 @@ class Report:
 def prove(example: Example) -> Proved:
     """Read one example's text, search its graph, and check answer, steps, hops and graph fields.
 
-    Raises ValueError that says what is wrong.
+    Args:
+        example: The example.
+
+    Returns:
+        The question with the answer that the search found.
+
+    Raises:
+        ValueError: That says what is wrong.
     """
     reading = read_question(example.question)
     graph, root = reading.graph, reading.root
     repeated = len(reading.edges) - len(set(reading.edges))
     require(not repeated, f"{repeated} premises are told twice")
     require(nx.is_directed_acyclic_graph(graph), "the premises must have no cycle")
-    require(root in graph and graph.in_degree(root) == 0, f"{root!r} is asked about and must have no parents")
+    require(root in graph and graph.in_degree(root) == 0, f"query entity {root!r} must have no parents")
     distance = nx.single_source_shortest_path_length(graph, root)
     reached = [candidate for candidate in reading.candidates if candidate in distance]
     require(len(reached) == 1, f"one candidate must follow, found {len(reached)} of {reading.candidates}")
     target = reached[0]
     other = next(candidate for candidate in reading.candidates if candidate != target)
     require(other in graph, f"candidate {other!r} does not occur in the premises")
-    answer = expected_answer(reading, target)
+    answer = reading.answer(target)
     require(example.answer == answer, f"answer must be {answer!r}, got {example.answer!r}")
-    chain = read_chain(reading, example.steps)
+    chain = reading.chain(example.steps)
     require(chain[-1] == target, f"steps end at {chain[-1]!r} and must end at {target!r}")
     shortest = distance[target]
     require(len(chain) - 1 == shortest, f"steps take {len(chain) - 1} edges, the shortest way {shortest}")
-    hops = shortest - (reading.kind == "prontoqa")  # there the edge from the entity is given, not a hop
+    hops = shortest - reading.wording.concludes
     require(example.hops == hops, f"hops must be {hops}, got {example.hops}")
     _check_graph(example, set(reading.edges), (root, target, other))
     return Proved(reading, tuple(chain), target, other)
@@ -92,10 +99,18 @@ def _check_graph(example: Example, edges: set[tuple[str, str]], asked: tuple[str
 
 
 def verify_file(path: str | Path) -> int:
-    """Prove every record of one data file, ours or published, and return how many there are.
+    """Prove every record of one data file, ours or published.
 
     Checks what holds for any question (``prove``), not what one dataset promises and no checksum.
-    Raises VerificationError at the first record that is wrong.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The number of records.
+
+    Raises:
+        VerificationError: At the first record that is wrong.
     """
     path = Path(path)
     count = 0
@@ -109,7 +124,15 @@ def verify_file(path: str | Path) -> int:
 def verify_dir(path: str | Path) -> Report:
     """Prove everything in a folder that ``generate`` wrote.
 
-    Raises VerificationError at the first thing that is wrong, OSError for a file that is missing.
+    Args:
+        path: The folder.
+
+    Returns:
+        What was proved.
+
+    Raises:
+        VerificationError: At the first thing that is wrong.
+        OSError: For a file that is missing.
     """
     folder = Path(path)
     manifest = _read_manifest(folder)
@@ -146,7 +169,7 @@ def _verify_split(
     """Prove one file; ``owner`` maps the form of every graph seen so far to its split and is added to."""
     entry, config = manifest["splits"][split], manifest["config"]
     path = folder / (split + get_format(config["format"]).suffix)
-    prefix = id_prefix(manifest, split)
+    prefix, told_in = id_prefix(manifest, split), (contract.family, config["surface"])
     digest, count, twin = hashlib.sha256(), 0, None
     for number, row in read_rows(path):
         index = entry.get("start", 0) + number - 1  # a shard begins in the middle
@@ -156,7 +179,10 @@ def _verify_split(
             for field, value in expected.items():
                 require(getattr(example, field) == value, f"{field} must be {value!r}")
             proved = prove(example)
-            require(_surface(proved) == config["surface"], f"surface must be {config['surface']}")
+            wording = proved.reading.wording
+            stated = (wording.family, wording.surface)
+            if stated != told_in:
+                raise ValueError(f"wording must be {' '.join(told_in)}, found {' '.join(stated)}")
             contract.check(proved)
             form = contract.form(proved)
             holder = owner.setdefault(form, split)
@@ -175,17 +201,13 @@ def _verify_split(
             )
 
 
-def _surface(proved: Proved) -> str:
-    return "symbolic" if proved.reading.kind == "symbolic" else "natural"
-
-
 def _check_twins(first: Proved | None, second: Proved) -> None:
-    """The same premises and candidates in the same order, the other one asked about, the other answer."""
+    """The same premises and candidates in the same order, the other query entity, the other answer."""
     assert first is not None
     one, two = first.reading, second.reading
     require(one.premises == two.premises, "twins must have the same premises in the same order")
     require(one.candidates == two.candidates, "twins must have the same candidates in the same order")
-    require(one.root != two.root, "twins must ask about different ones")
+    require(one.root != two.root, "twins must have different query entities")
     require(first.target == second.other, "twins must have different answers")
     require(len(first.chain) == len(second.chain), "twins must be equally deep")
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from ..datasets import DATASETS
 from ..example import Example, canonical_row
 from ..seeding import SPLITS
+from ..wordings.table import PLAIN, surface_like
 from . import gsm8k
 from .folder import read_manifest, read_split
 from .formats import FORMATS, MANIFEST, read_examples
@@ -82,7 +83,7 @@ def load_source(text: str, *, revision: str | None = None) -> Source:
     if text == gsm8k.NAME:
         splits = [list(gsm8k.read_hub(split, revision)) for split in SPLITS]
         described = f"GSM8k-Aug, {gsm8k.HUB_REPOSITORY} on the Hub"
-        return _source(gsm8k.NAME, None, "natural", described, splits, SPLITS, revision)
+        return _source(gsm8k.NAME, None, PLAIN, described, splits, SPLITS, revision)
     if revision is not None:
         raise ValueError(f"revision must be left out for files, which have none, got {revision!r}")
     paths = [Path(part.strip()) for part in text.split(",")]
@@ -118,7 +119,7 @@ def _from_files(paths: Sequence[Path], text: str) -> Source:
     splits = [list(_read(path, split)) for path, split in zip(paths, SPLITS, strict=True)]
     name = paths[0].stem.replace("train", "").strip("_-. ") or paths[0].resolve().parent.name
     described = "files " + ", ".join(path.name for path in paths)
-    surface = "symbolic" if _is_symbolic(splits[2]) else "natural"
+    surface = surface_like(example.question for example in splits[2][:20])
     return _source(name or "files", None, surface, described, splits, [path.name for path in paths])
 
 
@@ -164,9 +165,3 @@ def _source(
 def _canonical(example: Example) -> str:
     """Return the question with white space normalized."""
     return " ".join(example.question.split())
-
-
-def _is_symbolic(split: Sequence[Example]) -> bool:
-    """Return whether the wording is that of `surfaces.symbolic`: ids, periods and direction marks."""
-    words = {word for example in split[:20] for word in example.question.split()}
-    return all(word.isdigit() or word in {".", ">", "<"} for word in words)
