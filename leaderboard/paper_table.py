@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import stdev
 from typing import NamedTuple
 
+from ..generators import tables
 from ..generators.datasets import DATASETS
 from ..generators.wordings.row import Paper
 from ..generators.wordings.table import PAPERS
@@ -34,8 +35,10 @@ ORDER = {
     "coconut-no-curriculum": "– w/o curriculum",
     "coconut-no-thought": "– w/o thought",
     "pause-as-thought": "– pause as thought",
+    "codi": "CODI",
+    "pccot": "PCCoT",
 }
-"""The lines of Table 1: method → its name there. Other methods follow."""
+"""The lines of the paper's table, then those of later methods: method → its name. Unknown ones follow."""
 
 
 class Line(NamedTuple):
@@ -113,7 +116,12 @@ def _one_table(rows: Sequence[Result], quoted: Sequence[QuotedResult], markdown:
         f"recipe {recipe}{quick}, {rows[0].base_model.name}"
     )
     return "\n".join(
-        [title, *([""] if markdown else []), *_drawn(cells, markdown), *_differences(lines, markdown)]
+        [
+            title,
+            *([""] if markdown else []),
+            *(tables.markdown(cells) if markdown else tables.aligned(cells)),
+            *_differences(lines, markdown),
+        ]
     )
 
 
@@ -154,13 +162,3 @@ def _differences(lines: Sequence[Line], markdown: bool) -> list[str]:
             )
     bullet = "- " if markdown else ""
     return ["", *(bullet + line for line in found)] if found else []
-
-
-def _drawn(cells: Sequence[tuple[str, ...]], markdown: bool) -> list[str]:
-    if markdown:
-        rule = "|" + " --- |" * len(cells[0])
-        lines = ["| " + " | ".join(line) + " |" for line in cells]
-        return [lines[0], rule, *lines[1:]]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in cells]
-    return ["  ".join(line).rstrip() for line in padded]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from coconut_bench import score_answer
 from coconut_bench.benchmarks.run.metrics import score
-from coconut_bench.coconut.decoding import Generation
+from coconut_bench.coconut.thinking import Generation
 from coconut_bench.generators import Example
 from coconut_bench.generators.answers import ANSWER_MARKER, is_right, read_answer
 

@@ -60,10 +60,11 @@ def test_the_cards_lines_give_the_prompt_and_the_answer_of_the_run(client: Clien
     )
     name, prompt, length, text = json.loads(client.python(f"{code}\n{told}").splitlines()[-1])
     tokenizer = AutoTokenizer.from_pretrained(trained / "model")
-    encoder = recipe_encoder(load_recipe(str(trained / "recipe.yaml")), tokenizer)
+    recipe = load_recipe(str(trained / "recipe.yaml"))
+    encoder, schedule = recipe_encoder(recipe, tokenizer), recipe.schedule(get_method("coconut"))
     first = next(examples("prosqa-tiny", "test"))
     assert name == "CoconutForCausalLM"
-    assert prompt == encoder.row(encoder.segments([first])[0], get_method("coconut"), 2, 1).prompt
+    assert prompt == encoder.row(encoder.segments([first])[0], schedule, 2).prompt
     recorded = next(
         prediction
         for prediction in read_predictions(side_file, trained / "predictions")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from ...generators.tables import aligned
 from .observation import Observed
 
 if TYPE_CHECKING:
@@ -26,12 +27,8 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[str]]
 
     def __str__(self) -> str:
-        widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
-        lines = []
-        for first, *rest in (self.header, *self.rows):
-            cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
-            lines.append("  ".join(["", first.ljust(widths[0]), *cells]).rstrip())
-        return "\n".join([self.title, *lines])
+        lines = aligned([self.header, *self.rows], numbers=True)
+        return "\n".join([self.title, *("  " + line for line in lines)])
 
 
 @dataclass(frozen=True)
