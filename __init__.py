@@ -5,23 +5,9 @@ The four floors, each importing only from those above it in this list:
 ``leaderboard`` (what a result is), ``benchmarks`` (what is run).
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .generators.tasks import create_dataset, score_answer
-
-__all__ = ["__version__", "create_dataset", "score_answer"]
 __version__ = "0.1.0"
-
-
-def __getattr__(name: str) -> Any:
-    """`create_dataset` and `score_answer`, imported when asked for: ``coconut-bench --help`` waits for no
-    numpy.
-    """
-    if name not in {"create_dataset", "score_answer"}:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .generators import tasks
-
-    return getattr(tasks, name)
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"generators.tasks": ["create_dataset", "score_answer"]}
+)

@@ -1,17 +1,14 @@
 """What is asked: datasets of questions with their chains of thought. No torch, no network."""
 
-from .datasets import DATASETS, Dataset, content_hash, examples, get_dataset
-from .example import Example, Graph, canonical_row
-from .lookup import pick
+import lazy_loader
 
-__all__ = [
-    "DATASETS",
-    "Dataset",
-    "Example",
-    "Graph",
-    "canonical_row",
-    "content_hash",
-    "examples",
-    "get_dataset",
-    "pick",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "answers": ["is_right", "read_answer"],
+        "datasets": ["DATASETS", "Dataset", "content_hash", "examples", "get_dataset"],
+        "example": ["Example", "Graph", "canonical_row"],
+        "lookup": ["pick"],
+        "tasks": ["TaskDataset", "create_dataset", "score_answer"],
+    },
+)

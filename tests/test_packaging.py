@@ -1,6 +1,7 @@
 """The package is what the folders are, and its imports point down the floors."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -170,7 +171,26 @@ def test_the_check_of_imports_sees_every_form(tmp_path: Path, monkeypatch: pytes
         internal_imports(module)
 
 
-@pytest.mark.parametrize("name", ["cli", "generators", "leaderboard"])
+PACKAGES = sorted(setup_cfg()["options"]["packages"].split())
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_every_name_that_a_package_exports_is_there(name: str) -> None:
+    package = importlib.import_module(name)
+    for exported in getattr(package, "__all__", ()):
+        assert hasattr(package, exported)
+        assert not (Path(package.__file__ or "").parent / f"{exported}.py").exists(), "a module would hide it"
+
+
+def test_importing_a_package_imports_none_of_its_files() -> None:
+    """So that a command's wing costs nothing until something of it is used."""
+    loaded = "m for m in sys.modules if m.startswith('coconut_bench')"
+    code = f"import sys, {', '.join(PACKAGES)}; print(*({loaded}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == set(PACKAGES)
+
+
+@pytest.mark.parametrize("name", ["cli", "generators.datasets", "leaderboard.store"])
 def test_no_heavy_library_is_imported_at_the_top(name: str) -> None:
     code = f"import sys, coconut_bench.{name}; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,3 +2,13 @@
 
 Imports `run`.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "battery": ["Control"],
+        "report": ["Report", "controls"],
+    },
+)

@@ -2,3 +2,12 @@
 
 Imports every other wing of this floor.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "verify": ["verify_hub"],
+    },
+)

@@ -2,3 +2,15 @@
 
 Imports the table of datasets.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "folder": ["read_manifest", "read_split"],
+        "formats": ["read_examples"],
+        "sources": ["load_source"],
+        "write": ["generate", "plan"],
+    },
+)
