@@ -166,7 +166,7 @@ def test_the_paper_counts_thoughts_as_generated_tokens() -> None:
 
 
 def test_provenance_of_this_process_is_complete() -> None:
-    from coconut_bench.leaderboard import provenance as here
+    from coconut_bench.leaderboard.provenance import provenance as here
 
     found = here(device="cpu")
     assert found.environment.packages["torch"]
