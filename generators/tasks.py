@@ -39,7 +39,15 @@ def score_answer(answer: str | None, entry: Mapping[str, Any]) -> float:
 
 
 class TaskDataset(Sequence[Entry]):
-    """Entries of one split of a dataset, made on access; see `create_dataset`, which makes one."""
+    """Entries of one split of a dataset, made on access; `create_dataset` makes one.
+
+    Args:
+        name: A dataset of the table.
+        seed: Another seed gives other tasks.
+        size: How many there are.
+        split: train, valid or test.
+        surface: The wording; None for the dataset's first.
+    """
 
     def __init__(self, name: str, seed: int, size: int, split: str, surface: str | None) -> None:
         dataset = get_dataset(name)

@@ -1,5 +1,6 @@
 """``generate`` writes a folder as a whole or not at all, in every format, and says what was wrong."""
 
+import contextlib
 import json
 import os
 import signal
@@ -123,6 +124,8 @@ def test_a_stopped_run_leaves_nothing_behind(
         stderr=subprocess.PIPE,
         start_new_session=True,
         text=True,
+        # Where the tests were started in the background (nohup … &) the signal is ignored, by children too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 30
     while (
@@ -133,7 +136,11 @@ def test_a_stopped_run_leaves_nothing_behind(
         os.killpg(process.pid, stop)  # what a terminal does: the whole group hears it
     else:
         process.send_signal(stop)
-    _, errors = process.communicate(timeout=30)
+    try:
+        _, errors = process.communicate(timeout=30)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # whatever happened, nothing generates on
     assert (process.returncode, errors.strip()) == (code, said)
     assert not list(tmp_path.iterdir())
 

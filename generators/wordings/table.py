@@ -82,7 +82,12 @@ WORDINGS: Mapping[tuple[str, str], Wording] = {(row.family, row.surface): row fo
 
 
 def surfaces(family: str, first: str | None = None) -> tuple[str, ...]:
-    """Return the surfaces of a family in the table's order, or with ``first`` before the others."""
+    """Return the surfaces of a family.
+
+    Args:
+        family: A family of the table.
+        first: The surface that stands before the others; None keeps the table's order.
+    """
     known = [surface for of_family, surface in WORDINGS if of_family == family]
     return tuple(sorted(known, key=lambda surface: surface != first))
 
