@@ -1,7 +1,7 @@
 """GPT-2's activation as one operation.
 
-transformers computes ``gelu_new`` in eight operations (a cube, a tanh, products, sums), each of which reads and
-writes a tensor as wide as the MLP: a tenth of a training step on a CPU. torch has it as one operation.
+transformers computes ``gelu_new`` in eight operations (a cube, a tanh, products, sums), each of which reads
+and writes a tensor as wide as the MLP: a tenth of a training step on a CPU. torch has it as one operation.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Checkpoints: everything needed to resume a run, in one file that is written atomically.
 
-Weights, optimizer state, stage, step within the stage and over all stages, the stage's number of thoughts, the
-best weights so far and the log; nothing is inferred from an epoch number. Data order needs no state: it is a
-function of the step.
+Weights, optimizer state, stage, step within the stage and over all stages, the stage's number of thoughts,
+the best weights so far and the log; nothing is inferred from an epoch number. Data order needs no state: it
+is a function of the step.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
         The saved state, or None where there is no file.
 
     Raises:
-        ValueError: The file is not a checkpoint, or belongs to another run (names the first field that differs).
+        ValueError: The file is not a checkpoint, or is another run's (names the first field that differs).
     """
     if not path.exists():
         return None

@@ -33,8 +33,8 @@ def enable(model: PreTrainedModel, options: dict[str, Any]) -> list[GradientChec
         The layers.
 
     Raises:
-        ValueError: Reentrant checkpointing is asked for, which loses the gradients that flow through the cache;
-            or this version of transformers always takes the cache away.
+        ValueError: Reentrant checkpointing is requested, which loses the gradients that flow through the
+            cache; or this version of transformers always takes the cache away.
     """
     if options.get("use_reentrant"):
         raise ValueError(f"use_reentrant must be False for continuous thoughts, got {options}")
