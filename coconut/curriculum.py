@@ -1,8 +1,8 @@
 """The curriculum: which stages are trained, for how long, at which learning rate, with which mixing.
 
-Stage s replaces the first s steps of the chain by c thoughts each (arXiv 2412.06769, section 3). The optimizer
-is reset at each stage, and within a stage the learning rate falls linearly. iCoT (arXiv 2405.14838) has its
-own schedule over the same optimizer steps: `TokenRemoval`.
+Stage s replaces the first s steps of the chain by c thoughts each (arXiv 2412.06769, section 3). The
+optimizer is reset at each stage, and within a stage the learning rate falls linearly. iCoT (arXiv 2405.14838)
+has its own schedule over the same optimizer steps: `TokenRemoval`.
 """
 
 from __future__ import annotations

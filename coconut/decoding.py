@@ -34,8 +34,8 @@ class Prompted(NamedTuple):
 def write(model: CoconutForCausalLM, prompted: Prompted, *, end: int, max_new_tokens: int) -> list[list[int]]:
     """Continue each of B prompts greedily.
 
-    Finished rows are dropped from the batch once at least half of its rows have finished. ``<latent>`` is never
-    written: as an input it would be a thought.
+    Finished rows are dropped from the batch once at least half of its rows have finished. ``<latent>`` is
+    never written: as an input it would be a thought.
 
     Args:
         model: The model that has processed the prompts.

@@ -31,7 +31,7 @@ IGNORE = -100
 
 
 class Segments(NamedTuple):
-    """One example as token ids, before a method applies: the question, each step, and marker + answer + end."""
+    """One example as token ids, independent of the method: question, each step, marker + answer + end."""
 
     question: list[int]
     steps: list[list[int]]
@@ -44,8 +44,8 @@ class Row(NamedTuple):
     Attributes:
         prompt: Question, thoughts or pause tokens, and the markers around them.
         target: The tokens to write: the rest of the chain, and the answer.
-        first_filler: Index in ``prompt`` of the first thought or pause token; where there is none, its length.
-        answer: The number of tokens at the end of ``target`` that are the answer itself, without its marker.
+        first_filler: Index in ``prompt`` of the first thought or pause token; its length if there is none.
+        answer: The number of tokens at the end of ``target`` that are the answer itself, not its marker.
     """
 
     prompt: list[int]

@@ -28,7 +28,7 @@ class StopRequest:
 
 @contextmanager
 def stop_between_steps() -> Iterator[StopRequest]:
-    """Record signals while the body runs; outside the main thread, where handlers cannot be set, do nothing."""
+    """Record signals while the body runs; do nothing outside the main thread, where no handler can be set."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
