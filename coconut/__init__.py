@@ -1,4 +1,4 @@
-"""How a model reasons and learns: Coconut and its baselines on any causal LM of transformers."""
+"""Models, training and inference: Coconut and its baselines on any causal LM of transformers."""
 
 import lazy_loader
 

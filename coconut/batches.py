@@ -1,8 +1,8 @@
-"""Which examples a training step sees, and at which stage: a pure function of (seed, step).
+"""Which examples a training step reads, and at which stage: a pure function of (seed, step).
 
-Training examples are a fresh stream, or a set that is gone through once an epoch in an order of its own. Step
-g of a run takes the next ``batch_size`` of them, so a run that was interrupted goes on with exactly the batch
-it would have had.
+Training examples are an endless stream, or a finite set that is visited once per epoch in an order drawn for
+that epoch. Step g of a run takes the next ``batch_size`` of them, so a resumed run continues with exactly the
+batch that an uninterrupted run would have had.
 """
 
 from __future__ import annotations
@@ -20,11 +20,16 @@ from .encoding import Encoder, Row, Segments
 from .methods import View
 
 ExampleSource = Callable[[int, int], Iterator[Example]]
-"""(first index, count) → that many training examples."""
+"""(first index, count) → ``count`` training examples, beginning with that index."""
 
 
 class Pool:
-    """A finite training set. Its examples are tokenized when they are first needed, and kept."""
+    """A finite training set, each example tokenized at first use and kept.
+
+    Args:
+        examples: The training set.
+        seed: Seed of the order within each epoch.
+    """
 
     def __init__(self, examples: Sequence[Example], seed: int) -> None:
         self.examples, self.seed = examples, seed
@@ -32,11 +37,20 @@ class Pool:
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """Optimizer steps in which every example is seen once; the last one may have fewer."""
+        """Return the number of optimizer steps per epoch.
+
+        Args:
+            batch_size: Examples per step; the last step of an epoch may have fewer.
+        """
         return -(-len(self.examples) // batch_size)
 
     def indices(self, global_step: int, batch_size: int) -> list[int]:
-        """Which examples step ``global_step`` sees."""
+        """Return the indices of the examples that a step reads.
+
+        Args:
+            global_step: The step, counted over all stages.
+            batch_size: Examples per step.
+        """
         epoch, step = divmod(global_step, self.steps_per_epoch(batch_size))
         if self._order[0] != epoch:
             name = example_keys("epoch-order", "1", "train", self.seed, [epoch])
@@ -46,7 +60,7 @@ class Pool:
         return chosen
 
     def segments(self, global_step: int, batch_size: int, encoder: Encoder) -> list[Segments]:
-        """The tokens of the examples of step ``global_step``."""
+        """Return the tokens of the examples of step ``global_step``."""
         indices = self.indices(global_step, batch_size)
         new = [index for index in indices if index not in self._kept]
         if new:
@@ -55,20 +69,20 @@ class Pool:
 
 
 Reading = dict[View, Row]
-"""What a step reads of one example: a row a view."""
+"""What a step reads of one example: one row per view."""
 
 
 class TrainBatches(NamedTuple):
     """The training batches of one run.
 
     Attributes:
-        source: Gives the training stream's examples by index, or a finite set of them.
-        encoder: Turns them into tokens.
-        schedule: What each stage makes of them.
-        batch_size: Examples of an optimizer step.
-        seed: Of the order, the mixing and the removal.
+        source: A stream that returns training examples by index, or a finite training set.
+        encoder: Encodes examples as tokens.
+        schedule: What each stage removes and inserts.
+        batch_size: Examples per optimizer step.
+        seed: Seed of stage mixing and token removal.
         removal: iCoT's schedule, None for other methods.
-        positions: How many tokens the model can read, None where there is no limit.
+        positions: The longest input that the model can read, in tokens; None for no limit.
     """
 
     source: ExampleSource | Pool
@@ -81,19 +95,22 @@ class TrainBatches(NamedTuple):
 
     @property
     def steps_per_epoch(self) -> int | None:
-        """Optimizer steps of an epoch; None where the training data are an endless stream."""
+        """Optimizer steps per epoch; None where the training data are an endless stream."""
         return self.source.steps_per_epoch(self.batch_size) if isinstance(self.source, Pool) else None
 
     def readings(self, global_step: int, plan: StagePlan, plans: Sequence[StagePlan]) -> list[Reading]:
-        """What is read of each example of a step.
+        """Return what a step reads of each of its examples.
 
         Args:
-            global_step: Counted over all stages.
-            plan: The stage in which the step lies.
+            global_step: The step, counted over all stages.
+            plan: The stage that the step belongs to.
             plans: All stages.
 
+        Returns:
+            One row per view, for each example.
+
         Raises:
-            ValueError: A row is longer than the model's positions.
+            ValueError: A row is longer than ``positions``.
         """
         parts = self._segments(global_step)
         stages = self._stages(global_step, len(parts), plan.stage, plans)
@@ -127,7 +144,7 @@ class TrainBatches(NamedTuple):
         return [stage] * count
 
     def _removed(self, global_step: int, count: int) -> list[int]:
-        """How many tokens of its chain each of ``count`` rows loses."""
+        """The number of chain tokens removed from each of ``count`` rows."""
         if self.removal is None:
             return [0] * count
         return self.removal.draw(self._keys("token-removal", global_step, count), global_step).tolist()
@@ -138,7 +155,15 @@ class TrainBatches(NamedTuple):
 
 
 def check_lengths(rows: Sequence[Row], positions: int | None) -> None:
-    """ValueError where a row is longer than the ``positions`` of the model."""
+    """Check that every row fits into the model.
+
+    Args:
+        rows: Rows of a batch, at least one.
+        positions: The longest input that the model can read, in tokens; None for no limit.
+
+    Raises:
+        ValueError: A row is longer than that.
+    """
     longest = max(len(row.prompt) + len(row.target) for row in rows)
     if positions is not None and longest > positions:
         raise ValueError(

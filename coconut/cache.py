@@ -1,14 +1,14 @@
-"""Keys and values that are written into place: those of a training step, with gradients, and of decoding.
+"""KV caches written in place: one for a training step, with gradients, and one for decoding.
 
 A cache of transformers copies everything it holds whenever something is added. In training the length is
-known before the first pass, so each pass writes its columns into place and attends to those up to its end:
+known before the first pass, so each pass writes its own columns and attends to all columns up to its last:
 
-    pass 0   k k k k k · · · ·        [B, H, length, d], one such buffer for keys and one for values
+    pass 0   k k k k k · · · ·        [B, H, length, d], one buffer for keys and one for values
     pass 1   k k k k k k · · ·
     pass 2   k k k k k k k k k
 
-A pass has a cache object of its own, so computing it a second time (gradient checkpointing) writes the same
-columns again instead of adding others. `growing_cache` is for decoding, where the length is not known.
+Each pass has its own cache object, so recomputing a pass (gradient checkpointing) overwrites the same columns
+instead of appending new ones. `growing_cache` is for decoding, where the length is not known in advance.
 
 Axes: B batch, H heads, T tokens, d width of a head.
 """
@@ -25,14 +25,14 @@ from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
 
 
 class _Append(torch.autograd.Function):
-    """``past`` and ``new`` side by side, which is where the buffer already holds ``past``."""
+    """Concatenate ``past`` and ``new`` without a copy: the buffer already holds ``past``."""
 
     @staticmethod
     def forward(ctx: Any, past: Tensor | None, new: Tensor, buffer: Tensor, start: int) -> Tensor:
         ctx.start = start
         stop = start + new.shape[2]
-        # Other passes have saved columns of this buffer for their backward, which this does not change: .data
-        # keeps autograd from taking it for a change of what they saved.
+        # Earlier passes have saved columns of this buffer for their backward. This write leaves those columns
+        # alone, and .data keeps autograd's version counter from reporting it as a change of saved tensors.
         columns = buffer.data[:, :, :stop]
         columns[:, :, start:] = new
         return columns
@@ -45,7 +45,7 @@ class _Append(torch.autograd.Function):
 
 
 class _PassLayer(CacheLayerMixin):
-    """One layer's keys and values in one pass. ``before`` is the same layer in the pass before."""
+    """Keys and values of one layer in one pass. ``before`` is the same layer in the previous pass."""
 
     is_sliding = False
 
@@ -55,7 +55,7 @@ class _PassLayer(CacheLayerMixin):
         self.buffers: tuple[Tensor, Tensor] | None = before.buffers if before else None
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        """Room for all columns, in the type that the first keys have (bf16 under autocast)."""
+        """Allocate all columns, in the dtype of the first keys and values (bf16 under autocast)."""
 
         def room(states: Tensor) -> Tensor:
             return states.new_empty((*states.shape[:2], self.length, states.shape[3]))
@@ -80,7 +80,7 @@ class _PassLayer(CacheLayerMixin):
         return self.start + query_length, 0
 
     def get_seq_length(self) -> int:
-        """How many columns the passes before this one have filled."""
+        """Return the number of columns filled by earlier passes."""
         return self.start
 
     def get_max_length(self) -> int:
@@ -90,9 +90,13 @@ class _PassLayer(CacheLayerMixin):
 
 
 class PassCache(Cache):
-    """The cache of one pass over the columns from ``start`` on, of ``length`` in all passes together.
+    """The cache of one pass; for full attention only (`fits`).
 
-    Made for full attention (`fits`). Every pass but the first follows another: ``cache.following(stop)``.
+    Args:
+        layers: The number of layers.
+        length: Columns of all passes together.
+        start: The first column of this pass.
+        before: The previous pass, None for the first; see `following`.
     """
 
     def __init__(self, layers: int, length: int, start: int = 0, before: PassCache | None = None) -> None:
@@ -101,17 +105,33 @@ class PassCache(Cache):
         self.length = length
 
     def following(self, start: int) -> PassCache:
-        """The cache of the next pass, which begins at column ``start``."""
+        """Return the cache of the next pass.
+
+        Args:
+            start: Its first column.
+        """
         return PassCache(len(self.layers), self.length, start, self)
 
     @staticmethod
     def fits(config: PreTrainedConfig) -> bool:
-        """Whether every layer of the model attends to all columns, none to a window or a state of its own."""
+        """Return whether every layer has full attention: none with a sliding window or a recurrent state.
+
+        Args:
+            config: The base model's configuration.
+        """
         return all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
 
 
 def training_cache(config: PreTrainedConfig, length: int) -> Cache:
-    """The cache for a training step over ``length`` columns of a model with the configuration ``config``."""
+    """Return a cache for one training step.
+
+    Args:
+        config: The base model's configuration.
+        length: Columns of all passes together.
+
+    Returns:
+        A `PassCache`, or a `DynamicCache` for a model that it does not fit.
+    """
     config = config.get_text_config()
     if not PassCache.fits(config):
         return DynamicCache(config=config)
@@ -119,13 +139,13 @@ def training_cache(config: PreTrainedConfig, length: int) -> Cache:
 
 
 MORE_ROOM = 32
-"""Columns that a growing cache has room for beyond what it holds, at the least."""
+"""Spare columns allocated by a growing cache, at least."""
 
 
 class _RoomyLayer(DynamicLayer):
-    """A layer of a growing cache with room for what is to come, so that a token is written, not a copy made.
+    """A layer of a growing cache: spare columns are allocated, so that a new token needs no copy of the rest.
 
-    Without gradients only; where there are some, it does what its base does.
+    Only while gradients are off; while they are on, it behaves like its base class.
     """
 
     room: tuple[Tensor, Tensor] | None = None
@@ -138,7 +158,7 @@ class _RoomyLayer(DynamicLayer):
             return super().update(key_states, value_states, *args, **kwargs)
         start = self.get_seq_length()
         stop = start + key_states.shape[2]
-        # Tensors made in inference mode cannot be written to outside it.
+        # A tensor made in inference mode cannot be written to outside of it.
         closed = (
             self.room is not None and self.room[0].is_inference() and not torch.is_inference_mode_enabled()
         )
@@ -179,8 +199,10 @@ class _RoomyLayer(DynamicLayer):
 
 
 def growing_cache(config: PreTrainedConfig) -> DynamicCache:
-    """A `DynamicCache` for decoding, of a model with the configuration ``config``, that is not copied for
-    every token.
+    """Return a `DynamicCache` for decoding that is not copied for every token.
+
+    Args:
+        config: The base model's configuration.
     """
     cache = DynamicCache(config=config)
     cache.layers = [_RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]

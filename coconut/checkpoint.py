@@ -1,8 +1,8 @@
-"""Checkpoints: everything that a run needs to go on, in one file that is whole or not there.
+"""Checkpoints: everything needed to resume a run, in one file that is written atomically.
 
-Weights, optimizer, stage, step within the stage and over all, the thoughts of the stage, the best checkpoint
-so far and the log; nothing is inferred from an epoch number. Data order needs no state, being a function of
-the step.
+Weights, optimizer state, stage, step within the stage and over all stages, the stage's number of thoughts,
+the best weights so far and the log; nothing is inferred from an epoch number. Data order needs no state: it
+is a function of the step.
 """
 
 from __future__ import annotations
@@ -16,17 +16,29 @@ from ..generators.files import whole_file
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write ``state`` to ``path``, whose folder is made if missing; a kill leaves the old or the new."""
+    """Write a checkpoint atomically: a killed process leaves the old file or the new one.
+
+    Args:
+        path: The file; its folder is created if missing.
+        state: What to save.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
         torch.save(state, file)
 
 
 def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
-    """The state at ``path``, or None where there is none.
+    """Read a checkpoint.
 
-    ``identity`` says which run goes on; ValueError where the checkpoint is another run's, naming the first
-    field that differs, or where the file is no checkpoint.
+    Args:
+        path: The file.
+        identity: What the checkpoint's own ``identity`` must agree with.
+
+    Returns:
+        The saved state, or None where there is no file.
+
+    Raises:
+        ValueError: The file is not a checkpoint, or is another run's (names the first field that differs).
     """
     if not path.exists():
         return None

@@ -1,8 +1,8 @@
-"""Gradient checkpointing through the passes of Coconut: layers computed again, over the same cache.
+"""Gradient checkpointing across passes: layers are recomputed over the same KV cache.
 
-transformers takes the cache away from a layer that it checkpoints, because computing the layer again would
-append its keys a second time. Without the cache no thought would see the prefix. A `PassCache` does not
-append but writes the columns of its pass, so the layers may keep it.
+transformers takes the cache away from a layer that it checkpoints, because recomputing the layer would append
+its keys a second time. Without the cache no thought would attend to the prefix. A `PassCache` does not append
+but writes the columns of its pass, so the layers can keep it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,25 @@ KEEPS_CACHE = "_can_checkpoint_with_cache"
 
 
 def enable(model: PreTrainedModel, options: dict[str, Any]) -> list[GradientCheckpointingLayer]:
-    """Checkpoint every layer of ``model``; ``options`` are those of ``torch.utils.checkpoint.checkpoint``.
+    """Turn on gradient checkpointing in every layer.
 
-    Returns the layers. Raises ValueError for the reentrant kind, which loses the gradients that flow through
-    the cache, and where this version of transformers always takes the cache away.
+    Args:
+        model: Changed in place.
+        options: Options of ``torch.utils.checkpoint.checkpoint``.
+
+    Returns:
+        The layers.
+
+    Raises:
+        ValueError: Reentrant checkpointing is requested, which loses the gradients that flow through the
+            cache; or this version of transformers always takes the cache away.
     """
     if options.get("use_reentrant"):
         raise ValueError(f"use_reentrant must be False for continuous thoughts, got {options}")
     if not hasattr(GradientCheckpointingLayer, KEEPS_CACHE):
         raise ValueError("gradient checkpointing with thoughts needs a newer transformers: 5.23 has it")
     recompute = partial(checkpoint, **{**options, "use_reentrant": False})
-    # The layers alone: some models take the cache away themselves when they are marked as well.
+    # Mark the layers only: some models drop the cache themselves when the model is marked as well.
     layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
     for layer in layers:
         layer.gradient_checkpointing = True
@@ -43,7 +51,15 @@ def enable(model: PreTrainedModel, options: dict[str, Any]) -> list[GradientChec
 
 
 def applies(layers: Sequence[GradientCheckpointingLayer], cache: Cache) -> bool:
-    """Whether a pass of ``layers`` over ``cache`` is checkpointed; ValueError if it must not be."""
+    """Return whether a pass is checkpointed.
+
+    Args:
+        layers: What `enable` returned, or nothing.
+        cache: The cache of the pass.
+
+    Raises:
+        ValueError: It would be, but the cache is not a `PassCache`.
+    """
     if not torch.is_grad_enabled() or not any(x.gradient_checkpointing and x.training for x in layers):
         return False
     if not isinstance(cache, PassCache):

@@ -1,4 +1,4 @@
-"""The configuration of a Coconut model: that of its base model, and what marks a thought."""
+"""The configuration of a Coconut model."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from transformers import AutoConfig, PreTrainedConfig
 
 
 class CoconutConfig(PreTrainedConfig):
-    """The base model's configuration, what marks a thought, and how thoughts are made.
+    """The base model's configuration, the token that marks a thought, and how thoughts are computed.
 
     Args:
-        base_config: Any causal LM's configuration: an object, or its dictionary with ``model_type``.
+        base_config: Configuration of any causal LM: an object, or its dictionary with ``model_type``.
         latent_token_id: The token that marks a continuous thought.
-        halting: Whether the model has a classifier that says of a thought whether it is the last one.
+        halting: Whether the model has a classifier that predicts whether a thought is the last one.
         recurrence: A row of `recurrence.RECURRENCES`.
-        slots: How many thoughts can be updated together, where they are.
-        sweeps: How often they are.
+        slots: The largest number of thoughts that can be updated together (``jacobi`` only).
+        sweeps: T, the number of times that they are updated (``jacobi`` only).
+        **kwargs: Fields of `transformers.PreTrainedConfig`.
     """
 
     model_type = "coconut"
@@ -41,5 +42,5 @@ class CoconutConfig(PreTrainedConfig):
         super().__init__(**kwargs)
 
     def get_text_config(self, *args: Any, **kwargs: Any) -> PreTrainedConfig:
-        """The base model's: where transformers looks for layers, width and vocabulary when it generates."""
+        """Return the base model's, where transformers looks up layers, width and vocabulary to generate."""
         return self if self.base_config is None else self.base_config.get_text_config(*args, **kwargs)

@@ -1,8 +1,8 @@
-"""The curriculum: which stages are trained, for how long, at which learning rate, with what mixed in.
+"""The curriculum: which stages are trained, for how long, at which learning rate, with which mixing.
 
-Stage s writes the chain without its first s steps, with c thoughts a step in their place (arXiv 2412.06769,
-section 3). The optimizer is made anew at each stage, and the learning rate starts high and falls within it.
-iCoT (arXiv 2405.14838) has a schedule of its own within the same steps: `TokenRemoval`.
+Stage s replaces the first s steps of the chain by c thoughts each (arXiv 2412.06769, section 3). The
+optimizer is reset at each stage, and within a stage the learning rate falls linearly. iCoT (arXiv 2405.14838)
+has its own schedule over the same optimizer steps: `TokenRemoval`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .settings import Mixing
 ALL = 1 << 30
 """More tokens than any chain has."""
 FINE = 1 << 30
-"""The grain of a probability."""
+"""Resolution of a probability: draws are integers below this."""
 
 
 class StagePlan(NamedTuple):
@@ -34,18 +34,18 @@ class StagePlan(NamedTuple):
 
 @dataclass(frozen=True)
 class Schedule:
-    """A method bound to a recipe's curriculum: what each stage removes, and what it puts in its place.
+    """A method bound to a recipe's curriculum: what each stage removes from the chain, and what replaces it.
 
     Attributes:
-        method: Whose stages these are.
+        method: The method.
         last: The recipe's last stage.
-        thoughts_per_step: Thoughts (or pauses) that stand for one step, c in the paper.
-        extra_stage: Whether the last stage has the thoughts of the one before it, and no step left.
-        own_number: Whether an example has as many thoughts as its own chain calls for (with a halting
-            classifier), not as many as its stage.
-        earlier_stages: The share of batches that come from an earlier stage.
-        mixing: How single examples are drawn from other stages, None for none.
-        optimizer_resets: Whether the optimizer is made anew at each stage only, or at each epoch too.
+        thoughts_per_step: Thoughts (or pause tokens) per removed step, c in the paper.
+        extra_stage: Whether the last stage removes all steps that are left and adds no thoughts.
+        own_number: Whether the number of thoughts is limited by the example's own chain (with a halting
+            classifier) rather than given by the stage alone.
+        earlier_stages: Fraction of batches drawn from an earlier stage.
+        mixing: How single examples are drawn from other stages, None for no mixing.
+        optimizer_resets: Whether the optimizer is reset at each stage only, or at each epoch too.
     """
 
     method: Method
@@ -59,18 +59,20 @@ class Schedule:
 
     @property
     def latent_stages(self) -> int:
-        """The stage with the most thoughts, from which on there are no more."""
+        """The first stage with the largest number of thoughts."""
         return self.last - self.extra_stage
 
     @property
     def final_stage(self) -> int:
-        """The last stage that the method trains, in which questions are answered."""
+        """The last stage that the method trains, at which it is evaluated."""
         return self.method.stages(self.last)[-1]
 
     def thoughts(self, stage: int, steps: int | None = None) -> int:
-        """How many thoughts or pauses stand before what is written at ``stage``.
+        """Return the number of thoughts or pause tokens at a stage.
 
-        ``steps`` is the length of the example's own chain, which counts with ``own_number`` only.
+        Args:
+            stage: The stage.
+            steps: Length of the example's own chain; used with ``own_number`` only.
         """
         if not self.method.thinks:
             return 0
@@ -79,7 +81,15 @@ class Schedule:
         return min(stage, self.latent_stages) * self.thoughts_per_step
 
     def steps_removed(self, stage: int, steps: int) -> int:
-        """How many of a chain's ``steps`` are not written at ``stage``; a shorter chain loses all."""
+        """Return the number of steps removed from the front of a chain.
+
+        Args:
+            stage: The stage.
+            steps: Length of the chain.
+
+        Returns:
+            A number in 0..``steps``.
+        """
         if self.method.curriculum == "tokens":
             return 0
         if self.method.curriculum == "steps":
@@ -87,10 +97,17 @@ class Schedule:
         return 0 if self.method.writes_chain else steps
 
     def plan(self, stage_steps: tuple[int, ...], lr_scales: tuple[float, ...]) -> tuple[StagePlan, ...]:
-        """The stages in order, where the recipe gives stage 0…S its optimizer steps and learning rates.
+        """Return the stages in order.
 
-        A method of one stage goes through the same steps, learning rates and new optimizers within that
-        stage, so that methods differ in what they train on and in nothing else.
+        A method of one stage has the same optimizer steps, learning rates and optimizer resets within that
+        stage, so that methods differ only in what they train on.
+
+        Args:
+            stage_steps: Optimizer steps of each of the recipe's stages 0…S.
+            lr_scales: Factor on the learning rate, for each of them.
+
+        Raises:
+            ValueError: The two differ in length.
         """
         if len(stage_steps) != len(lr_scales):
             raise ValueError(
@@ -104,20 +121,27 @@ class Schedule:
 
 
 def lr_factor(step: int, steps: int, warmup: int, final: float) -> float:
-    """The factor at ``step`` of ``steps``: a linear warm-up, and a linear fall to ``final`` at the end."""
+    """Return the factor on the learning rate: linear warm-up times linear decay.
+
+    Args:
+        step: Optimizer step within the stage, from 0.
+        steps: Optimizer steps of the stage.
+        warmup: Steps of warm-up, 0 for none.
+        final: The factor that the decay ends with.
+    """
     rise = min(1.0, (step + 1) / warmup) if warmup else 1.0
     return rise * (1.0 - (1.0 - final) * step / steps)
 
 
 def mixed_stages(mixing: Mixing, keys: U64, current: int, first: int, last: int) -> NDArray[np.int64]:
-    """The stage of each example under ``mixing``.
+    """Draw the stage of each example.
 
     Args:
-        mixing: With which probability, from which stages.
-        keys: One a row, [B].
-        current: The stage under way.
+        mixing: Probability of another stage, and which stages are drawn.
+        keys: Random key of each row, [B].
+        current: The current stage.
         first: The method's first stage.
-        last: Its last.
+        last: The method's last stage.
 
     Returns:
         Stages in ``first``…``last``, [B].
@@ -131,11 +155,15 @@ def mixed_stages(mixing: Mixing, keys: U64, current: int, first: int, last: int)
 
 
 class TokenRemoval(NamedTuple):
-    """iCoT's schedule: one more token is removed from the chain's front every ``steps_per_token`` steps.
+    """iCoT's schedule: the chain loses one more token from its front at regular intervals (arXiv 2405.14838).
 
-    It begins with ``first_step``; from more than ``all_above`` tokens on, and from ``all_from`` on, all are
-    removed at once. With ``smoothing`` λ an example loses o tokens more, P(o) = (1 − e^−λ)·e^−λo, so that the
-    model has met what comes next; 0 is no smoothing.
+    Attributes:
+        first_step: The optimizer step at which removal begins.
+        steps_per_token: Optimizer steps between two removals.
+        smoothing: λ: an example loses o more tokens with P(o) = (1 − e^−λ)·e^−λo, so that the model has
+            already seen some of what comes next; 0 for none.
+        all_above: Once more than this many tokens are removed, all are.
+        all_from: From this optimizer step on, all are removed.
     """
 
     first_step: int
@@ -145,7 +173,11 @@ class TokenRemoval(NamedTuple):
     all_from: int | None = None
 
     def scheduled(self, step: int) -> int:
-        """Tokens that every chain has lost at optimizer step ``step``, counted over the whole training."""
+        """Return the number of tokens removed from every chain, before smoothing.
+
+        Args:
+            step: Optimizer step, counted over all stages.
+        """
         if self.all_from is not None and step >= self.all_from:
             return ALL
         removed = (
@@ -154,7 +186,15 @@ class TokenRemoval(NamedTuple):
         return ALL if self.all_above is not None and removed > self.all_above else removed
 
     def draw(self, keys: U64, step: int) -> NDArray[np.int64]:
-        """How many tokens each example loses at ``step``: ``keys`` [B] → [B]."""
+        """Draw the number of tokens removed from each example.
+
+        Args:
+            keys: Random key of each row, [B].
+            step: Optimizer step, counted over all stages.
+
+        Returns:
+            Numbers of tokens, [B]; `ALL` or more for the whole chain.
+        """
         scheduled = self.scheduled(step)
         if not self.smoothing or scheduled == ALL:
             return np.full(len(keys), scheduled)

@@ -1,4 +1,4 @@
-"""Greedy writing: the most probable token again and again, for a batch with one cache.
+"""Batched greedy decoding with a KV cache.
 
 Axes: B rows still being written, T tokens, D width.
 """
@@ -15,13 +15,13 @@ from .modeling import CoconutForCausalLM
 
 
 class Prompted(NamedTuple):
-    """Prompts that have been read.
+    """Prompts that the model has processed, ready to be continued.
 
     Attributes:
         h_BD: The hidden state at the last position.
-        mask_BT: 1 where the cache holds a token of the row, 0 where padding.
+        mask_BT: 1 where the cache holds a token or thought, 0 where it holds padding.
         cache: Keys and values.
-        passes: How many forward passes each row has taken.
+        passes: Forward passes so far, for each row.
     """
 
     h_BD: Tensor
@@ -32,19 +32,19 @@ class Prompted(NamedTuple):
 
 @torch.inference_mode()
 def write(model: CoconutForCausalLM, prompted: Prompted, *, end: int, max_new_tokens: int) -> list[list[int]]:
-    """Write to each of B prompts, greedily; the cache of ``prompted`` is used up.
+    """Continue each of B prompts greedily.
 
-    A row that has stopped leaves the batch as soon as half of it has, so a batch costs little more than its
-    rows. ``<latent>`` is never written: it is no word and would be read as a thought.
+    Finished rows are dropped from the batch once at least half of its rows have finished. ``<latent>`` is
+    never written: as an input it would be a thought.
 
     Args:
-        model: The model that has read the prompts.
-        prompted: The prompts.
-        end: A row stops at this token, which is written.
-        max_new_tokens: Or after that many tokens.
+        model: The model that has processed the prompts.
+        prompted: The prompts; their cache is consumed.
+        end: The end token: a row stops after writing it.
+        max_new_tokens: The largest number of tokens written to a prompt.
 
     Returns:
-        The tokens written to each prompt, at least one.
+        The tokens written to each prompt, at least one, end token included.
 
     Raises:
         ValueError: ``max_new_tokens`` is below 1.
@@ -73,12 +73,30 @@ def write(model: CoconutForCausalLM, prompted: Prompted, *, end: int, max_new_to
 
 
 def longer(mask_BT: Tensor, count: int) -> Tensor:
-    """The mask of the same rows with ``count`` tokens more."""
+    """Return the mask extended by tokens in every row.
+
+    Args:
+        mask_BT: 1 token, 0 padding, [B, T].
+        count: Number of tokens to add.
+
+    Returns:
+        The mask, [B, T + ``count``].
+    """
     return torch.cat([mask_BT, mask_BT.new_ones(len(mask_BT), count)], dim=1)
 
 
 def append(model: CoconutForCausalLM, inputs_BTD: Tensor, mask_BT: Tensor, cache: DynamicCache) -> Tensor:
-    """The hidden states at ``inputs_BTD``, which are the last columns of ``mask_BT``."""
+    """Run one pass over new positions after those in the cache.
+
+    Args:
+        model: The model that has filled the cache.
+        inputs_BTD: Input vectors at the new positions.
+        mask_BT: 1 token, 0 padding, over cached and new positions.
+        cache: Keys and values; extended by the new positions.
+
+    Returns:
+        The hidden states at the new positions, [B, T, D].
+    """
     full = bool(mask_BT.all())
     start = mask_BT.shape[1] - inputs_BTD.shape[1]
     return model.decode(inputs_BTD, None if full else mask_BT, cache, start)

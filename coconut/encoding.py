@@ -1,12 +1,12 @@
-"""Example + method + stage → token ids, labels, and where the thoughts stand.
+"""Example + method + stage → token ids, labels, and the positions of the thoughts.
 
-The text is the published code's: the question and each step end a line, the answer follows ``### ``, and each
-part is tokenized by itself. With two thoughts and the markers a row is
+The text format is that of the published code: the question and each step end with a line break, the answer
+follows ``### ``, and each part is tokenized separately. With two thoughts and the markers a row is
 
     question ⏎ <bot> <latent> <latent> <eot> step 3 ⏎ … ### answer <eos>
     labels:      -    -        -        -    step 3 ⏎ … ### answer <eos>
 
-Rows of a batch are padded on the left until their thoughts stand in one column, then on the right:
+Rows of a batch are padded on the left so that their first thoughts share a column, then on the right:
 
     · · q q q q L L s s a a .        · padding, q question, L thought, s step, a answer
     q q q q q q L L a a . · ·
@@ -31,7 +31,7 @@ IGNORE = -100
 
 
 class Segments(NamedTuple):
-    """One example as token ids, before any method: the question, each step, and marker + answer + end."""
+    """One example as token ids, independent of the method: question, each step, marker + answer + end."""
 
     question: list[int]
     steps: list[list[int]]
@@ -39,10 +39,13 @@ class Segments(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row of a batch: what is given (question, thoughts) and what is to be written.
+    """One row of a batch.
 
-    ``first_filler`` is the place of the first thought. The last ``answer`` tokens of ``target`` are the
-    answer itself, without its marker.
+    Attributes:
+        prompt: Question, thoughts or pause tokens, and the markers around them.
+        target: The tokens to write: the rest of the chain, and the answer.
+        first_filler: Index in ``prompt`` of the first thought or pause token; its length if there is none.
+        answer: The number of tokens at the end of ``target`` that are the answer itself, not its marker.
     """
 
     prompt: list[int]
@@ -52,7 +55,7 @@ class Row(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Tensors [B, T]: token ids, 1 where a token stands, labels (-100 where there is no loss)."""
+    """Tensors [B, T]: token ids, attention mask (1 token, 0 padding), labels (-100 for no loss)."""
 
     input_ids: Tensor
     attention_mask: Tensor
@@ -64,14 +67,14 @@ class Batch(NamedTuple):
 
 
 class Encoder:
-    """Turns examples into rows with one tokenizer.
+    """Encodes examples as rows with one tokenizer.
 
     Args:
-        tokenizer: Any; its special tokens are not added to a text.
-        ids: The ids of the tokens that no text holds.
-        markers: Whether ``<bot>`` and ``<eot>`` stand around thoughts.
-        answer_marker: Whether ``###`` stands before the answer; without it the last thought itself predicts
-            the answer's first token.
+        tokenizer: Any tokenizer; it adds no special tokens of its own to a text.
+        ids: Ids of the special tokens.
+        markers: Whether thoughts are enclosed in ``<bot>`` and ``<eot>``.
+        answer_marker: Whether ``###`` precedes the answer; without it the last thought itself can predict
+            the first token of the answer.
     """
 
     def __init__(
@@ -82,9 +85,13 @@ class Encoder:
         self._marker_tokens = len(self._tokens([ANSWER_MARKER])[0]) if answer_marker else 0
 
     def segments(self, examples: Sequence[Example]) -> list[Segments]:
-        """The parts of each example, each tokenized by itself.
+        """Tokenize the parts of each example separately.
 
-        Raises ValueError where a word is not in the tokenizer's vocabulary.
+        Args:
+            examples: The examples.
+
+        Raises:
+            ValueError: A word is not in the tokenizer's vocabulary.
         """
         texts: list[str] = []
         for example in examples:
@@ -104,15 +111,15 @@ class Encoder:
         tokens_removed: int = 0,
         view: View = "student",
     ) -> Row:
-        """What is given and what must be written at a stage.
+        """Build the row of an example at a stage.
 
         Args:
             parts: The example's tokens.
             schedule: The method and its curriculum.
-            stage: One of the schedule's.
-            tokens_removed: How many tokens iCoT's chain has lost from its front.
-            view: The student's, or the teacher's: the chain in words without its last step, which would give
-                the answer away (arXiv 2502.21074, section 3).
+            stage: One of the schedule's stages.
+            tokens_removed: The number of tokens removed from the front of the chain (iCoT).
+            view: The student's view, or the teacher's: the chain in words without its last step, which would
+                reveal the answer (arXiv 2502.21074, section 3).
         """
         steps = len(parts.steps)
         if view == "teacher":
@@ -125,7 +132,7 @@ class Encoder:
     def _filled(
         self, parts: Segments, fillers: list[int], chain: Sequence[list[int]], tokens_removed: int = 0
     ) -> Row:
-        """The question, ``fillers`` (with the markers around them, if there are any), chain and answer."""
+        """The row of question, ``fillers`` (enclosed in markers, if there are any), chain and answer."""
         begin, end = self.ids.around(self.markers and bool(fillers))
         written = [token for step in chain for token in step][tokens_removed:]
         return Row(
@@ -147,7 +154,12 @@ class Encoder:
 
 
 def collate(rows: Sequence[Row], pad: int) -> Batch:
-    """Rows of one step as a batch, thoughts aligned (see the drawing at the top of this file)."""
+    """Pad rows to a batch with their thoughts aligned (see the drawing at the top of this file).
+
+    Args:
+        rows: The rows, at least one.
+        pad: The padding token.
+    """
     start = max(row.first_filler for row in rows)
     width = max(start - row.first_filler + len(row.prompt) + len(row.target) for row in rows)
     ids = torch.full((len(rows), width), pad)
@@ -163,7 +175,15 @@ def collate(rows: Sequence[Row], pad: int) -> Batch:
 
 
 def collate_prompts(prompts: Sequence[list[int]], pad: int) -> tuple[Tensor, Tensor]:
-    """Prompts padded on the left to one length: ids and mask, [B, T]; the next token's column is common."""
+    """Pad prompts on the left to one length, so that the next token has the same column in every row.
+
+    Args:
+        prompts: Token ids, at least one prompt.
+        pad: The padding token.
+
+    Returns:
+        Token ids and attention mask (1 token, 0 padding), each [B, T].
+    """
     width = max(len(prompt) for prompt in prompts)
     ids = torch.tensor([[pad] * (width - len(prompt)) + prompt for prompt in prompts])
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])

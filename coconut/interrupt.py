@@ -1,6 +1,6 @@
-"""Ctrl-C and SIGTERM between two steps instead of in the middle of one.
+"""Delay Ctrl-C and SIGTERM until the end of a training step.
 
-The first signal is remembered, and the loop stops where its state is whole; a second Ctrl-C stops at once.
+The first signal is recorded, and the loop stops where its state is consistent; a later Ctrl-C stops at once.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Whether a signal has come."""
+    """Whether a signal has arrived."""
 
     def __init__(self) -> None:
         self.requested = False
 
     def raise_if_requested(self) -> None:
-        """Raises KeyboardInterrupt after a signal."""
+        """Raise KeyboardInterrupt if a signal has arrived."""
         if self.requested:
             raise KeyboardInterrupt
 
 
 @contextmanager
 def stop_between_steps() -> Iterator[StopRequest]:
-    """Hold signals back while the body runs; outside the main thread, where nobody can, do nothing."""
+    """Record signals while the body runs; do nothing outside the main thread, where no handler can be set."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request

@@ -1,16 +1,16 @@
-"""The last layer computed only where something reads it.
+"""The last layer, computed only at the positions whose output is used.
 
-Of a prefix every position gives keys and values to those after it, but few hidden states are read in the end:
-the one that the first thought takes, and those that predict a label. So in the last layer the query, the
-attention's output and the MLP are computed at those positions alone:
+Every position of a prefix provides keys and values for later positions, but few final hidden states are used:
+the one that is the first thought's input, and those that predict a label. So in the last layer the query
+(where it has its own projection), the attention's output projection and the MLP are computed there only:
 
     layer 1   q q q q q L L a a .
     layer 2   k k k k q L L a a .       k: keys and values only
 
-At the other positions the last layer adds nothing; what stands there must not be read. Losses and gradients
-are those of the whole computation.
+At the other positions the hidden state is meaningless and must not be used. Losses and gradients are those of
+the full computation.
 
-Axes: B batch, T tokens, N positions that are read.
+Axes: B batch, T tokens, N positions that are used.
 """
 
 from __future__ import annotations
@@ -30,14 +30,16 @@ POSITIONWISE = {
     "qwen2": _SPLIT,
     "qwen3": _SPLIT,
 }
-"""Model type -> the parts of a layer that see one position at a time and give nothing to other positions."""
+"""Model type -> the parts of a layer that act on each position separately and affect no other position."""
 
 
 @contextmanager
 def read_only_at(base: PreTrainedModel, is_read_BT: Tensor | None) -> Iterator[None]:
-    """Within it, the last layer of ``base`` is computed where ``is_read_BT`` is set, on inputs of that shape.
+    """Compute the last layer only at some positions while the body runs.
 
-    Everywhere for None, and for a type of model that is not in `POSITIONWISE`.
+    Args:
+        base: The base model; one of a type that is not in `POSITIONWISE` computes every position.
+        is_read_BT: Which positions are used, of the same shape as the input; None for all.
     """
     parts = POSITIONWISE.get(base.config.model_type, ())
     if is_read_BT is None or not parts or bool(is_read_BT.all()):
@@ -65,7 +67,11 @@ def read_only_at(base: PreTrainedModel, is_read_BT: Tensor | None) -> Iterator[N
 
 
 def positionwise_weights(base: PreTrainedModel) -> int:
-    """How many weights, biases not counted, are applied only to what is read."""
+    """Return the number of weights, without biases, that are applied only at the positions used.
+
+    Args:
+        base: The base model.
+    """
     layer = _last_layer(base)
     parts = [layer.get_submodule(name) for name in POSITIONWISE.get(base.config.model_type, ())]
     return sum(p.numel() for part in parts for p in part.parameters() if p.ndim == 2)

@@ -1,4 +1,4 @@
-"""The loss over the hidden states of a batch's passes, with the head at labeled positions only.
+"""Losses over the hidden states of a batch's passes, with the LM head applied at labeled positions only.
 
 Axes: B batch, T tokens, D width, V vocabulary, N labeled positions.
 """
@@ -16,14 +16,23 @@ from .padding import Layout
 
 
 def predicting(passes: Sequence[Tensor], layout: Layout) -> tuple[Tensor, Tensor]:
-    """The hidden states [N, D] that predict the labels of ``layout``, row by row, and the labels [N]."""
+    """Select the hidden states that predict a label.
+
+    Args:
+        passes: Hidden states of the passes over a batch, the prefix's first, [B, columns, D] each.
+        layout: The batch as computed, with labels.
+
+    Returns:
+        The hidden states [N, D], row by row, and their labels [N].
+    """
     assert layout.labels_BT is not None
     labels_BT, prefix_BTD, rest = layout.labels_BT, passes[0], list(passes[1:])
     first = prefix_BTD.shape[1]
     if not rest:
         h_BTD, targets_BT = prefix_BTD[:, :-1], labels_BT[:, 1:]
     else:
-        # The first column after the prefix is predicted from each row's own last token of the prefix.
+        # The label in the first column after the prefix is predicted from the row's last prefix token, which
+        # is in another column than the last where padding follows it.
         h_BTD = torch.cat([layout.last_of_prefix(prefix_BTD), *rest], dim=1)[:, :-1]
         targets_BT = labels_BT[:, first:]
         if bool((labels_BT[:, 1:first] != IGNORE).any()):
@@ -34,8 +43,14 @@ def predicting(passes: Sequence[Tensor], layout: Layout) -> tuple[Tensor, Tensor
 
 
 def read_positions(layout: Layout, first: int | None) -> Tensor:
-    """Which hidden states [B, T] are read: those that predict a label, and the one that each row's first
-    thought takes; ``first`` is the first thought's column, None without thoughts.
+    """Mark the hidden states that are used: those that predict a label, and the first thought's input.
+
+    Args:
+        layout: The batch as computed, with labels.
+        first: The first thought's column, None without thoughts.
+
+    Returns:
+        Whether each position is used, [B, T].
     """
     assert layout.labels_BT is not None
     is_read_BT = (layout.labels_BT != IGNORE).roll(-1, dims=1)
@@ -48,17 +63,26 @@ def read_positions(layout: Layout, first: int | None) -> Tensor:
 
 
 def label_loss(logits_NV: Tensor, targets_N: Tensor, items: int | Tensor | None) -> Tensor:
-    """The mean cross-entropy of the labels, or its sum divided by ``items``."""
+    """Return the mean cross-entropy of the labels, or a part's share of it.
+
+    Args:
+        logits_NV: Logits at the labeled positions.
+        targets_N: The labels.
+        items: The number of labels in the whole batch, of which these are a part (gradient accumulation);
+            None where these are the whole batch.
+    """
     if items is None:
         return F.cross_entropy(logits_NV.float(), targets_N)
     return F.cross_entropy(logits_NV.float(), targets_N, reduction="sum") / items
 
 
 def halting_loss(head: nn.Module, thoughts: Sequence[Tensor], is_thought_BT: Tensor) -> Tensor:
-    """The mean binary cross-entropy of "this is the row's last thought" over the thoughts.
+    """Return the mean binary cross-entropy of the classification "this is the row's last thought".
 
-    ``thoughts`` are the hidden states of the columns from the first thought on, and ``is_thought_BT`` tells
-    which of them are thoughts.
+    Args:
+        head: From hidden states [N, D] to the log-odds [N, 1] that a thought is the last.
+        thoughts: Hidden states from the first thought's column on, [B, columns, D] each.
+        is_thought_BT: Which of them are thoughts.
     """
     h_BTD = torch.cat(list(thoughts), dim=1)
     later_BT = is_thought_BT.flip(1).cumsum(1).flip(1) - is_thought_BT.long()

@@ -1,8 +1,8 @@
 """Coconut on any causal language model of transformers.
 
-A continuous thought stands in ``input_ids`` as the token ``<latent>``. Where it stands, the model's input is
-not that token's embedding but its own last hidden state (after the final norm) at the position before. So the
-thoughts must be computed in order: `passes` says how, `recurrence` has other ways to K thoughts.
+A continuous thought is marked in ``input_ids`` by the token ``<latent>``. At its position the input is not
+that token's embedding but the model's own last hidden state (after the final norm) at the previous position
+(arXiv 2412.06769, section 3). So thoughts are computed in order, by `passes`; `recurrence` has other ways.
 
 Axes: B batch, T tokens, D width, V vocabulary, N labeled positions.
 """
@@ -39,10 +39,15 @@ from .recurrence import RECURRENCES
 class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
     """A causal LM whose ``<latent>`` positions take the previous hidden state as their input.
 
-    Without ``<latent>`` in the input it is exactly its base model, in one pass. Saved and loaded with
-    ``save_pretrained`` and ``from_pretrained`` like any other; the base model is ``model.base``. With
-    ``config.halting`` there is also ``model.halting_head``: what it makes of the hidden state at a thought is
-    the log-odds that this thought is the last one (see `thinking`).
+    Without ``<latent>`` in the input it is exactly its base model, ``model.base``, in one pass. Saved and
+    loaded with ``save_pretrained`` and ``from_pretrained``. With ``config.halting``, ``model.halting_head``
+    maps the hidden state at a thought to the log-odds that this thought is the last one (see `thinking`).
+
+    Args:
+        config: The base model's configuration, and how thoughts are computed.
+
+    Raises:
+        ValueError: ``config.base_config`` is None.
     """
 
     config_class = CoconutConfig
@@ -65,7 +70,7 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
-        """Zeros for the halting head, so that it begins undecided; the base model initializes itself."""
+        """Initialize the parts that are not the base model's; the halting head with zeros: undecided."""
         if module is self.halting_head:
             nn.init.zeros_(module.weight)
             nn.init.zeros_(module.bias)
@@ -78,13 +83,13 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
     def wrap(
         cls, base: PreTrainedModel, latent_token_id: int, seed: int = 0, **config: Any
     ) -> CoconutForCausalLM:
-        """Coconut over the causal LM ``base``, whose weights are shared, not copied.
+        """Make a Coconut model of a causal LM, whose weights are shared, not copied.
 
         Args:
             base: Any causal LM.
             latent_token_id: The token that marks a thought.
-            seed: Of the parts that the base has not (projection, slots).
-            config: The other fields of `CoconutConfig`.
+            seed: Seed of the parts that the base does not have (projection, slots).
+            **config: The other fields of `CoconutConfig`.
         """
         settings = CoconutConfig(base_config=base.config, latent_token_id=latent_token_id, **config)
         with torch.device("meta"):
@@ -109,10 +114,15 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
     def gradient_checkpointing_enable(  # type: ignore[override]
         self, gradient_checkpointing_kwargs: dict[str, Any] | None = None
     ) -> None:
-        """Keep each layer's input only and compute the layer again for its gradients, thoughts included.
+        """Store each layer's input only and recompute the layer in the backward pass, thoughts included.
 
-        Costs about one more forward pass a step. Layers are recomputed without reentering autograd (the only
-        kind that follows gradients through the cache), and only with the cache that the model makes itself.
+        Costs about one more forward pass per step. Works with the cache that the model makes itself.
+
+        Args:
+            gradient_checkpointing_kwargs: Options of ``torch.utils.checkpoint.checkpoint``.
+
+        Raises:
+            ValueError: ``use_reentrant`` is set, or transformers is too old; see `checkpointing.enable`.
         """
         self._checkpointed = checkpointing.enable(self, gradient_checkpointing_kwargs or {})
 
@@ -127,20 +137,29 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         use_cache: bool | None = None,
         logits_to_keep: int = 0,
     ) -> CausalLMOutputWithPast:
-        """Loss where ``labels`` are given, logits where they are not.
+        """Compute the loss if ``labels`` are given, else logits.
 
-        ``input_ids``, ``attention_mask`` (1 token, 0 padding on either side) and ``labels`` (``-100``: no
-        loss) are [B, T]; a label belongs to the token at its own position and is predicted from the position
-        before. The loss is the mean over the batch's labels, or their sum divided by ``num_items_in_batch``
-        (gradient accumulation). With labels the head is applied at the N labeled positions only and
-        ``logits`` are [N, V], row by row; else they are [B, T, V], or of the last ``logits_to_keep``
-        positions if that is not 0.
+        With a halting head, its binary cross-entropy (`loss.halting_loss`) is added to the loss; for a part
+        of a batch, weighted by the part's share of the labels.
 
-        With a halting head the mean binary cross-entropy of its verdict on every thought (is this the row's
-        last?) is added to the loss; of a part of a batch, its share by the number of labels.
+        Args:
+            input_ids: Tokens, thoughts marked by ``<latent>``, [B, T].
+            attention_mask: 1 token, 0 padding on either side, [B, T], the positions in ``past_key_values``
+                included; None for no padding.
+            labels: -100 for no loss, [B, T]; a label is the token at its own position, predicted from the
+                previous one.
+            num_items_in_batch: The number of labels in the whole batch, of which this is a part (gradient
+                accumulation): the loss is then the sum over labels divided by it. None: the mean.
+            past_key_values: Keys and values of the positions before ``input_ids``; extended.
+            use_cache: Whether to make a cache if none is given.
+            logits_to_keep: Compute logits at this many last positions only, 0 for all; ignored with labels.
 
-        ``past_key_values`` holds the positions before ``input_ids``, and ``attention_mask`` covers both.
-        Raises ValueError for a thought with no position before it in ``input_ids``.
+        Returns:
+            With labels the loss and the logits [N, V] at the labeled positions, row by row; else the logits
+            [B, T, V] and the cache.
+
+        Raises:
+            ValueError: A thought is in the first column of ``input_ids``.
         """
         if labels is not None:
             return self._loss(input_ids, attention_mask, labels, num_items_in_batch)
@@ -167,7 +186,7 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         logits_processor: LogitsProcessorList | None = None,
         **kwargs: Any,
     ) -> Any:
-        """``generate`` of transformers; ``<latent>`` in the prompt is thought, and none is ever written."""
+        """Generate as in transformers; ``<latent>`` in the prompt is a thought, and none is ever written."""
         never = SuppressTokensLogitsProcessor([self.config.latent_token_id], device=str(self.device))
         processors = LogitsProcessorList([*(logits_processor or []), never])
         return super().generate(inputs, generation_config, processors, **kwargs)  # type: ignore[misc]
@@ -180,7 +199,7 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         attention_mask: Tensor | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """What `forward` is given: the prompt in the first pass, with a cache one token in each other pass.
+        """Return the arguments of `forward`: the prompt first, then (with a cache) one token at a time.
 
         Positions follow from ``attention_mask``.
         """
@@ -194,7 +213,7 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
 
 
 def _projection(width: int) -> nn.Sequential:
-    """From a hidden state to a thought's input (arXiv 2502.21074, section 3), as wide inside as outside."""
+    """From a hidden state to a thought's input (arXiv 2502.21074, section 3), hidden layer of equal width."""
     return nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width), nn.LayerNorm(width))
 
 

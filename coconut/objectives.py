@@ -1,15 +1,15 @@
 """What a training step minimizes: the table of objectives.
 
-    labels         the mean cross-entropy of what is to be written; with a halting classifier, its loss too
+    labels         the mean cross-entropy of the tokens to write, plus the halting classifier's loss, if any
     distillation   CODI (arXiv 2502.21074, section 3): the student's and the teacher's cross-entropy, and the
-                   distance of the student's hidden states from the teacher's just before the answer
+                   distance between their hidden states just before the answer
 
-    teacher    q q q s s ### a .        s a step in words
+    teacher    q q q s s ### a .        q question, s a step in words, a answer
     student    q q q L L ### a .        L a thought
                          ^              every layer: smooth L1, divided by the teacher's standard deviation
 
-An objective is a function: (model, views, items) → loss. Of a part of a batch it gives that part's share, so
-that the shares add up to the batch's loss.
+An objective is a function: (model, views, items) → loss. For a part of a batch (gradient accumulation) it
+returns that part's share, so that the shares add up to the batch's loss.
 
 Axes: B batch, D width, N labeled positions, L layers.
 """
@@ -31,21 +31,26 @@ from .modeling import CoconutForCausalLM
 
 
 class ViewBatch(NamedTuple):
-    """A view of a batch, and how many of each row's last labels are the answer itself, [B]."""
+    """One view of a batch.
+
+    Attributes:
+        batch: Ids, mask and labels.
+        answers_B: How many labels at each row's end are the answer itself (end token included).
+    """
 
     batch: Batch
     answers_B: Tensor
 
 
 class Items(NamedTuple):
-    """How many there are in the whole batch of which a part is computed: labels of each view, and rows."""
+    """Counts over the whole batch of which a part is computed: labels of each view, and rows."""
 
     labels: Mapping[View, int]
     rows: int
 
 
 class Loss(NamedTuple):
-    """What is minimized, and what it is made of, by name (empty where it is made of one thing)."""
+    """The value to minimize, and its terms by name (empty if there is only one)."""
 
     total: Tensor
     parts: Mapping[str, Tensor]
@@ -53,20 +58,25 @@ class Loss(NamedTuple):
 
 Views = Mapping[View, ViewBatch]
 Objective = Callable[[CoconutForCausalLM, Views, Items | None], Loss]
-"""(model, what is read, what the whole batch has; None: this is the whole batch) → loss."""
+"""(model, views of a batch or of a part of it, counts over the whole batch if it is a part) → loss."""
 
 
 def labels(model: CoconutForCausalLM, views: Views, items: Items | None) -> Loss:
-    """The model's own loss on what the student must write."""
+    """Return the model's own loss on the student's view; arguments as in `distillation`."""
     found = model(*views["student"].batch, num_items_in_batch=items and items.labels["student"])
     return Loss(found.loss, {})
 
 
 def distillation(model: CoconutForCausalLM, views: Views, items: Items | None) -> Loss:
-    """CODI's three losses, added up.
+    """Return the sum of CODI's three losses, weights 1:1:1 (arXiv 2502.21074, section 3).
 
-    The layers' outputs are compared, not the embeddings; the last one after the final norm. The standard
-    deviation is that of the teacher's outputs of a layer over the (part of the) batch.
+    The outputs of all layers are compared, the last one after the final norm; embeddings are not. The
+    standard deviation of the teacher's output of a layer is taken over the (part of the) batch.
+
+    Args:
+        model: The model to train, student and teacher at once.
+        views: The batch, or a part of it.
+        items: Counts over the whole batch; None if ``views`` is the whole batch.
     """
     parts: dict[str, Tensor] = {}
     before: dict[View, list[Tensor]] = {}
@@ -82,15 +92,17 @@ def distillation(model: CoconutForCausalLM, views: Views, items: Items | None) -
 
 
 def before_answers(read: ViewBatch) -> Tensor:
-    """Which of the N labels is the first of each row's answer, [B]: what stands just before predicts it."""
+    """The index among the N labels of the first label of each row's answer, [B]."""
     labels_B = (read.batch.labels != IGNORE).sum(1)
     return labels_B.cumsum(0) - read.answers_B
 
 
 def layer_distance(student_LBD: list[Tensor], teacher_LBD: list[Tensor]) -> Tensor:
-    """The mean over layers of the smooth L1 distance, each divided by the teacher's standard deviation.
+    """Return the mean over layers of smooth L1 distance / standard deviation of the teacher's output.
 
-    No gradient flows into the teacher.
+    Args:
+        student_LBD: Hidden states of each layer, [B, D].
+        teacher_LBD: The same of the teacher; detached, no gradient flows into them.
     """
     distances = []
     for student_BD, teacher_BD in zip(student_LBD, teacher_LBD, strict=True):
@@ -103,5 +115,12 @@ OBJECTIVES: Mapping[str, Objective] = {"labels": labels, "distillation": distill
 
 
 def get_objective(name: str) -> Objective:
-    """The objective called ``name``; ValueError with the nearest known name otherwise."""
+    """Return an objective by name.
+
+    Args:
+        name: A name in `OBJECTIVES`.
+
+    Raises:
+        ValueError: No objective has that name; names the nearest.
+    """
     return pick(OBJECTIVES, name, "objective")

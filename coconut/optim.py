@@ -13,7 +13,12 @@ from .settings import OptimizerSettings
 
 
 class Optimizers:
-    """One or two torch optimizers that step together, their learning rates scaled by one factor."""
+    """One or two torch optimizers that step together, their learning rates scaled by one factor.
+
+    Args:
+        model: The model to train.
+        settings: Which optimizers, and their learning rates.
+    """
 
     def __init__(self, model: nn.Module, settings: OptimizerSettings) -> None:
         hidden, rest = _split(model, settings.name)
@@ -29,7 +34,11 @@ class Optimizers:
         self._full = [[group["lr"] for group in part.param_groups] for part in self.parts]
 
     def step(self, factor: float) -> None:
-        """One step at ``factor`` times the full learning rates; the gradients are dropped afterwards."""
+        """Update the weights, then clear the gradients.
+
+        Args:
+            factor: Factor on the full learning rates.
+        """
         for part, rates in zip(self.parts, self._full, strict=True):
             for group, rate in zip(part.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
@@ -45,7 +54,7 @@ class Optimizers:
 
 
 def _split(model: nn.Module, name: str) -> tuple[list[Tensor], list[Tensor]]:
-    """Muon's parameters (matrices between embedding and head) and AdamW's (all others), each once."""
+    """Muon's parameters (2-D, but no embedding table or LM head) and AdamW's (all others), each once."""
     tables = {id(parameter) for parameter in _tables(model)}
     hidden: list[Tensor] = []
     rest: list[Tensor] = []
@@ -56,7 +65,7 @@ def _split(model: nn.Module, name: str) -> tuple[list[Tensor], list[Tensor]]:
 
 
 def _tables(model: nn.Module) -> Iterator[Tensor]:
-    """Embedding tables (of tokens, of positions) and the output head, which Muon is not made for."""
+    """Embedding tables (tokens, positions) and the LM head, for which Muon is not designed."""
     for module in model.modules():
         if isinstance(module, nn.Embedding):
             yield module.weight

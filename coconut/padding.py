@@ -1,14 +1,14 @@
-"""Where padding stands while a batch is trained: after what it must not disturb, so that no mask is needed.
+"""Padding in training: moved behind each row's prefix, so that the prefix pass needs no mask.
 
-Rows come padded on the left until their thoughts stand in one column. A causal prefix pass over them would
-need a mask of [B, 1, T, T], which rules the fastest attention kernels out. The same padding behind each
-row's prefix needs none: nothing that comes later in time attends to it but the later passes, whose masks are
-one row high.
+Rows are padded on the left so that their first thoughts share a column. A causal prefix pass over them
+would need a mask of [B, 1, T, T], which rules out the fastest attention kernels. With the padding behind each
+row's prefix, plain causal attention suffices: no prefix token attends to it, and the later passes mask it out
+(their masks are small: few query positions).
 
     · · q q q q L L s s a a .        q q q q · · L L s s a a .      · padding, q question, L thought,
     q q q q q q L L a a . · ·        q q q q q q L L a a . · ·      s step, a answer
 
-Positions are counted over tokens, so every token keeps its own. Axes: B batch, T tokens, D width.
+Position ids count tokens only, so no token's position changes. Axes: B batch, T tokens, D width.
 """
 
 from __future__ import annotations
@@ -21,10 +21,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Layout:
-    """A batch as it is computed: ids, mask (None: no padding) and labels, each [B, T].
+    """A batch as computed.
 
-    ``is_causal``: whether the prefix is causal without its mask. ``last_B``: the column of each row's last
-    token before the first thought, None where it is the column before in every row.
+    Attributes:
+        ids_BT: Token ids, thoughts marked.
+        mask_BT: 1 token, 0 padding; None for no padding.
+        labels_BT: -100 for no loss.
+        is_causal: Whether causal attention without a mask is right for the prefix.
+        last_B: The column of each row's last token before the first thought; None if that is the column just
+            before the first thought in every row.
     """
 
     ids_BT: Tensor
@@ -34,22 +39,39 @@ class Layout:
     last_B: Tensor | None = None
 
     def last_of_prefix(self, h_BTD: Tensor) -> Tensor:
-        """The hidden state [B, 1, D] that each row's first thought takes as its input."""
+        """Select the hidden state that is each row's first thought's input.
+
+        Args:
+            h_BTD: Hidden states of the prefix.
+
+        Returns:
+            [B, 1, D].
+        """
         if self.last_B is None:
             return h_BTD[:, -1:]
         return h_BTD[torch.arange(len(h_BTD), device=h_BTD.device), self.last_B][:, None]
 
 
 def unless_full(mask_BT: Tensor | None) -> Tensor | None:
-    """None where nothing is padded: attention then needs no mask tensor, and the fused kernels apply."""
+    """Return the mask, or None if it has no padding: attention can then use the fused kernels.
+
+    Args:
+        mask_BT: 1 token, 0 padding, or None.
+    """
     return None if mask_BT is None or bool(mask_BT.all()) else mask_BT
 
 
 def without_left_padding(ids_BT: Tensor, mask_BT: Tensor | None, labels_BT: Tensor, first: int) -> Layout:
-    """The batch with the padding of its first ``first`` columns behind their tokens (see the drawing).
+    """Move the prefix's padding behind its tokens (see the drawing).
 
-    ``first`` is the first thought's column, or T where there is none. A row that has padding between tokens
-    of its prefix keeps every mask as it is.
+    Args:
+        ids_BT: Token ids.
+        mask_BT: 1 token, 0 padding, or None.
+        labels_BT: -100 for no loss.
+        first: The first thought's column, T if there is none.
+
+    Returns:
+        The layout; the batch unchanged if any row has padding between tokens of its prefix.
     """
     mask_BT = unless_full(mask_BT)
     if mask_BT is None:

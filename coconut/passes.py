@@ -5,9 +5,9 @@
     pass 2                 L        thought 2, whose input is the hidden state at thought 1
     pass K                   L t t  the last thought together with the suffix
 
-K thoughts cost K + 1 passes (arXiv 2412.06769, section 3), each over its new positions only. So do those of
-the published code in training; but it takes the whole input apart and puts it together again after each
-thought, and applies the head everywhere (`reference`). `recurrence` has other ways to K thoughts.
+K thoughts cost K + 1 passes (arXiv 2412.06769, section 3), each over its new positions only. The published
+code does the same in training, but rebuilds the whole input after each thought and applies the LM head at
+every position (`reference`). `recurrence` has other ways to compute K thoughts.
 
 Axes: B batch, T tokens, K columns of thoughts, D width, N labeled positions, P passes, L layers.
 """
@@ -31,17 +31,19 @@ from .recurrence import RECURRENCES, Latent, Span
 
 
 class HiddenStates(NamedTuple):
-    """``h_BTD`` at every input position, and the number of forward passes that it took."""
+    """The last hidden state at input positions, and the number of forward passes that it took."""
 
     h_BTD: Tensor
     passes: int
 
 
 class Passes(NamedTuple):
-    """Hidden states of passes that together cover a batch, [B, columns, D] each, the prefix's first.
+    """Passes that together cover the columns of a batch, the prefix's first.
 
-    ``layers_PL`` has for each of them what each layer put out, if it was asked for; ``computed`` counts all
-    passes that there were.
+    Attributes:
+        states_P: The last hidden states of each pass, [B, columns, D].
+        computed: The number of passes computed, including those not in ``states_P`` (`recurrence.jacobi`).
+        layers_PL: The output of every layer in each pass; empty unless requested.
     """
 
     states_P: list[Tensor]
@@ -50,13 +52,13 @@ class Passes(NamedTuple):
 
 
 class Labeled(NamedTuple):
-    """What predicts the labels of a batch, row by row.
+    """The positions of a batch that predict its N labels, row by row.
 
     Attributes:
-        h_ND: The hidden states.
+        h_ND: The last hidden states.
         targets_N: The labels.
-        layers_LND: What each layer put out there, if it was asked for.
-        halting_loss: The classifier's, None without one or without thoughts.
+        layers_LND: The output of every layer; empty unless requested.
+        halting_loss: The halting classifier's loss, None without a classifier or without thoughts.
     """
 
     h_ND: Tensor
@@ -66,7 +68,7 @@ class Labeled(NamedTuple):
 
 
 class PassesMixin:
-    """What a Coconut model computes, pass by pass; `modeling` makes a model of transformers of it."""
+    """The computation of a Coconut model, pass by pass; `modeling` makes it a model of transformers."""
 
     config: Any  # a CoconutConfig; transformers declares it as its own base class
     base: PreTrainedModel
@@ -78,13 +80,13 @@ class PassesMixin:
     def labeled(
         self, ids_BT: Tensor, mask_BT: Tensor | None, labels_BT: Tensor, layers: bool = False
     ) -> Labeled:
-        """What an objective is made of: the hidden states that predict the labels of a batch.
+        """Compute the hidden states that predict the labels of a batch.
 
         Args:
-            ids_BT: Tokens, thoughts marked; mask and labels as in `forward`.
-            mask_BT: 1 where a token stands, None for everywhere.
-            labels_BT: -100 where there is no loss.
-            layers: Whether to give what each layer put out too.
+            ids_BT: Token ids, thoughts marked.
+            mask_BT: 1 token, 0 padding; None for no padding.
+            labels_BT: -100 for no loss.
+            layers: Whether to return the output of every layer too.
         """
         columns = (ids_BT == self.config.latent_token_id).any(0).nonzero().flatten()
         first = int(columns[0]) if len(columns) else None
@@ -105,12 +107,17 @@ class PassesMixin:
         cache: Cache | None = None,
         keep: int = 0,
     ) -> HiddenStates:
-        """The last hidden state at every position of ``input_ids`` [B, T], thoughts fed back on the way.
+        """Compute the last hidden states, feeding thoughts back on the way.
 
-        ``cache``, if given, holds the positions before (none, if it is empty), which ``attention_mask``
-        covers as well, and all positions' keys and values afterwards. Rows may hold different numbers of
-        thoughts; each row's first thought must not stand at its first token. Of the last ``keep`` positions
-        only, if that is not 0, which is cheaper.
+        Args:
+            input_ids: Token ids, thoughts marked, [B, T]. Rows may differ in their number of thoughts; a
+                row's first thought must not be its first token.
+            attention_mask: 1 token, 0 padding, the positions in ``cache`` included; None for no padding.
+            cache: Keys and values of earlier positions, if any; extended.
+            keep: Return this many last positions only, which is cheaper; 0 for all.
+
+        Raises:
+            ValueError: A thought is in the first column of ``input_ids``.
         """
         layout = Layout(input_ids, unless_full(attention_mask))
         is_read_BT = None
@@ -124,7 +131,18 @@ class PassesMixin:
     def passes(
         self, layout: Layout, cache: Cache | None, is_read_BT: Tensor | None = None, layers: bool = False
     ) -> Passes:
-        """All passes over ``layout``; the prefix's states are right where ``is_read_BT`` is set only."""
+        """Compute all passes over a batch.
+
+        Args:
+            layout: The batch.
+            cache: Keys and values of earlier positions; None makes one for training.
+            is_read_BT: Where the prefix's last hidden states are used; elsewhere they are meaningless. None
+                for all.
+            layers: Whether to return the output of every layer too.
+
+        Raises:
+            ValueError: A thought is in the first column.
+        """
         is_thought_BT = layout.ids_BT == self.config.latent_token_id
         columns = is_thought_BT.any(0).nonzero().flatten().tolist()
         embeddings_BTD = self.base.get_input_embeddings()(layout.ids_BT)
@@ -156,7 +174,11 @@ class PassesMixin:
         )
 
     def latent(self, record: list[tuple[Tensor, ...]] | None = None) -> Latent:
-        """What a recurrence works with; ``record`` is given what each layer puts out, pass by pass."""
+        """Return the parts of the model that a recurrence uses.
+
+        Args:
+            record: Receives the outputs of all layers, pass by pass.
+        """
 
         def decode(inputs_BTD: Tensor, mask_BT: Tensor | None, cache: Cache | None, start: int) -> Tensor:
             return self.decode(inputs_BTD, mask_BT, cache, start, None, record)
@@ -173,19 +195,19 @@ class PassesMixin:
         is_read_BT: Tensor | None = None,
         record: list[tuple[Tensor, ...]] | None = None,
     ) -> Tensor:
-        """One pass of the base model.
+        """Run one pass of the base model.
 
         Args:
-            inputs_BTD: What stands at the positions ``start``…
-            mask_BT: 1 token, 0 padding, from position 0 on; may be longer than what has been computed so far.
-                None where no row has padding.
-            cache: Holds the positions before, and these afterwards.
-            start: The first position.
-            is_read_BT: Where the hidden states are read, may be longer too; None for everywhere.
-            record: Is given what each layer puts out, a tuple of [B, T, D].
+            inputs_BTD: Input vectors at the columns from ``start`` on.
+            mask_BT: 1 token, 0 padding, from column 0 on; may be longer than the columns computed so far.
+                None for no padding.
+            cache: Keys and values of earlier columns; extended.
+            start: The first column.
+            is_read_BT: Where the last hidden states are used; may be longer too. None for all.
+            record: Receives the output of every layer, a tuple of [B, T, D].
 
         Returns:
-            The hidden states after the final norm, [B, T, D], right where they are read.
+            The last hidden states (after the final norm), [B, T, D], meaningless where they are not used.
         """
         stop = start + inputs_BTD.shape[1]
         if mask_BT is None:
@@ -205,6 +227,6 @@ class PassesMixin:
                 use_cache=cache is not None and not checkpointing.applies(self._checkpointed, cache),
                 output_hidden_states=record is not None,
             )
-        if record is not None:  # the last one is that of the final norm, whatever the architecture says
+        if record is not None:  # ends with the final norm's output, whatever the architecture returns
             record.append((*output.hidden_states[1:-1], output.last_hidden_state))
         return output.last_hidden_state

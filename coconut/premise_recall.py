@@ -1,14 +1,13 @@
-"""The base model of the small recipes: trained on looking premises up, in both directions, and on nothing
-else.
+"""The training data of the small recipes' base model: looking up premises, in both directions.
 
     premises                   recall, in another order
     4 7 . 9 2 . 2 5 .          > 9 2 < 5 2 > 4 7
-                                     2     2     7      the loss is on what must be looked up
+                                     2     2     7      the loss is on the tokens to look up
 
-``> a`` asks for the b of the premise ``a b .``, ``< b`` for its a. A transformer from scratch does not find
-this look-up (an induction head) from the questions themselves: without it every method stays at chance. A
-pre-trained language model, which the paper starts from, arrives with it. The number of premises grows from a
-few to all, for with all of them from the start it is not learned either.
+``> a`` asks for the b of the premise ``a b .``, ``< b`` for its a. A transformer trained from scratch does
+not learn this look-up (an induction head) from the questions themselves, and without it every method stays at
+chance. A pretrained language model, which the paper starts from, has it. The number of premises grows from a
+few to all: with all of them from the start, the look-up is not learned either.
 
 Axes: B rows, P premises, T tokens.
 """
@@ -29,7 +28,7 @@ Ints = NDArray[np.int64]
 
 
 class RecallTokens(NamedTuple):
-    """Token ids: the concepts', the separator's, and the two markers' that tell the direction."""
+    """Token ids of the concepts, the separator, and the two direction markers."""
 
     concepts: Ints
     separator: int
@@ -45,14 +44,34 @@ class RecallBatch(NamedTuple):
 
 
 def premises_at(step: int, growth_steps: int, first: int, full: int) -> int:
-    """How many premises a row has at ``step``: ``first`` at the start, ``full`` from ``growth_steps`` on."""
+    """Return the number of premises per row, which grows linearly.
+
+    Args:
+        step: The training step.
+        growth_steps: The step from which on it is ``full``.
+        first: The number at step 0.
+        full: The largest number.
+    """
     return min(full, first + (full - first) * step // growth_steps)
 
 
 def recall_batch(tokens: RecallTokens, premises: int, batch_size: int, seed: int, step: int) -> RecallBatch:
-    """Random premises with distinct starts and distinct ends, and each asked for once, in a random direction.
+    """Draw random premises, distinct starts, distinct ends, each queried once in a random direction.
 
-    A pure function of its arguments. Raises ValueError for more premises than there are concepts.
+    A pure function of its arguments.
+
+    Args:
+        tokens: The ids to build rows from.
+        premises: Premises per row, P.
+        batch_size: Rows, B.
+        seed: Training seed.
+        step: The training step.
+
+    Returns:
+        Ids and labels, [B, 6 P].
+
+    Raises:
+        ValueError: ``premises`` is below 1 or above the number of concepts.
     """
     pool = len(tokens.concepts)
     if not 1 <= premises <= pool:
@@ -80,5 +99,5 @@ def recall_batch(tokens: RecallTokens, premises: int, batch_size: int, seed: int
 
 
 def _interleave(*columns_BP: Ints) -> Ints:
-    """[B, P] each → [B, P × number of columns], the first of each, then the second of each, …"""
+    """[B, P] each → [B, P × number of arguments]: the first of each, then the second of each, …"""
     return np.stack(columns_BP, axis=2).reshape(len(columns_BP[0]), -1)

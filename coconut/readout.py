@@ -1,11 +1,11 @@
-"""What can be read off thoughts: values of continuations, inner products, the logit lens, norms, attention.
+"""Readouts of thoughts: values of continuations, inner products, the logit lens, attention.
 
-All of it works on what `thinking` has read and thought, and changes neither:
+All take questions and thoughts as computed by `thinking`, and change neither:
 
     q q q q q ─ L L ─┬─ Every lem pus      the value of "lempus" after 2 thoughts: p(lem) · p(pus)
                      └─ Every ste rp us
 
-A readout shows what is there to be read, not that the model uses it.
+A readout shows which information is present, not that the model uses it.
 
 Axes: B batch, T tokens, K thoughts, D width, V vocabulary, C continuations, H heads, N layers.
 """
@@ -25,7 +25,7 @@ from .thinking import fork
 
 
 class Lens(NamedTuple):
-    """The most probable next tokens at each state, ids and probabilities [B, K, top]."""
+    """The most probable next tokens at each hidden state, ids and probabilities [B, K, top]."""
 
     tokens: Tensor
     probabilities: Tensor
@@ -38,11 +38,22 @@ def continuation_values(
     prefix: Sequence[int],
     continuations: Sequence[Sequence[Sequence[int]]],
 ) -> list[list[float]]:
-    """How probable each row's continuations are after the forced tokens ``prefix``.
+    """Compute the probabilities of continuations: products over tokens (arXiv 2412.06769, section 5.3).
 
-    ``continuations[b][c]`` are the tokens of one; its value is the product of their probabilities (arXiv
-    2412.06769, section 5.3). Continuations of one token cost one pass together, a longer one a pass of its
-    own, in which the c-th longer ones of all rows are read together. Raises ValueError for an empty one.
+    One pass serves the first tokens of all continuations; each turn of longer ones takes one more pass, which
+    the rows share.
+
+    Args:
+        model: The model that has processed the prompts.
+        prompted: Prompts and thoughts; left as they are.
+        prefix: Tokens forced before every continuation, possibly none.
+        continuations: ``[b][c]``: the tokens of continuation c of row b, at least one.
+
+    Returns:
+        ``[b][c]``: the probabilities.
+
+    Raises:
+        ValueError: A continuation has no tokens.
     """
     if any(not tokens for row in continuations for tokens in row):
         raise ValueError("continuations must have at least one token, got an empty one")
@@ -54,9 +65,9 @@ def continuation_values(
         last_BD = h_BTD[:, -1]
     first_BV = _log_probabilities(model, last_BD)
     values = [[float(first_BV[b, tokens[0]]) for tokens in row] for b, row in enumerate(continuations)]
-    longer = [[c for c, tokens in enumerate(row) if len(tokens) > 1] for row in continuations]
-    for turn in range(max(map(len, longer), default=0)):
-        chosen = [row[turn] if turn < len(row) else -1 for row in longer]
+    multi_token = [[c for c, tokens in enumerate(row) if len(tokens) > 1] for row in continuations]
+    for turn in range(max(map(len, multi_token), default=0)):
+        chosen = [row[turn] if turn < len(row) else -1 for row in multi_token]
         added = _rest(
             model, forced, [list(r[c]) if c >= 0 else [] for r, c in zip(continuations, chosen, strict=True)]
         )
@@ -71,7 +82,7 @@ def _rest(model: CoconutForCausalLM, prompted: Prompted, rows: Sequence[list[int
     width = max(map(len, rows))
     device = prompted.mask_BT.device
     ids_BT = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=device)
-    # What fills a shorter row up comes after what is read, and so is never looked at.
+    # Filler tokens of a shorter row come after its own tokens, and what follows them is not used.
     _, h_BTD = _appended(model, fork(prompted), ids_BT[:, :-1])
     found_BTV = _log_probabilities(model, h_BTD)
     found_BT = found_BTV.gather(-1, ids_BT[:, 1:, None])[..., 0]
@@ -82,9 +93,16 @@ def _rest(model: CoconutForCausalLM, prompted: Prompted, rows: Sequence[list[int
 def inner_products(
     model: CoconutForCausalLM, states_BKD: Tensor, concepts: Sequence[Sequence[Sequence[int]]]
 ) -> list[list[list[float]]]:
-    """Of each state with each concept's input embedding, the mean of its tokens': ``[B][C][K]``.
+    """Compute inner products of states and concept embeddings (arXiv 2505.12514).
 
-    ``concepts[b][c]`` are the tokens of a concept (arXiv 2505.12514, where each has one).
+    Args:
+        model: The model whose input embeddings are used.
+        states_BKD: Hidden states at, or inputs of, the thoughts.
+        concepts: ``[b][c]``: the tokens of a concept; its embedding is the mean of theirs (in the paper each
+            concept has one token).
+
+    Returns:
+        ``[b][c][k]``: the inner products.
     """
     embed = model.get_input_embeddings()
     found = []
@@ -98,17 +116,29 @@ def inner_products(
 
 @torch.inference_mode()
 def logit_lens(model: CoconutForCausalLM, states_BKD: Tensor, top: int) -> Lens:
-    """The ``top`` most probable next tokens at each state, as if the model had to write there."""
+    """Apply the LM head to hidden states.
+
+    Args:
+        model: The model whose head is used.
+        states_BKD: Hidden states.
+        top: The number of most probable tokens to return.
+    """
     probabilities, tokens = _log_probabilities(model, states_BKD).exp().topk(top, dim=-1)
     return Lens(tokens, probabilities)
 
 
 @torch.inference_mode()
 def attention_of_thoughts(model: CoconutForCausalLM, prompted: Prompted, fed_BKD: Tensor) -> Tensor | None:
-    """What each thought attends to: [N, B, H, K, T], T the positions of ``prompted`` and the thoughts.
+    """Compute the attention weights of thoughts.
 
-    The thoughts ``fed_BKD`` are appended in one pass, so only their own rows of attention are made. Layers
-    that have no attention to show are left out; None where none has.
+    Args:
+        model: The model that has processed the prompts.
+        prompted: Questions up to their first thought; left as they are.
+        fed_BKD: Input vectors of the thoughts, appended in one pass.
+
+    Returns:
+        [N, B, H, K, T], where T counts the positions of ``prompted`` and the thoughts; layers without
+        attention weights are left out. None if no layer has any.
     """
     B, K = fed_BKD.shape[:2]
     branch = fork(prompted)
@@ -128,7 +158,7 @@ def attention_of_thoughts(model: CoconutForCausalLM, prompted: Prompted, fed_BKD
 
 @contextmanager
 def _eager(model: CoconutForCausalLM) -> Iterator[None]:
-    """The base model with the attention that can be looked at; its own again afterwards."""
+    """Use the attention implementation that returns its weights; restore the model's own afterwards."""
     kept = model.base.config._attn_implementation
     model.base.set_attn_implementation("eager")
     try:
@@ -138,13 +168,13 @@ def _eager(model: CoconutForCausalLM) -> Iterator[None]:
 
 
 def _appended(model: CoconutForCausalLM, prompted: Prompted, ids_BT: Tensor) -> tuple[Prompted, Tensor]:
-    """``prompted`` (whose cache is used up) with the tokens after it, and the states at all of them."""
+    """``prompted`` (whose cache is consumed) extended by tokens, and the hidden states at them."""
     mask_BT = longer(prompted.mask_BT, ids_BT.shape[1])
     h_BTD = append(model, model.get_input_embeddings()(ids_BT), mask_BT, prompted.cache)
     return prompted._replace(h_BD=h_BTD[:, -1], mask_BT=mask_BT), h_BTD
 
 
 def _log_probabilities(model: CoconutForCausalLM, h: Tensor) -> Tensor:
-    """Of the next token, in float32: [..., D] → [..., V]."""
+    """Log-probabilities of the next token, in float32: [..., D] → [..., V]."""
     logits: Tensor = model.get_output_embeddings()(h)
     return logits.float().log_softmax(-1)

@@ -1,20 +1,21 @@
-"""How K thoughts follow from a prefix: the table of recurrences.
+"""How K thoughts are computed from a prefix: the table of recurrences.
 
-    sequential   arXiv 2412.06769: one pass a thought. Its input is the hidden state before it.
+    sequential   arXiv 2412.06769: one pass per thought. Its input is the previous position's hidden state.
     projected    arXiv 2502.21074: the same through a projection (Linear, GELU, Linear, LayerNorm).
-    jacobi       arXiv 2506.18582: K slots at once, T + 1 passes. They start from learned vectors; then, T
-                 times, slot k's input becomes the projected hidden state of slot k − 1 in the pass before.
+    jacobi       arXiv 2506.18582: K slots in one pass, T + 1 passes. Their first inputs are learned vectors;
+                 then, T times, slot k's input becomes the projected hidden state of slot k − 1 in the
+                 previous pass (of the prefix's end for slot 1).
 
-    jacobi, K = 3, T = 2       slots        input of slot 1, 2, 3
+    jacobi, K = 3, T = 2       slots        inputs of the slots (L: equal to the sequential thought)
         pass 0                 s s s        learned vectors
-        pass 1                 L s s        of pass 0; slot 1's is the prefix's end, so it is a thought now
-        pass 2                 L L s a a    of pass 1; what follows the thoughts is read in the last pass
+        pass 1                 L s s        from pass 0, slot 1 from the prefix's end
+        pass 2                 L L s a a    from pass 1; the columns after the thoughts join the last pass
 
-After T passes the first T slots are sequential thoughts: T = K is ``projected``, T = 0 is pause tokens.
+After T updates the first T slots equal sequential thoughts: T ≥ K is ``projected``, T = 0 is pause tokens.
 
-A pass must not write over keys and values that an earlier one has saved for its gradient. So where there are
-gradients each pass of slots has columns of its own, and the mask hides those of the passes before it from it;
-without gradients the cache is cut back and written again.
+A pass must not overwrite keys and values that an earlier pass has saved for its backward. So with gradients
+each pass over the slots has its own columns, and the mask hides those of earlier passes; without gradients
+the cache is cropped and written again.
 
 Axes: B batch, T tokens, K thoughts, D width.
 """
@@ -32,11 +33,11 @@ from transformers.cache_utils import Cache
 from .cache import PassCache
 
 Replace = Callable[[int, Tensor], Tensor]
-"""(k from 0, what thought k would be fed [B, D]) → what it is fed [B, D]."""
+"""(k from 0, input vector of thought k [B, D]) → the vector to use in its place [B, D]."""
 
 
 class Decode(Protocol):
-    """One pass of the base model; see `modeling.CoconutForCausalLM.decode`."""
+    """One pass of the base model; see `passes.PassesMixin.decode`."""
 
     def __call__(
         self, inputs_BTD: Tensor, mask_BT: Tensor | None, cache: Cache | None, start: int, /
@@ -44,13 +45,13 @@ class Decode(Protocol):
 
 
 class Latent(NamedTuple):
-    """The parts of a model that a recurrence works with.
+    """The parts of a model that a recurrence uses.
 
     Attributes:
-        decode: One pass.
+        decode: Runs one pass.
         project: From a hidden state to a thought's input, [B, D] → [B, D].
-        slots_KD: The learned vectors that the slots start from, None where there are none.
-        sweeps: T.
+        slots_KD: Learned first inputs of the slots, None for a model without slots.
+        sweeps: T, the number of updates of the slots.
     """
 
     decode: Decode
@@ -63,12 +64,12 @@ class Span(NamedTuple):
     """The columns from the first thought on.
 
     Attributes:
-        thoughts: K, the columns up to the last thought of any row.
-        start: The first one's column.
-        mask_BT: 1 token, 0 padding, of all columns; None where nothing is padded.
-        after_BTD: The embeddings of what follows the last thought and is read with it, None for nothing.
-        is_thought_BK: Which rows have a thought in which column; None for all.
-        words_KB1D: The embeddings that stand where a row has none; needed with ``is_thought_BK``.
+        thoughts: K, the number of columns up to the last thought of any row.
+        start: The first thought's column.
+        mask_BT: 1 token, 0 padding, over all columns from 0 on; None for no padding.
+        after_BTD: Embeddings of the columns after the last thought, computed in its pass; None for none.
+        is_thought_BK: Which rows have a thought in each column; None for all.
+        words_KB1D: Token embeddings used where a row has no thought; needed with ``is_thought_BK``.
     """
 
     thoughts: int
@@ -80,12 +81,12 @@ class Span(NamedTuple):
 
 
 class Thoughts(NamedTuple):
-    """What came of it.
+    """The result of a recurrence.
 
     Attributes:
-        passes: Hidden states of the passes that stand, [B, columns, D]; together all columns of the span.
-        fed_KBD: What every thought was fed, K tensors of [B, D].
-        computed: How many passes there were in all.
+        passes: Last hidden states of the final passes, [B, columns, D]; together all columns of the span.
+        fed_KBD: Input vectors of the thoughts, K tensors of [B, D].
+        computed: The number of passes computed, those that a later pass replaces included.
     """
 
     passes: list[Tensor]
@@ -94,7 +95,15 @@ class Thoughts(NamedTuple):
 
 
 def sequential(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: Replace | None) -> Thoughts:
-    """One thought after another; ``h_BD`` is the hidden state before the first."""
+    """Compute one thought after another.
+
+    Args:
+        latent: The parts of the model.
+        h_BD: The hidden state before the first thought.
+        span: The columns to compute, at least one thought.
+        cache: Keys and values of the columns before; extended.
+        replace: Changes the input vector of each thought, None for no change.
+    """
     passes: list[Tensor] = []
     fed: list[Tensor] = []
     for k in range(span.thoughts):
@@ -112,13 +121,14 @@ def sequential(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: 
 
 
 def jacobi(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: Replace | None) -> Thoughts:
-    """All thoughts together, T + 1 times.
+    """Compute all thoughts together, T + 1 times; for the arguments see `sequential`.
 
-    Raises ValueError where rows have different numbers of thoughts, or more than the model has slots.
+    Raises:
+        ValueError: Rows differ in their number of thoughts, or have more than the model has slots.
     """
     slots_KD, count, start = latent.slots_KD, span.thoughts, span.start
     if span.is_thought_BK is not None and not bool(span.is_thought_BK.all()):
-        raise ValueError("thoughts that are updated together must be as many in every row")
+        raise ValueError("thoughts updated together must be equally many in every row")
     if slots_KD is None or len(slots_KD) < count:
         slots = 0 if slots_KD is None else len(slots_KD)
         raise ValueError(f"thoughts must be in 0..{slots} (the model's slots), got {count}")
@@ -141,9 +151,9 @@ def jacobi(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: Repl
 def _beside(
     span: Span, cache: Cache, mask_BT: Tensor | None, start: int, h_BD: Tensor
 ) -> tuple[Tensor | None, int]:
-    """Mask and first column for the next pass over the same slots (see the top of this file)."""
+    """The mask and first column of the next pass over the same slots (see the top of this file)."""
     if isinstance(cache, DynamicCache) and not torch.is_grad_enabled():
-        cache.crop(start - cache.get_seq_length())  # a negative number: so many columns fewer
+        cache.crop(start - cache.get_seq_length())  # a negative number: remove that many columns
         return mask_BT, start
     rows, count = len(h_BD), span.thoughts
     if mask_BT is None:
@@ -154,7 +164,7 @@ def _beside(
 
 
 def _input(latent: Latent, k: int, h_BD: Tensor, replace: Replace | None) -> Tensor:
-    """What thought k is fed, made of the hidden state before it; ``replace`` has the last word."""
+    """The input vector of thought k, from the previous position's hidden state."""
     return _replaced(k, latent.project(h_BD), replace)
 
 
@@ -163,7 +173,7 @@ def _replaced(k: int, vector_BD: Tensor, replace: Replace | None) -> Tensor:
 
 
 class Recurrence(NamedTuple):
-    """A row of the table: how thoughts are made, and which parts the model needs for it."""
+    """A row of the table: how thoughts are computed, and which parts the model needs for it."""
 
     think: Callable[[Latent, Tensor, Span, Cache, Replace | None], Thoughts]
     has_projection: bool = False

@@ -1,11 +1,11 @@
-"""The published procedure, literally and slowly: what the fast code is held against and compared with.
+"""The published procedure, literally and slowly: the fast code is tested and timed against it.
 
-Two forms. `reference_logits` is the definition: every pass computes the whole input again, without a cache,
-with the inputs as a Python list of vectors. `published_loss` and `published_greedy` do the work that the
-published code does: a training pass computes its new positions only, but after each thought the whole input
-is taken apart into its B·T vectors and put together again, and the head is applied at every position;
-decoding reads one question at a time and computes all of it again for every token. Written from the
-description of the procedure (arXiv 2412.06769, section 3).
+Two forms. `reference_logits` is the definition: every pass recomputes the whole input, without a cache, with
+the inputs as a Python list of vectors. `published_loss` and `published_greedy` have the cost of the published
+code: a training pass computes its new positions only, but after each thought the whole input is split into
+its B·T vectors and stacked again, and the LM head is applied at every position; decoding takes one question
+at a time and recomputes everything for every token. Written from the description in arXiv 2412.06769,
+section 3.
 
 Axes: B batch, T tokens, D width, V vocabulary.
 """
@@ -22,11 +22,20 @@ from .modeling import CoconutForCausalLM
 
 
 def reference_logits(model: CoconutForCausalLM, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-    """Logits [B, T, V] of a batch: a whole pass for each thought (or sweep over them), and one more."""
+    """Compute logits with one full pass for each thought (or update of all slots), and one more.
+
+    Args:
+        model: Any Coconut model.
+        input_ids: Token ids, thoughts marked, [B, T].
+        attention_mask: 1 token, 0 padding, [B, T].
+
+    Returns:
+        Logits [B, T, V].
+    """
     vectors = [list(row) for row in model.get_input_embeddings()(input_ids)]
     thoughts = _thought_columns(model, input_ids)
     latent, most = model.latent(), max(map(len, thoughts))
-    # After each whole pass, which thoughts are made anew: the next one, or all of them.
+    # The thoughts recomputed after each full pass: the next one, or all of them (jacobi).
     turns = [[k] for k in range(most)]
     if latent.slots_KD is not None:
         turns = [list(range(most))] * latent.sweeps
@@ -45,15 +54,27 @@ def reference_logits(model: CoconutForCausalLM, input_ids: Tensor, attention_mas
 def reference_loss(
     model: CoconutForCausalLM, input_ids: Tensor, attention_mask: Tensor, labels: Tensor
 ) -> Tensor:
-    """The mean negative log-likelihood of the labelled tokens of [B, T]."""
+    """Return the mean negative log-likelihood of the labeled tokens.
+
+    Args:
+        model: Any Coconut model.
+        input_ids: Token ids, thoughts marked, [B, T].
+        attention_mask: 1 token, 0 padding, [B, T].
+        labels: -100 for no loss, [B, T].
+    """
     return _mean_loss(reference_logits(model, input_ids, attention_mask), labels)
 
 
 def published_loss(
     model: CoconutForCausalLM, input_ids: Tensor, attention_mask: Tensor, labels: Tensor
 ) -> Tensor:
-    """`reference_loss` at the published code's cost. The thoughts must be aligned (as `encoding.collate`
-    does): thought k of every row in one column, in the rows that have it.
+    """Return `reference_loss`, computed at the published code's cost.
+
+    Args:
+        model: A model with sequential thoughts, no projection.
+        input_ids: Token ids, thoughts marked and aligned as by `encoding.collate`, [B, T].
+        attention_mask: 1 token, 0 padding, [B, T].
+        labels: -100 for no loss, [B, T].
     """
     inputs_BTD = model.get_input_embeddings()(input_ids)
     thoughts, width = _thought_columns(model, input_ids), input_ids.shape[1]
@@ -78,7 +99,17 @@ def published_loss(
 def published_greedy(
     model: CoconutForCausalLM, prompt: list[int], *, end: int, max_new_tokens: int
 ) -> list[int]:
-    """What `decoding.greedy` writes, one question at a time and every token from the whole input again."""
+    """Decode greedily as `decoding.write` does, recomputing the whole input for every token.
+
+    Args:
+        model: A model with sequential thoughts, no projection.
+        prompt: Token ids of one question, thoughts marked.
+        end: The end token.
+        max_new_tokens: The largest number of tokens to write.
+
+    Returns:
+        The tokens written, end token included.
+    """
     ids = torch.tensor([prompt], device=model.device)
     vectors = [list(row) for row in model.get_input_embeddings()(ids)]
     for column in _thought_columns(model, ids)[0]:

@@ -1,6 +1,6 @@
-"""Settings that a recipe states and the trainer uses, each key checked; no torch.
+"""Settings that a recipe defines and the trainer uses, validated by pydantic; no torch.
 
-A key that is not set stays out of a recipe's hash, so that a new one does not change what old rows are.
+A key that is not set is left out of a recipe's hash, so that adding a key leaves existing hashes unchanged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Part(BaseModel):
-    """Base of every part: never changed, no unknown key."""
+    """Base of every part of a recipe: immutable, no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -23,10 +23,13 @@ class OptimizerSettings(Part):
     """AdamW as published, or Muon on the hidden matrices with AdamW on the rest.
 
     Attributes:
-        lr: AdamW's learning rate at full scale.
-        muon_lr: Muon's (the spectral norm of an update of a hidden matrix).
-        warmup: Optimizer steps in which the rates rise, in each stage.
-        final_lr: The share of the full rates that a stage ends with; they fall linearly.
+        name: Which optimizer.
+        lr: AdamW's full learning rate.
+        muon_lr: Muon's full learning rate (the spectral norm of an update of a hidden matrix).
+        weight_decay: Decoupled weight decay, of Muon only where Muon is used.
+        betas: AdamW's betas.
+        warmup: Optimizer steps of linear warm-up in each stage.
+        final_lr: Fraction of the full rates at the end of a stage; they decay linearly.
         max_grad_norm: Gradients are clipped to this norm.
     """
 
@@ -41,12 +44,13 @@ class OptimizerSettings(Part):
 
 
 class Mixing(Part):
-    """Examples of other stages among those of the current one; see `curriculum.mixed_stages`.
+    """Examples of other stages mixed into the current one; see `curriculum.mixed_stages`.
 
     Attributes:
-        probability: With which an example takes another stage.
-        stages: One of ``all`` the method's (the published code), or of the ``earlier`` ones and the current.
-        weights: Drawn uniformly, or with a weight of stage + 1 (``stage``).
+        probability: Probability that an example's stage is drawn.
+        stages: Drawn from ``all`` stages of the method (as in the published code), or from the ``earlier``
+            ones and the current one.
+        weights: Drawn uniformly, or with weight stage + 1 (``stage``).
     """
 
     probability: Fraction

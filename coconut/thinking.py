@@ -1,22 +1,22 @@
-"""Reading, thinking and writing: the one way in which questions are answered, and where passes are counted.
+"""Inference: read a question, think, write the answer, and count forward passes.
 
-Evaluation, controls, probes and analyses all go through a `Reasoner`: a model that answers as one method does
-at one stage. A question is read once; every continuation appends to a fork of that reading:
+Evaluation, controls, probes and analyses all use a `Reasoner`: a model that answers as one method does at one
+stage. A question is read once; every continuation appends to a fork of its KV cache:
 
     q q q q q ─┬─ L L a a        as trained
                ├─ a a            no thoughts
-               └─ 0 0 a a        zeros fed where the thoughts stood
+               └─ 0 0 a a        zeros in place of the thoughts' inputs
 
 The number of thoughts is constant, or a classifier ends them (arXiv 2412.06769, section 3, "inference
-process"; how it is trained is not said there: `loss.halting_loss`): the model's halting head reads the hidden
-state at a thought and says whether it was the last one. Rows of a batch then think for different times:
+process", which does not specify its training; here: `loss.halting_loss`): the model's halting head predicts
+from the hidden state at a thought whether it is the last one. Rows of a batch then differ in their number:
 
-    q q q q L L L e        · padding, q question, L thought, e what stands after the thoughts
-    · · q q L · · e        this row has ended after its first thought; what the others still think is masked
+    q q q q L L L e        · padding or masked, q question, L thought, e the end marker ``<eot>``, if used
+    · · q q L · · e        this row has ended after its first thought; the columns of later ones are masked
 
 Generated tokens of a question = language tokens written (answer marker and end token included) + continuous
-thoughts. Pause tokens stand in the prompt and count nothing. Forward passes are counted as they are computed:
-one for the prompt, those of the thoughts, and one for each token but the last, which is written and not read.
+thoughts; pause tokens are part of the prompt and do not count. Forward passes: one for the prompt, those of
+the thoughts, and one for each token written but the last, which is not fed back.
 
 Axes: B batch, T tokens, K thoughts, D width.
 """
@@ -41,13 +41,13 @@ from .tokens import SpecialIds
 
 @dataclass(frozen=True)
 class Thinking:
-    """What stands between a question and its answer.
+    """What is between a question and its answer.
 
     Attributes:
-        count: Thoughts or pauses; the most that there may be, if they are ended by the classifier.
-        is_pause: Whether pause tokens stand in the thoughts' places.
+        count: The number of thoughts or pause tokens; the largest number if the classifier ends them.
+        is_pause: Whether there are pause tokens in place of thoughts.
         halts: Whether the classifier ends the thoughts.
-        markers: Whether ``<bot>`` and ``<eot>`` stand around them, if there are any.
+        markers: Whether they are enclosed in ``<bot>`` and ``<eot>``, if there are any.
     """
 
     count: int
@@ -61,7 +61,7 @@ class Thinking:
 
 
 class Generation(NamedTuple):
-    """What one question's answer cost: the tokens written (end token included), thoughts, forward passes."""
+    """One answer: the tokens written (end token included), and the number of thoughts and forward passes."""
 
     tokens: list[int]
     thoughts: int
@@ -69,21 +69,20 @@ class Generation(NamedTuple):
 
 
 class Readings(NamedTuple):
-    """Questions, and the same read up to their first thought."""
+    """Questions as token ids, and as processed by the model up to their first thought."""
 
     questions: Sequence[list[int]]
     opened: Prompted
 
 
 class Thoughts(NamedTuple):
-    """After the thoughts.
+    """The state after the thoughts; K is the largest number of any row.
 
     Attributes:
-        prompted: Ready to be written to.
-        fed_BKD: The vectors that were fed. K is the most of any row; where a row has ended, what it would
-            have been fed.
-        states_BKD: The hidden states at every thought; where a row has ended, its last one.
-        used: How many thoughts each row has.
+        prompted: Question and thoughts, ready to be continued.
+        fed_BKD: Input vectors of the thoughts; of no meaning after a row's last thought.
+        states_BKD: Hidden states at the thoughts; after a row's last thought, that one's again.
+        used: The number of thoughts of each row.
     """
 
     prompted: Prompted
@@ -93,15 +92,15 @@ class Thoughts(NamedTuple):
 
 
 class Reasoner:
-    """A model that reads, thinks and writes. No row of a batch depends on the others.
+    """A model that reads, thinks and writes. The rows of a batch are independent of each other.
 
     Args:
-        model: Ready to answer.
-        ids: The special tokens.
-        thinking: What stands between question and answer.
+        model: The model, in evaluation mode.
+        ids: Ids of the special tokens.
+        thinking: What is between question and answer.
 
     Raises:
-        ValueError: The classifier is to end the thoughts of a model without one, or thoughts that are made
+        ValueError: ``thinking.halts`` with a model that has no classifier, or whose thoughts are updated
             together.
     """
 
@@ -113,16 +112,13 @@ class Reasoner:
         self.model, self.ids, self.thinking = model, ids, thinking
 
     def answer(self, questions: Sequence[list[int]], max_new_tokens: int) -> list[Generation]:
-        """Answer as trained.
+        """Answer questions as the model was trained to.
 
         Args:
-            questions: Token ids of each.
-            max_new_tokens: How many tokens may be written.
-
-        Returns:
-            What was written to each, and what it cost.
+            questions: Token ids of each question.
+            max_new_tokens: The largest number of tokens in an answer.
         """
-        if self.thinking.is_pause:  # they are words of the prompt: one pass for all of them
+        if self.thinking.is_pause:  # pause tokens are part of the prompt: one pass for all of them
             begin, after = self._around(self.thinking.count)
             fillers = [*begin, *[self.ids.pause] * self.thinking.count, *after]
             prompted, used = self._read(questions, fillers), [0] * len(questions)
@@ -136,7 +132,11 @@ class Reasoner:
         ]
 
     def read(self, questions: Sequence[list[int]]) -> Readings:
-        """Read questions, each up to its first thought."""
+        """Process questions, each up to its first thought.
+
+        Args:
+            questions: Token ids of each question.
+        """
         begin, _ = self._around(self.thinking.count)
         return Readings(questions, self._read(questions, begin))
 
@@ -149,16 +149,15 @@ class Reasoner:
         replace: Replace | None = None,
         counts: Sequence[int] | None = None,
     ) -> Thoughts:
-        """Think on a fork of what was read, then read what stands after the thoughts.
+        """Think on a fork of ``readings``, which can be used again, and read the end marker, if any.
+
+        The hidden states are those that ``<latent>`` tokens in the model's input give.
 
         Args:
             readings: The questions.
-            count: A constant number of thoughts; without it as trained.
-            replace: Has the last word on what each thought is fed.
-            counts: Each row's own number of thoughts (`Thoughts.used` of another call).
-
-        Returns:
-            The thoughts; as many `<latent>` tokens in the input of the model give the same.
+            count: A constant number of thoughts; None for the number used in training.
+            replace: Changes the input vector of each thought, None for no change.
+            counts: A number of thoughts for each row (`Thoughts.used` of another call); overrides ``count``.
         """
         if counts is not None or (count is None and self.thinking.halts):
             return self._until(readings, counts, replace)
@@ -177,11 +176,16 @@ class Reasoner:
         return Thoughts(prompted, torch.stack(found.fed_KBD, 1), states_BTD[:, :count], [count] * rows)
 
     def write(self, prompted: Prompted, max_new_tokens: int) -> list[list[int]]:
-        """Write to each prompt, greedily; see `decoding.write`."""
+        """Continue each prompt greedily; see `decoding.write`.
+
+        Args:
+            prompted: Prompts as after `think`; their cache is consumed.
+            max_new_tokens: The largest number of tokens written to a prompt.
+        """
         return write(self.model, prompted, end=self.ids.end, max_new_tokens=max_new_tokens)
 
     def _without(self, readings: Readings) -> Thoughts:
-        """No thoughts, and nothing of what stands before them either: the prompt of the first stage."""
+        """No thoughts and no markers around them: the prompt of stage 0."""
         begin, _ = self._around(self.thinking.count)
         prompted = self._read(readings.questions, []) if begin else fork(readings.opened)
         none_BKD = prompted.h_BD.new_empty((len(prompted.h_BD), 0, prompted.h_BD.shape[1]))
@@ -189,9 +193,9 @@ class Reasoner:
 
     @torch.inference_mode()
     def _until(self, readings: Readings, counts: Sequence[int] | None, replace: Replace | None) -> Thoughts:
-        """Think one thought after another, each row until its number is full or the classifier ends it.
+        """Think sequentially, each row up to its own number in ``counts`` or until the classifier ends it.
 
-        A row ends with the first thought that is more probably its last than not, or with the most allowed.
+        A row ends with the first thought whose log-odds of being the last are above 0, or at the limit.
         """
         model, (h_BD, mask_BT, cache, passes) = self.model, fork(readings.opened)
         rows, latent = len(h_BD), model.latent()
@@ -222,7 +226,7 @@ class Reasoner:
 
     @torch.inference_mode()
     def _read(self, questions: Sequence[list[int]], then: list[int]) -> Prompted:
-        """The questions with the tokens ``then`` after each, in one pass."""
+        """Process the questions, each followed by the tokens ``then``, in one pass."""
         model, prompts = self.model, [[*question, *then] for question in questions]
         ids_BT, mask_BT = (tensor.to(model.device) for tensor in collate_prompts(prompts, self.ids.pad))
         cache = growing_cache(model.base.config)
@@ -233,7 +237,7 @@ class Reasoner:
         return self.ids.around(self.thinking.markers and thoughts > 0)
 
     def _replacing(self, replace: Replace | None, rows: int) -> Replace | None:
-        """``replace``, with pauses where they stand in the thoughts' places."""
+        """``replace``, applied to pause tokens where the method has them in place of thoughts."""
         if not self.thinking.is_pause:
             return replace
         pause_BD = self._embed([self.ids.pause], rows)[:, 0]
@@ -246,8 +250,13 @@ class Reasoner:
 
 
 def fork(prompted: Prompted) -> Prompted:
-    """The same prompts again, nothing copied: what a fork appends is written behind the prompts, into room
-    that all forks share. So one continuation must be finished before the next begins.
+    """Fork a KV cache without a copy, so that prompts can be continued more than once.
+
+    All forks write their new columns into the same memory, after the prompts: finish one continuation before
+    starting the next.
+
+    Args:
+        prompted: The prompts; left as they are.
     """
     cache = copy.copy(prompted.cache)
     cache.layers = [copy.copy(layer) for layer in prompted.cache.layers]

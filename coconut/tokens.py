@@ -1,6 +1,6 @@
-"""Tokenizers: a word-level one made from a dataset's vocabulary, or any other with Coconut's tokens added.
+"""Tokenizers: a word-level one built from a dataset's vocabulary, or any other with Coconut's tokens added.
 
-The word-level tokenizer splits at white space and before punctuation, so a symbolic premise ``4 7 .`` is
+The word-level tokenizer splits at white space and around punctuation, so a symbolic premise ``4 7 .`` is
 three tokens and a line break is none.
 """
 
@@ -18,12 +18,12 @@ PAD, END = "<pad>", "<eos>"
 LATENT, PAUSE, BEGIN_THOUGHT, END_THOUGHT = "<latent>", "<pause>", "<bot>", "<eot>"
 FORWARD, BACKWARD = ">", "<"
 WORD = rf"{ANSWER_MARKER}|\w+|[^\w\s]"
-"""What the word-level tokenizer takes for one token; white space separates and is dropped."""
+"""One token of the word-level tokenizer; white space separates tokens and is dropped."""
 
 
 @dataclass(frozen=True)
 class SpecialIds:
-    """The ids of the tokens that no text holds."""
+    """Ids of the special tokens, which occur in no text."""
 
     pad: int
     end: int
@@ -33,14 +33,21 @@ class SpecialIds:
     end_thought: int
 
     def around(self, is_wanted: bool) -> tuple[list[int], list[int]]:
-        """What stands before and after thoughts: ``<bot>`` and ``<eot>``, or nothing."""
+        """Return the markers before and after thoughts: ``[<bot>]`` and ``[<eot>]``, or two empty lists.
+
+        Args:
+            is_wanted: Whether there are markers.
+        """
         return ([self.begin_thought], [self.end_thought]) if is_wanted else ([], [])
 
 
 def word_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
-    """A word-level tokenizer over ``words`` (order kept, repeats dropped) and the special tokens.
+    """Build a word-level tokenizer.
 
-    ``encode`` raises nothing on an unknown word but gives ``<unk>``; `encoding.encode` refuses that id.
+    It encodes an unknown word as ``<unk>``, which `encoding.Encoder` refuses.
+
+    Args:
+        words: The vocabulary besides the special tokens; order is kept, repeats are dropped.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
@@ -60,7 +67,10 @@ def word_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
 
 
 def split_words(text: str) -> list[str]:
-    """The words that `word_tokenizer` splits ``text`` into.
+    """Split a text into words as `word_tokenizer` does.
+
+    Args:
+        text: Any text.
 
     >>> split_words("Is Tom a lempus?")
     ['Is', 'Tom', 'a', 'lempus', '?']
@@ -69,7 +79,15 @@ def split_words(text: str) -> list[str]:
 
 
 def special_ids(tokenizer: PreTrainedTokenizerBase) -> SpecialIds:
-    """The special ids of ``tokenizer``; ValueError naming the token that it lacks."""
+    """Look up the special ids of a tokenizer.
+
+    Args:
+        tokenizer: A tokenizer with Coconut's tokens and an end token; without a padding token, the end token
+            is used.
+
+    Raises:
+        ValueError: A token is missing; names it.
+    """
 
     def of(token: str) -> int:
         known = tokenizer.get_vocab()

@@ -1,7 +1,7 @@
-"""The training loop: stages in order, validated, interruptible, and resumed at the very step.
+"""The training loop: stages in order, with validation, interruptible and resumable at any step.
 
-Data order is a function of the step, so a run that was stopped and goes on ends with the weights of one that
-never stopped. The checkpoint that is kept is the one of the last stage with the best validation accuracy.
+Data order is a function of the step, so a resumed run ends with the weights of an uninterrupted one. The
+weights kept are those with the best validation accuracy in the last stage.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class TrainSettings(NamedTuple):
     """How to optimize.
 
     Attributes:
-        optimizer: Which, and its learning rates.
-        checks: Validations in the last stage.
+        optimizer: Which optimizer, and its learning rates.
+        checks: The number of validations in the last stage.
         save_every: Seconds between checkpoints.
-        micro_batch: Examples that a device takes at once, all if None; the gradients of a batch are added up.
-        precision: Of the forward and backward passes; the weights are fp32.
+        micro_batch: Examples per forward and backward pass (gradient accumulation); None for a whole batch.
+        precision: Precision of forward and backward passes; the weights are fp32.
     """
 
     optimizer: OptimizerSettings
@@ -48,9 +48,12 @@ class TrainSettings(NamedTuple):
 
 
 class StageLog(NamedTuple):
-    """What a finished stage came to: mean training loss of its last tenth, validation accuracy, seconds.
+    """Log of a finished stage: its number, optimizer steps, and the accuracy of its last validation.
 
-    ``epochs`` is None where the training data are an endless stream.
+    Attributes:
+        epochs: None where the training data are an endless stream.
+        loss: Mean training loss over the last tenth of the stage.
+        seconds: Wall-clock time.
     """
 
     stage: int
@@ -63,9 +66,17 @@ class StageLog(NamedTuple):
 
 @dataclass
 class Progress:
-    """Where a run is: the plan's index, the steps done in it and over all stages, and what has been logged.
+    """Progress of a run.
 
-    ``checked`` is the step of this stage that was validated last, and ``accuracy`` what was found.
+    Attributes:
+        plan: Index of the current stage plan.
+        step: Optimizer steps done in the current stage; ``global_step`` counts them over all stages.
+        checked: The step of the current stage that was validated last, 0 for none.
+        accuracy: Validation accuracy at that step.
+        best_accuracy: The best validation accuracy in the last stage, -1 for none.
+        seconds: Wall-clock time of training.
+        recent_losses: Losses of the current stage's latest steps, at most a tenth of the stage.
+        stages: Logs of finished stages.
     """
 
     plan: int = 0
@@ -80,18 +91,21 @@ class Progress:
 
 
 class Trainer:
-    """One run's training.
+    """Trains one run.
 
     Args:
         model: Trained in place.
-        batches: What each step reads.
+        batches: The training batches.
         plans: The stages in order.
         settings: How to optimize.
-        validate: From a stage to the accuracy on the validation split with the model as it is.
-        checkpoint: The file that the run goes on from if it is there.
-        identity: What a checkpoint must agree with to be this run's.
-        log: Is given each validation: stage, steps, the mean loss of the stage's last tenth so far, what the
-            last step's loss was made of (if of several parts), accuracy.
+        validate: From a stage to the model's current accuracy on the validation split.
+        checkpoint: The checkpoint file; if it exists, the run resumes from it.
+        identity: Values that a checkpoint must agree with to belong to this run.
+        log: Receives each validation: stage, steps, mean loss over up to a tenth of the stage, the terms of
+            the last step's loss (if it has several), accuracy.
+
+    Raises:
+        ValueError: More than one process, or a checkpoint of another run.
     """
 
     def __init__(
@@ -121,9 +135,10 @@ class Trainer:
         self._resume()
 
     def run(self) -> Progress:
-        """Train what is left, then load the best weights of the last stage into the model.
+        """Train the remaining steps, then load the best weights of the last stage into the model.
 
-        On Ctrl-C or SIGTERM the checkpoint is written and KeyboardInterrupt raised, after the step under way.
+        Raises:
+            KeyboardInterrupt: On Ctrl-C or SIGTERM, after the current step; a checkpoint has been written.
         """
         with stop_between_steps() as stop:
             while self.progress.plan < len(self.plans):
@@ -158,7 +173,7 @@ class Trainer:
         self._finish(plan)
 
     def _step(self, plan: StagePlan) -> float:
-        """One optimizer step; returns the batch's mean loss."""
+        """Make one optimizer step and return the batch's loss."""
         if self._starts_anew():
             self.optimizers = Optimizers(self.model, self.settings.optimizer)
         optimizer = self.settings.optimizer
@@ -169,7 +184,7 @@ class Trainer:
         return loss
 
     def _starts_anew(self) -> bool:
-        """Whether this step begins with a new optimizer, though it is not the first of its stage."""
+        """Whether this step begins with a new optimizer, besides those at the start of a stage."""
         step, batches = self.progress.global_step, self.batches
         if step == 0:
             return False
@@ -179,12 +194,12 @@ class Trainer:
         return grows or (each_epoch and epoch is not None and step % epoch == 0)
 
     def _backward(self, readings: Sequence[Reading]) -> float:
-        """Gradients of the batch's loss, taken in parts of ``micro_batch`` examples; returns that loss.
+        """Accumulate gradients over parts of ``micro_batch`` examples and return the batch's loss.
 
-        What the loss is made of stands in ``self.parts`` afterwards.
+        The terms of the loss are in ``self.parts`` afterwards.
         """
         size = self.settings.micro_batch or len(readings)
-        if size < len(readings):  # parts of like lengths have little padding
+        if size < len(readings):  # rows of similar length need little padding
             readings = sorted(readings, key=lambda reading: len(reading["student"].prompt))
         parts = [readings[start : start + size] for start in range(0, len(readings), size)]
         items = items_of(readings) if len(parts) > 1 else None
@@ -202,18 +217,18 @@ class Trainer:
         return total
 
     def _view(self, view: View, readings: Sequence[Reading]) -> ViewBatch:
-        """One view of the examples as a batch on the device."""
+        """Collate one view of the examples on the device."""
         rows, device = [reading[view] for reading in readings], self.accelerator.device
         answers_B = torch.tensor([row.answer for row in rows], device=device)
         return ViewBatch(collate(rows, self.batches.encoder.ids.pad).to(device), answers_B)
 
     def _check_steps(self, plan: StagePlan) -> set[int]:
-        """After which steps a stage is validated: the last one, and in the last stage ``checks`` in all."""
+        """The steps after which a stage is validated: its last one; in the last stage, ``checks`` of them."""
         checks = self.settings.checks if plan is self.plans[-1] else 1
         return {plan.steps * (i + 1) // checks for i in range(checks)} - {0}
 
     def _check(self, plan: StagePlan) -> None:
-        """Validate; in the last stage keep the weights if they are the best so far (the first of equals)."""
+        """Validate; in the last stage, keep the weights if they are better than all earlier ones."""
         at = self.progress
         accuracy = self.validate(plan.stage)
         self.model.train()
@@ -226,7 +241,7 @@ class Trainer:
         at.checked, at.accuracy = at.step, accuracy
 
     def _finish(self, plan: StagePlan) -> None:
-        """Log the stage and stand at the start of the next one, with a new optimizer."""
+        """Log the stage and move to the start of the next one, with a new optimizer."""
         at = self.progress
         spent = at.seconds - sum(stage.seconds for stage in at.stages)
         per_epoch = self.batches.steps_per_epoch
@@ -257,7 +272,7 @@ class Trainer:
 
     @property
     def _plan(self) -> StagePlan:
-        """The stage under way, or the last one where all are done."""
+        """The current stage, or the last one if all are done."""
         return self.plans[min(self.progress.plan, len(self.plans) - 1)]
 
     def _resume(self) -> None:
@@ -273,7 +288,7 @@ class Trainer:
 
 
 def items_of(readings: Sequence[Reading]) -> Items:
-    """What a whole batch has, for its parts."""
+    """Count the labels and rows of a whole batch."""
     labels = {view: sum(len(reading[view].target) for reading in readings) for view in readings[0]}
     return Items(labels, len(readings))
 

@@ -90,7 +90,7 @@ def test_no_sweep_is_pause_tokens_with_vectors_of_their_own() -> None:
 def test_a_row_alone_is_the_row_in_a_batch_and_different_numbers_are_refused() -> None:
     mind, questions = reasoner(together("qwen3", 2), K), [row.prompt for row in rows([0] * 8, seed=5)]
     assert mind.answer(questions, 6) == [mind.answer([question], 6)[0] for question in questions]
-    with pytest.raises(ValueError, match="as many in every row"):
+    with pytest.raises(ValueError, match="equally many in every row"):
         mind.model(*batch([K, 1]))
     with pytest.raises(ValueError, match=r"thoughts must be in 0\.\.3 \(the model's slots\), got 4"):
         mind.model(*batch([4, 4]))
