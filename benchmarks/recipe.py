@@ -1,8 +1,7 @@
-"""A recipe: everything that decides a run but the method and the seed. One YAML file a recipe, its name the
-file's.
+"""Recipes: everything that defines a run except the method and the seed, one YAML file per recipe.
 
-The files in ``benchmarks/recipes`` are what is shipped; a path to another YAML file works as well. Unknown
-keys and bad values are refused, all at once.
+The files in ``benchmarks/recipes`` are shipped with the package; a path to any other YAML file works too.
+Unknown keys and invalid values are all reported in one error.
 """
 
 from __future__ import annotations
@@ -32,13 +31,29 @@ from .recipe_parts import (
 
 
 class Recipe(Part):
-    """See the parts. ``markers``: whether ``<bot>`` and ``<eot>`` stand around the thoughts.
+    """A validated, immutable recipe.
 
-    ``answer_marker``: whether ``###`` stands before the answer. Without it the answer is what stands after
-    the last full stop, which only the symbolic wording allows.
-    ``batch_size`` is that of an optimizer step; ``micro_batch_size`` how much of it is computed at once.
-    ``precision``: auto is bf16 where the device has it; fp32 if left out. ``halting``: whether a constant
-    number of thoughts is used, or a classifier on each thought ends them.
+    Attributes:
+        name: Name of the recipe: its file name without the suffix.
+        description: What it trains, in one or two sentences; not part of the hash.
+        data: Dataset, wording and split sizes.
+        model: Pretrained model, or architecture to train from scratch.
+        base: Premise-recall training of a model from scratch; None starts from random weights.
+        curriculum: Length and content of each stage.
+        optimizer: Optimizer settings of every stage.
+        markers: Whether ``<bot>`` and ``<eot>`` surround the thoughts.
+        answer_marker: Whether ``###`` precedes the answer. Without it the answer is the text after the last
+            period, which only the symbolic wording allows.
+        batch_size: Examples per optimizer step.
+        eval_batch_size: Questions answered at once in evaluation.
+        max_new_tokens: Maximum number of tokens written per answer.
+        checks_in_last_stage: Number of validations in the last stage; the checkpoint with the best validation
+            accuracy is tested.
+        micro_batch_size: Examples per forward pass in training; None for the whole batch.
+        precision: ``auto`` means bf16 where the device supports it; None means fp32.
+        gradient_checkpointing: Whether activations are recomputed in the backward pass to save memory.
+        halting: Whether the number of thoughts is constant, or a classifier on each thought ends them; None
+            means constant.
     """
 
     name: str
@@ -54,7 +69,6 @@ class Recipe(Part):
     eval_batch_size: Positive
     max_new_tokens: Positive
     checks_in_last_stage: Positive
-    """How often the last stage is validated; the best of these checkpoints is the one tested."""
     micro_batch_size: Positive | None = None
     precision: Literal["fp32", "bf16", "auto"] | None = None
     gradient_checkpointing: bool | None = None
@@ -74,12 +88,19 @@ class Recipe(Part):
 
     @property
     def hash(self) -> str:
-        """The SHA-256 of the recipe's canonical JSON, without its description and what is not set."""
+        """SHA-256 of the recipe's canonical JSON, without its description and unset keys."""
         fields = self.model_dump(mode="json", exclude={"description"}, exclude_none=True)
         return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def schedule(self, method: Method) -> Schedule:
-        """The method bound to this recipe's curriculum."""
+        """Bind a method to this recipe's curriculum.
+
+        Args:
+            method: Row of the table of methods.
+
+        Returns:
+            The method's stages under this recipe.
+        """
         part = self.curriculum
         return Schedule(
             method,
@@ -93,7 +114,7 @@ class Recipe(Part):
         )
 
     def quick(self) -> Recipe:
-        """The same at about a hundredth of the work."""
+        """Return the recipe reduced to about 1% of the work, for smoke tests."""
         curriculum, train = self.curriculum, None
         if curriculum.stage_steps is not None:
             cut = {"stage_steps": tuple(hundredth(steps) for steps in curriculum.stage_steps)}
@@ -111,9 +132,18 @@ class Recipe(Part):
     def changed(
         self, *, dataset: str | None = None, model: str | None = None, halting: str | None = None
     ) -> Recipe:
-        """The same with another dataset, pretrained model or way of ending the thoughts; None: as it is.
+        """Return the recipe with some settings overridden; None keeps the recipe's own.
 
-        Raises ValueError for another model where the recipe's is not a pretrained one.
+        Args:
+            dataset: Dataset name, or files (see `with_dataset`).
+            model: Pretrained model: name on the Hub, or a directory.
+            halting: ``constant`` or ``classifier``.
+
+        Returns:
+            The changed recipe, under the same name.
+
+        Raises:
+            ValueError: ``model`` is given and the recipe's model is trained from scratch.
         """
         changed = self if dataset is None else self.with_dataset(dataset)
         if model is not None:
@@ -124,9 +154,16 @@ class Recipe(Part):
         return changed if halting is None else changed.model_copy(update={"halting": halting})
 
     def with_dataset(self, name: str) -> Recipe:
-        """The same on another dataset, in the recipe's wording if the dataset has it.
+        """Return the recipe on another dataset.
 
-        Sizes are the dataset's own, or the recipe's; the answer marker is put in where the wording needs it.
+        The recipe's wording is kept if the dataset has it, else the dataset's first is used. Generated
+        datasets keep the recipe's split sizes. The answer marker is added if the wording needs it.
+
+        Args:
+            name: Dataset name, or files (`generators.stored.sources`).
+
+        Returns:
+            The changed recipe, under the same name.
         """
         kept = {"valid": self.data.valid, "test": self.data.test, "train": self.data.train}
         surface, sizes = PLAIN, {}
@@ -140,15 +177,23 @@ class Recipe(Part):
 
 
 def recipe_names() -> dict[str, Path]:
-    """The shipped recipes: name → file."""
+    """Return the shipped recipes, name → file."""
     return {path.stem: path for path in sorted(Path(__file__).with_name("recipes").glob("*.yaml"))}
 
 
 def load_recipe(name: str) -> Recipe:
-    """The recipe called ``name``, or the one in the YAML file of that path.
+    """Load and validate a recipe.
 
-    Raises ValueError for an unknown name (with the nearest one) and for every unknown key and bad value at
-    once.
+    Args:
+        name: Name of a shipped recipe, or path of a YAML file.
+
+    Returns:
+        The recipe, with that of its ``extends`` key merged in.
+
+    Raises:
+        ValueError: The name is unknown (the nearest one is named), the file is not a YAML mapping, or keys
+            are unknown, missing or invalid (all of them are named).
+        OSError: The file cannot be read.
     """
     is_path = name.endswith((".yaml", ".yml"))
     path = Path(name) if is_path else pick(recipe_names(), name, "recipe")
@@ -165,10 +210,7 @@ def load_recipe(name: str) -> Recipe:
 
 
 def _extended(fields: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The keys of the recipe's file over those of the recipe that it ``extends``, if it names one.
-
-    A part (a mapping) is replaced whole.
-    """
+    """Merge the file's keys into the recipe it ``extends``, if any; a part is replaced as a whole."""
     parent = fields.pop("extends", None)
     if parent is None:
         return fields
@@ -179,14 +221,19 @@ def _extended(fields: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def save_recipe(recipe: Recipe, path: Path) -> None:
-    """Write the recipe, with its name, as a YAML file that `load_recipe` reads."""
+    """Write a recipe, with its name, as a YAML file that `load_recipe` reads.
+
+    Args:
+        recipe: Recipe to write.
+        path: File to write; its directory is created.
+    """
     fields = recipe.model_dump(mode="json", exclude_none=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).encode())
 
 
 def _problems(error: ValidationError) -> str:
-    """Every problem in one line: where, which rule, which value (an unknown key has no rule but its name)."""
+    """List all validation errors on one line: key, rule and value; only the name of an unknown key."""
     lines = []
     for problem in error.errors():
         where = ".".join(str(part) for part in problem["loc"])

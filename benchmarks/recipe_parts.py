@@ -1,6 +1,6 @@
-"""The parts of a recipe: data, model, base model, curriculum, optimizer. Each key is checked.
+"""Parts of a recipe: data, model, base model, curriculum. Every key is validated.
 
-A key that is not set stays out of the recipe's hash, so that a new one does not change what old rows are.
+Unset keys are left out of the recipe's hash, so that adding a key does not invalidate recorded results.
 """
 
 from __future__ import annotations
@@ -12,16 +12,21 @@ from pydantic import Field, model_validator
 from ..coconut.settings import Fraction, Mixing, OptimizerSettings, Part, Positive
 
 DEFAULT_SWEEPS = 3
+"""Joint updates of thoughts that are computed in parallel, unless the recipe sets ``sweeps``."""
 QUICK_DIVISOR = 100
-"""``--quick`` divides every number of steps by this."""
+"""``--quick`` divides all step counts by this."""
 
 
 class DataPart(Part):
-    """Which dataset, in which wording, and how many examples.
+    """Dataset, wording and split sizes.
 
-    ``name`` is a row of the table of datasets, ``gsm8k-aug``, or files (`generators.sources`). Without
-    ``surface`` it is the dataset's first. Without ``train``, generated training examples are a fresh stream
-    and files are used whole; without ``valid`` or ``test`` these splits have the size that the dataset has.
+    Attributes:
+        name: Row of the table of datasets, ``gsm8k-aug``, or files (`generators.stored.sources`).
+        surface: Wording; None for the dataset's first.
+        seed: Seed of generated validation, test and finite training sets.
+        train: Training examples per epoch; None for an endless stream (generated) or all examples (files).
+        valid: Validation examples; None for the dataset's own number.
+        test: Test examples; None for the dataset's own number.
     """
 
     name: str
@@ -33,10 +38,14 @@ class DataPart(Part):
 
 
 class ModelPart(Part):
-    """A ``pretrained`` model of the Hub or of a local folder, or one from scratch.
+    """A pretrained model, or an architecture to train from scratch; exactly one of the two.
 
-    From scratch: the transformers model type and its configuration's fields (without vocabulary). The
-    embeddings of the tokens that are added to a pretrained one begin as a copy of ``copy_token``'s.
+    Attributes:
+        architecture: Model type of transformers, to train from scratch.
+        config: Fields of its configuration, without the vocabulary.
+        pretrained: Name on the Hub, or a directory.
+        revision: Commit, tag or branch of the pretrained model on the Hub.
+        copy_token: Token whose embedding initializes those of the added tokens; None for the mean embedding.
     """
 
     architecture: str | None = None
@@ -48,15 +57,23 @@ class ModelPart(Part):
     @model_validator(mode="after")
     def _one_origin(self) -> ModelPart:
         if (self.pretrained is None) == (self.architecture is None):
-            raise ValueError("model must have just one of pretrained and architecture")
+            raise ValueError("model must have exactly one of pretrained and architecture")
         if self.pretrained is None and (self.revision or self.copy_token):
             raise ValueError("revision and copy_token must be left out for a model from scratch")
         return self
 
 
 class BasePart(Part):
-    """The base model that every method starts from: trained on premise recall, growing from
-    ``first_premises``.
+    """Premise-recall training of the base model, from which every method starts.
+
+    Attributes:
+        steps: Optimizer steps.
+        growth_steps: Steps over which the number of premises grows from ``first_premises`` to ``premises``.
+        first_premises: Premises per example at the first step.
+        premises: Premises per example after the growth.
+        batch_size: Examples per step.
+        seed: Seed of initial weights and data.
+        optimizer: Optimizer settings.
     """
 
     steps: Positive
@@ -68,15 +85,21 @@ class BasePart(Part):
     optimizer: OptimizerSettings
 
     def quick(self) -> BasePart:
-        """The same in a hundredth of the steps."""
+        """Return the part with 1% of the steps."""
         cut = {"steps": hundredth(self.steps), "growth_steps": hundredth(self.growth_steps)}
         return self.model_copy(update=cut)
 
 
 class IcotPart(Part):
-    """iCoT's own schedule (see `coconut.curriculum.TokenRemoval`): so many tokens an epoch, from the first.
+    """iCoT's removal of chain tokens from the first epoch on (see `coconut.curriculum.TokenRemoval`).
 
-    Without this part a chain is whole in stage 0, and loses its tokens evenly until the last stage begins.
+    Without this part the chain is complete in stage 0 and its tokens are removed at a constant rate until the
+    last stage begins.
+
+    Attributes:
+        tokens_per_epoch: Tokens removed per epoch.
+        smoothing: Rate λ of the random extra number of removed tokens.
+        all_above: Number of removed tokens above which all are removed; None for no such limit.
     """
 
     tokens_per_epoch: Annotated[float, Field(gt=0)]
@@ -85,13 +108,20 @@ class IcotPart(Part):
 
 
 class CurriculumPart(Part):
-    """Stage 0…S: how long each is, in optimizer steps or in epochs, and its learning-rate scale (1 if left
-    out); how many thoughts stand for a step.
+    """Stages 0…S of training (arXiv 2412.06769, section 3); lengths in exactly one of steps and epochs.
 
-    ``extra_stage``: the last stage has as many thoughts as the one before it, and no step left.
-    ``earlier_stages`` is the share of batches that come from an earlier stage, ``mixing`` draws each example.
-    ``optimizer_resets``: at each stage (so without this key) or at each epoch, as the published code does.
-    ``sweeps``: how often thoughts that are made together are updated (method ``pccot``).
+    Attributes:
+        stage_steps: Length of each stage in optimizer steps.
+        stage_epochs: Length of each stage in epochs.
+        lr_scales: Learning-rate scale of each stage; None for 1.
+        thoughts_per_step: Continuous thoughts that replace one reasoning step (c in the paper).
+        earlier_stages: Share of batches that are drawn from an earlier stage.
+        extra_stage: Whether the last stage has as many thoughts as the one before it, and no steps.
+        mixing: Per-example mixing of other stages; excludes ``earlier_stages``.
+        icot: iCoT's own removal schedule; None derives it from the stages.
+        optimizer_resets: Whether the optimizer is reset at each stage (None too), or at each epoch as in the
+            published code.
+        sweeps: Joint updates of thoughts that are computed in parallel (PCCoT); None for the default.
     """
 
     stage_steps: tuple[Positive, ...] | None = None
@@ -107,28 +137,28 @@ class CurriculumPart(Part):
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """The length of each stage, in steps or in epochs."""
+        """Length of each stage, in steps or in epochs."""
         return self.stage_steps or self.stage_epochs or ()
 
     def sweeps_of(self, slots: int) -> int:
-        """How often ``slots`` thoughts are updated together: ``sweeps``, or 3, or one less than they are."""
+        """Return how often ``slots`` parallel thoughts are updated; by default 3, at most ``slots`` - 1."""
         return min(DEFAULT_SWEEPS, max(slots - 1, 0)) if self.sweeps is None else self.sweeps
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """The learning-rate scale of each stage."""
+        """Learning-rate scale of each stage."""
         return self.lr_scales or (1.0,) * len(self.lengths)
 
     @model_validator(mode="after")
     def _stages_fit(self) -> CurriculumPart:
         if (self.stage_steps is None) == (self.stage_epochs is None) or not self.lengths:
-            raise ValueError("curriculum must have just one of stage_steps and stage_epochs")
+            raise ValueError("curriculum must have exactly one of stage_steps and stage_epochs")
         if len(self.lengths) != len(self.rates):
             raise ValueError(
-                f"stages and lr_scales must be of one length, got {len(self.lengths)} and {len(self.rates)}"
+                f"stages and lr_scales must be equally long, got {len(self.lengths)} and {len(self.rates)}"
             )
         if self.extra_stage and len(self.lengths) < 2:
-            raise ValueError("an extra stage needs one before it, got 1 stage")
+            raise ValueError("extra_stage needs at least 2 stages, got 1")
         if self.mixing and self.earlier_stages:
             raise ValueError("earlier_stages and mixing must not be given together")
         if self.stage_epochs is None and (self.icot or self.optimizer_resets == "epoch"):
@@ -137,4 +167,5 @@ class CurriculumPart(Part):
 
 
 def hundredth(steps: int) -> int:
+    """Return 1% of ``steps``, at least 2."""
     return max(2, steps // QUICK_DIVISOR)

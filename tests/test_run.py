@@ -90,7 +90,7 @@ def test_a_second_seed_joins_the_row_and_a_second_run_only_reads() -> None:
     for seed in ("0", "1", "1"):
         done = invoke("--method", "cot", "--recipe", "micro.yaml", "--seed", seed)
         assert done.exit_code == 0, done.output
-    assert "holds this run already" in done.output
+    assert "already contains this run" in done.output
     [row] = read("leaderboard.json").measured
     assert [entry.seed for entry in row.seeds] == [0, 1]
 
@@ -115,7 +115,7 @@ def test_a_grid_files_every_cell_and_goes_on_after_the_finished_ones() -> None:
     assert first.exit_code == 0, first.output
     done = invoke("--method", "no-cot, cot", "--recipe", "micro.yaml", "--seed", "3", "--seeds", "2")
     assert done.exit_code == 0, done.output
-    assert "[2/4] cot, seed 3\nruns/micro-cot-3 holds this run already" in done.output
+    assert "[2/4] cot, seed 3\nruns/micro-cot-3 already contains this run" in done.output
     rows = {row.method: [entry.seed for entry in row.seeds] for row in read("leaderboard.json").measured}
     assert rows == {"cot": [3, 4], "no-cot": [3, 4]}
     refused = invoke("--method", "no-cot,cot", "--recipe", "micro.yaml", "--out", "one")
@@ -226,7 +226,7 @@ def test_bad_arguments_are_one_line_and_leave_nothing(arguments: list[str], mess
         ({"batch_sise": 3, "markers": "?"}, ["unknown key batch_sise", "markers: Input should be"]),
         ({"answer_marker": False, "data": {**MICRO["data"], "surface": "natural"}}, ["answer_marker must"]),
         ({"batch_size": 0}, ["batch_size: Input should be greater than or equal to 1, got 0"]),
-        ({"curriculum": {"stage_steps": [1, 2], "lr_scales": [1.0]}}, ["of one length, got 2 and 1"]),
+        ({"curriculum": {"stage_steps": [1, 2], "lr_scales": [1.0]}}, ["equally long, got 2 and 1"]),
         ({"data": {**MICRO["data"], "name": "prosqa-tny"}}, ["unknown dataset 'prosqa-tny' (did you mean"]),
         ({"data": {**MICRO["data"], "test": 7}}, ["7"]),
         ({"model": {"architecture": "lama", "config": {}}}, ["model of recipe micro", "lama"]),

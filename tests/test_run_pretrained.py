@@ -105,7 +105,7 @@ def test_an_epoch_sees_every_example_once_in_an_order_of_its_own() -> None:
         (["--model", "model"], {"data": {"name": "prosqa", "valid": 4, "test": 6}}, "data.train must be"),
         (["--model", "short"], {}, "the model's 64 positions"),
         (["--model", "endless"], {}, "must have an end token"),
-        (["--model", "model"], {"curriculum": {"stage_steps": [1], "stage_epochs": [1]}}, "just one of"),
+        (["--model", "model"], {"curriculum": {"stage_steps": [1], "stage_epochs": [1]}}, "exactly one of"),
         (["--model", "model", "--thoughts", "2", "--method", "cot"], {}, "--thoughts needs a method with"),
         (["--model", "model"], {"base": {}, "micro_batch_size": 0}, "micro_batch_size"),
     ],
@@ -133,5 +133,5 @@ def test_a_finished_run_answers_again_with_fewer_thoughts() -> None:
         2: 2,
     }
     again = invoke("--method", "coconut", "--model", "model", "--thoughts", "2")
-    assert "holds this run already" in again.output
+    assert "already contains this run" in again.output
     assert "2 thoughts: accuracy" not in again.output

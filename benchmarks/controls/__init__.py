@@ -1,4 +1,4 @@
-"""Are the thoughts used? Ablations of finished runs.
+"""Controls: are the thoughts used? Ablations of finished runs.
 
 Imports `run`.
 """

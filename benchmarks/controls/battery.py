@@ -1,9 +1,9 @@
-"""Are the thoughts used? Answers with the thoughts left out, replaced or exchanged, question by question.
+"""Ablations of the thoughts: answers with thoughts removed, replaced or swapped, question by question.
 
-Every control keeps the weights and the questions, and changes only what the thoughts are fed; the reading of
-a question is shared by all of them (`coconut.thinking`). Where a classifier ends the thoughts, a question
-keeps the number that it had as trained, but for the controls that change the number. A pause run has the same
-controls on its pauses, as far as they mean something: the pauses of all questions are one vector.
+Every control keeps the weights and the questions and changes only the vectors that are fed as thoughts; all
+controls share one reading of the question (`coconut.thinking`). If a classifier ends the thoughts, a question
+keeps the number it had as trained, except under controls that change the number. Runs with pause tokens have
+the controls that are meaningful for them: the pauses of all questions are the same vector.
 
 Axes: B questions, K thoughts, D width.
 """
@@ -27,15 +27,16 @@ SIGMAS = (0.3, 1.0, 3.0)
 
 
 class Control(NamedTuple):
-    """A row of the battery: what is done to the thoughts, and what it would show if answers did not change.
+    """A row of the battery: one ablation of the thoughts.
 
     Attributes:
-        name: Of the control.
-        subject: Completes "… is (not) needed".
-        replace: Makes what thoughts are replaced by; None to leave them as they are.
-        thoughts: A constant number of them; None for as many as the question had as trained.
-        pauses: Whether it means something for pause tokens.
-        has: Which questions take part (a transplant needs a donor), [B]; all without it.
+        name: Name of the control.
+        subject: What is (not) needed according to its verdict.
+        replace: Builds the function that replaces the thoughts; None to keep them.
+        thoughts: Constant number of thoughts; None for as many as the question had as trained.
+        pauses: Whether the control is meaningful for pause tokens.
+        has: Returns the donor of each question, -1 for none, [B]; questions without one are left out. None if
+            no donor is needed.
     """
 
     name: str
@@ -47,8 +48,14 @@ class Control(NamedTuple):
 
 
 class Materials(NamedTuple):
-    """What a control may work with: the thoughts as trained [B, K, D] and how many each question had, random
-    numbers, and whose thoughts a question could be given: indices [B] into the batch, -1 where there is none.
+    """What a control may use.
+
+    Attributes:
+        fed_BKD: Vectors fed as thoughts, as trained.
+        used: Number of thoughts of each question, as trained.
+        generator: Random numbers.
+        other_answer_B: Index in the batch of a donor with another answer, -1 for none.
+        same_answer_B: Index in the batch of a donor with the same answer, -1 for none.
     """
 
     fed_BKD: Tensor
@@ -59,8 +66,11 @@ class Materials(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What was written to each question under one control, None where the control has no such question, and
-    for transplants the donor's answer.
+    """Answers under one control.
+
+    Attributes:
+        written: Answer to each question; None if the question is left out.
+        donor: True answer of each question's donor; None without a donor.
     """
 
     written: list[str | None]
@@ -68,7 +78,14 @@ class Answers(NamedTuple):
 
 
 def battery(thoughts: int) -> list[Control]:
-    """The controls of a run with (at most) ``thoughts`` thoughts, in the report's order; as trained first."""
+    """Return the controls of a run.
+
+    Args:
+        thoughts: Thoughts or pauses per question; the maximum if a classifier ends them.
+
+    Returns:
+        The controls in the order of the report, "as trained" first.
+    """
     last = thoughts - 1
     rows = [Control(AS_TRAINED, "", None)]
     rows += [
@@ -100,8 +117,12 @@ def battery(thoughts: int) -> list[Control]:
 
 
 class Batch(NamedTuple):
-    """What a batch of questions came to: the answers under every control, and as trained the number of
-    thoughts of each question and the states at them [B, K, D].
+    """Results on one batch of questions.
+
+    Attributes:
+        answers: Answers under each control.
+        used: Number of thoughts of each question, as trained.
+        states_BKD: Hidden states at the thoughts, as trained.
     """
 
     answers: dict[str, Answers]
@@ -116,10 +137,13 @@ def run_battery(
 
     Args:
         run: A finished run.
-        controls: Of `battery`; as trained must be among them.
+        controls: Rows of `battery`.
         questions: The batch.
-        first: The number of its first question: with ``seed`` it decides the random numbers.
-        seed: Of noise.
+        first: Index of its first question; with ``seed`` it determines the random numbers.
+        seed: Seed of the noise.
+
+    Returns:
+        Answers under every control, and the thoughts as trained.
     """
     segments, reasoner = run.encoder.segments(questions), run.reasoner()
     readings = reasoner.read([parts.question for parts in segments])
@@ -127,11 +151,11 @@ def run_battery(
     answers = expected(run, questions)
     generator = torch.Generator().manual_seed(seed * 1_000_003 + first)
     materials = Materials(trained.fed_BKD, trained.used, generator, *_donors(answers))
-    # A model that has lost the thread goes on writing; wait for nothing longer than a chain and its answer.
+    # A model with broken thoughts may never stop writing; allow no more than the longest chain and answer.
     whole = max(sum(map(len, parts.steps)) + len(parts.answer) for parts in segments)
     limit = min(whole, run.recipe.max_new_tokens)
     found = {}
-    for control in controls:  # as trained is the first: its thoughts have just been thought
+    for control in controls:  # the thoughts as trained have been computed above
         thought = trained
         if control.name != AS_TRAINED:
             replace = None if control.replace is None else control.replace(materials)
@@ -142,7 +166,15 @@ def run_battery(
 
 
 def expected(run: TrainedRun, questions: Sequence[Example]) -> list[str]:
-    """The true answers as the tokenizer writes them."""
+    """Return the true answers as the tokenizer decodes them.
+
+    Args:
+        run: A finished run.
+        questions: Questions with their true answers.
+
+    Returns:
+        Normalized answers, comparable with the written ones.
+    """
     evaluator = run.evaluator
     segments = run.encoder.segments(questions)
     return [read_answer(evaluator.text(parts.answer), evaluator.marker) for parts in segments]
@@ -167,7 +199,7 @@ def _answers(
 
 
 def _donors(answers: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """For each question the next one, round the batch, with another answer, and with the same; else -1."""
+    """Return for each question the next one (cyclically) with another, and with the same, answer; else -1."""
 
     def next_one(row: int, wanted: bool) -> int:
         others = [(row + step) % len(answers) for step in range(1, len(answers))]
@@ -186,19 +218,19 @@ def _zeros(materials: Materials) -> Replace:
 
 
 def _means(materials: Materials) -> Replace:
-    """Each thought is the batch's mean thought of its place."""
+    """Replace each thought by the batch's mean thought at its position."""
     mean_KD = materials.fed_BKD.mean(0)
     return lambda k, fed_BD: mean_KD[k].expand_as(fed_BD)
 
 
 def _random(materials: Materials, like_BD: Tensor) -> Tensor:
-    """Gaussian vectors as long as ``like_BD``."""
+    """Draw Gaussian vectors scaled to the norms of ``like_BD``."""
     noise_BD = torch.randn(like_BD.shape, generator=materials.generator).to(like_BD)
     return noise_BD * (like_BD.norm(dim=-1, keepdim=True) / noise_BD.norm(dim=-1, keepdim=True))
 
 
 def _noise_up_to(last: int) -> Callable[[Materials], Replace]:
-    """Noise of the thought's length in place of the thoughts 0…last; the later ones follow from it."""
+    """Replace thoughts 0…last by noise of the same norm; the later ones follow from it."""
 
     def made(materials: Materials) -> Replace:
         return lambda k, fed_BD: _random(materials, fed_BD) if k <= last else fed_BD
@@ -207,7 +239,7 @@ def _noise_up_to(last: int) -> Callable[[Materials], Replace]:
 
 
 def _added_noise(sigma: float) -> Callable[[Materials], Replace]:
-    """The thought, and a random vector σ times as long."""
+    """Add a random vector of σ times the thought's norm."""
 
     def made(materials: Materials) -> Replace:
         return lambda k, fed_BD: fed_BD + sigma * _random(materials, fed_BD)
@@ -216,7 +248,7 @@ def _added_noise(sigma: float) -> Callable[[Materials], Replace]:
 
 
 def _permuted(materials: Materials) -> Replace:
-    """The thoughts as trained, each in the place of the next, the last one in that of the first."""
+    """Rotate the thoughts as trained by one position; the last becomes the first."""
     fed_BKD, used = materials.fed_BKD, materials.used
     rows = torch.arange(len(fed_BKD))
 
@@ -228,7 +260,7 @@ def _permuted(materials: Materials) -> Replace:
 
 
 def _transplant(kind: str) -> Callable[[Materials], Replace]:
-    """The thoughts as trained of a question with another, or with the same, answer."""
+    """Replace the thoughts by those of the donor, as trained."""
 
     def made(materials: Materials) -> Replace:
         given_BKD = materials.fed_BKD[_has_donor(kind)(materials).clamp(min=0)]
@@ -242,6 +274,14 @@ def _has_donor(kind: str) -> Callable[[Materials], Tensor]:
 
 
 def batches(questions: Sequence[Example], size: int) -> Iterator[tuple[int, Sequence[Example]]]:
-    """The questions in parts of ``size``, each with the number of its first."""
+    """Split questions into batches.
+
+    Args:
+        questions: All questions.
+        size: Questions per batch.
+
+    Yields:
+        The index of the batch's first question, and the batch.
+    """
     for start in range(0, len(questions), size):
         yield start, questions[start : start + size]

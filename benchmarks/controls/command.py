@@ -1,4 +1,4 @@
-"""The command `controls`. Slow imports stand inside it."""
+"""The command `controls`; heavy imports are inside it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The battery batch by batch: each batch is kept when it is done, and read when it is asked for again.
+"""The battery batch by batch; each finished batch is stored and reused when the command is started again.
 
-RUN/controls/options.json                     what the batches belong to; others are removed
-RUN/controls/batch-0.json, batch-0.npy, …     answers and thoughts of each batch
+RUN/controls/options.json                     options of the stored batches; others are removed
+RUN/controls/batch-0.json, batch-0.npy, …     answers and hidden states of each batch
 """
 
 from __future__ import annotations
@@ -28,7 +28,13 @@ OPTIONS = "options.json"
 
 
 class Found(NamedTuple):
-    """What the battery came to on all questions; see `Batch`."""
+    """Results on all questions.
+
+    Attributes:
+        answers: Answers under each control.
+        used: Number of thoughts of each question, as trained.
+        states_NKD: Hidden states at the thoughts, as trained.
+    """
 
     answers: dict[str, Answers]
     used: list[int]
@@ -38,7 +44,17 @@ class Found(NamedTuple):
 def kept_answers(
     run: TrainedRun, rows: Sequence[Control], questions: Sequence[Example], seed: int
 ) -> tuple[float, Found]:
-    """Seconds spent, and what was found; batches that are there are read (and the seconds are then 0)."""
+    """Run the battery on all questions, reusing stored batches.
+
+    Args:
+        run: A finished run.
+        rows: Rows of `battery`.
+        questions: Questions with their true answers.
+        seed: Seed of the noise.
+
+    Returns:
+        Seconds spent (0 if any batch was reused), and the results.
+    """
     folder = run.folder / "controls"
     size = run.recipe.eval_batch_size
     weights = run.result.seeds[0].predictions
@@ -73,7 +89,7 @@ def kept_answers(
 
 
 def _stacked(states: Sequence[Array]) -> Array:
-    """The states of all batches, [N, K, D], where a batch may have needed fewer thoughts than another."""
+    """Concatenate the states of all batches, [N, K, D]; missing thoughts repeat the batch's last state."""
     most = max(batch.shape[1] for batch in states)
     ends = [np.repeat(batch[:, -1:], most - batch.shape[1], axis=1) for batch in states]
     whole = [np.concatenate(pair, axis=1) for pair in zip(states, ends, strict=True)]
@@ -81,7 +97,7 @@ def _stacked(states: Sequence[Array]) -> Array:
 
 
 def _begin(folder: Path, options: dict[str, Any]) -> None:
-    """Make the folder; batches of other options in it are removed."""
+    """Create the directory, and remove batches of other options from it."""
     path, content = folder / OPTIONS, json.dumps(options, sort_keys=True).encode()
     if path.exists() and path.read_bytes() == content:
         return
@@ -92,7 +108,14 @@ def _begin(folder: Path, options: dict[str, Any]) -> None:
 
 
 def clock(run: TrainedRun) -> float:
-    """Seconds: the processor's on a CPU, where other processes must not count, else the clock's."""
+    """Read a clock in seconds.
+
+    Args:
+        run: A finished run; its device decides which clock.
+
+    Returns:
+        Processor time on a CPU, so that other processes do not count; wall-clock time on a GPU.
+    """
     if run.model.device.type == "cpu":
         return time.process_time()
     torch.cuda.synchronize()

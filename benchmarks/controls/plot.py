@@ -1,4 +1,4 @@
-"""The picture of a controls report."""
+"""Figure of a controls report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ COLORS = {"needed": "#4477aa", "not needed": "#ee6677", "undecided": "#bbbbbb"}
 
 
 def plot(report: Report, path: Path) -> None:
-    """Draw the share of right answers under each control (PNG, SVG or PDF); see `require_plot`."""
+    """Plot the accuracy under each control.
+
+    Args:
+        report: Report to plot.
+        path: File to write (.png, .svg, .pdf).
+
+    Raises:
+        ValueError: As for `require_plot`.
+    """
     require_plot(path)
     figure = new_figure(6.5, 1.2 + 0.28 * len(report.lines))
     axes = figure.subplots()

@@ -1,11 +1,11 @@
-"""Linear probes: what can be read off each thought, against the same with labels of other questions.
+"""Linear probes: what can be decoded from each thought, compared with permuted labels.
 
-A ridge regression from the hidden state at thought k (what is fed to the next one) to one score a concept is
-fitted on the first half of the questions and scored on the second: for the target, how often the right
-candidate is above the wrong one; for the frontier, how often a concept k edges from who is asked about is
-above one that is farther. p is the share of fits on permuted labels that do as well (questions keep their
-thoughts, and get another's graph). A readout that succeeds says that something is there to be read, not that
-the model uses it: that is what controls are for.
+A ridge regression from the hidden state at thought k (the input of the next one) to one score per concept is
+fitted on the first half of the questions and scored on the second half. Target: how often the right candidate
+scores above the wrong one. Frontier: how often a concept k edges from the query entity scores above a farther
+one. p is the share of fits on permuted labels that do as well (questions keep their thoughts and get another
+question's labels). A successful probe shows that information is present, not that the model uses it; the
+controls test that.
 
 Axes: N questions, K thoughts, D width, C concepts.
 """
@@ -27,7 +27,16 @@ PERMUTATIONS = 199
 
 
 class Probe(NamedTuple):
-    """The score of one probe on ``n`` held-out questions, what permuted labels reach on average, and p."""
+    """Result of one probe.
+
+    Attributes:
+        target: ``target`` or ``frontier``.
+        thought: Number of the thought, from 1.
+        n: Held-out questions.
+        score: Share of pairs of concepts in the right order; 0.5 is chance.
+        permuted: Mean score with permuted labels.
+        p: P-value of the permutation test.
+    """
 
     target: str
     thought: int
@@ -47,7 +56,16 @@ class Probe(NamedTuple):
 
 
 def probe_thoughts(states_NKD: Array, questions: Sequence[Example], seed: int = 0) -> list[Probe]:
-    """Both probes on each thought. Questions without a graph are left out; without any there is no probe."""
+    """Fit both probes on each thought.
+
+    Args:
+        states_NKD: Hidden states at the thoughts.
+        questions: Questions [N]; those without a graph are left out.
+        seed: Seed of the permutations.
+
+    Returns:
+        Two probes per thought; none if fewer than four questions have a graph.
+    """
     rows = [index for index, example in enumerate(questions) if example.graph is not None]
     if len(rows) < 4:
         return []
@@ -62,7 +80,14 @@ def probe_thoughts(states_NKD: Array, questions: Sequence[Example], seed: int = 
 
 
 def target_labels(questions: Sequence[Example]) -> Array:
-    """1 for the right candidate, -1 for the wrong one."""
+    """Label the candidates.
+
+    Args:
+        questions: Questions with a graph.
+
+    Returns:
+        Labels [N, C]: 1 for the right candidate, -1 for the wrong one, else 0.
+    """
     index = _concepts(questions)
     labels = np.zeros((len(questions), len(index)))
     for row, example in enumerate(questions):
@@ -74,8 +99,14 @@ def target_labels(questions: Sequence[Example]) -> Array:
 
 
 def frontier_labels(questions: Sequence[Example], depth: int) -> Array:
-    """1 for the concepts ``depth`` edges from who is asked about, -1 for those that are farther or not
-    reached.
+    """Label the concepts by their distance from the query entity.
+
+    Args:
+        questions: Questions with a graph.
+        depth: Distance in edges.
+
+    Returns:
+        Labels [N, C]: 1 at this distance, -1 if farther or not reachable, else 0.
     """
     index = _concepts(questions)
     labels = np.zeros((len(questions), len(index)))
@@ -110,7 +141,7 @@ def _permutation_test(
 
 
 class _Fit:
-    """Ridge regression with standardised inputs; one factorisation serves every set of labels."""
+    """Ridge regression with standardized inputs; one factorization serves all sets of labels."""
 
     def __init__(self, train_ND: Array, test_ND: Array) -> None:
         mean, spread = train_ND.mean(0), train_ND.std(0) + 1e-6
@@ -119,13 +150,13 @@ class _Fit:
         self.map = test @ np.linalg.solve(gram, train.T)
 
     def predict(self, labels_NC: Array) -> Array:
-        """Scores [N of the test, C] after fitting ``labels_NC`` of the training half."""
+        """Fit ``labels_NC`` of the training half and return scores [N, C] of the test half."""
         mean = labels_NC.mean(0)
         return self.map @ (labels_NC - mean) + mean
 
 
 def _score(predicted_NC: Array, labels_NC: Array) -> float:
-    """The mean over questions of: how often a wanted concept is above an unwanted one, ties for a half."""
+    """Mean over questions of the share of (positive, negative) concept pairs in order; ties count half."""
     shares = []
     for predicted, labels in zip(predicted_NC, labels_NC, strict=True):
         difference = predicted[labels > 0][:, None] - predicted[labels < 0][None]

@@ -1,7 +1,7 @@
-"""`controls`: the battery on finished runs, and what comes of it.
+"""The controls report: the battery on finished runs, verdicts and probes.
 
-Several runs of one method (its seeds) are one report: their questions are added up, and the two questions of
-a pair of twins stay together.
+Several runs of one method (its seeds) give one report: their questions are pooled. Twins (a contrast pair:
+same premises, other query entity, other answer) form one cluster in every test.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from .kept import clock, kept_answers
 from .probes import Probe, probe_thoughts
 from .verdict import Line, Outcome, guessing_p, verdicts
 
-_GUESSES = 'then "needed" tells that an answer is only written there, not that it is found there'
+_GUESSES = '"needed" then shows only that an answer is written there, not that it is computed there'
 REPORT = Path("controls", "controls.json")
-"""Where the report of one run is, in its folder."""
+"""The report of a single run, relative to its directory."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """The lines of all controls, the probes of each run, and what the battery cost.
+    """Controls of one or several runs of a method.
 
     Attributes:
-        runs: Their folders.
-        method: Theirs.
-        n: Questions of each.
-        thoughts: The mean number of thoughts or pauses of a question, as trained.
-        lines: One a control.
-        guessing: The p-value of doing no better than guessing between two candidates, None where questions
-            have no two.
-        probes: Of each run's thoughts.
-        battery_seconds: All controls with the answers as trained, in processor time on a CPU, else by the
-            clock; None where nothing was computed.
-        plain_seconds: One evaluation of the same questions, likewise.
+        runs: Directories of the runs.
+        method: Name of their method.
+        n: Questions per run.
+        thoughts: Mean number of thoughts or pauses per question, as trained.
+        lines: One line per control.
+        guessing: P-value of accuracy as trained against guessing between two candidates; None if questions do
+            not have two candidates.
+        probes: Probes of each run's thoughts.
+        battery_seconds: Time of all controls, "as trained" included: processor time on a CPU, else wall-clock
+            time; None if stored batches were reused.
+        plain_seconds: Time of one evaluation of the same questions, measured in the same way.
     """
 
     runs: list[str]
@@ -55,12 +55,13 @@ class Report:
 
     @property
     def cost(self) -> float | None:
-        """The battery in plain evaluations."""
+        """Time of the battery in units of a plain evaluation."""
         if self.battery_seconds is None or not self.plain_seconds:
             return None
         return self.battery_seconds / self.plain_seconds
 
     def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON-ready data."""
         return {
             "runs": self.runs,
             "method": self.method,
@@ -78,7 +79,14 @@ class Report:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Report:
-        """What `to_json` gave."""
+        """Build a report.
+
+        Args:
+            data: What `to_json` returned.
+
+        Returns:
+            The report.
+        """
         lines = [Line(**row) for row in data["controls"]]
         probes = {run: [Probe(**row) for row in found] for run, found in data["probes"].items()}
         cost = data["cost"]
@@ -93,7 +101,7 @@ class Report:
         if self.guessing is not None and self.guessing >= ALPHA:
             trained += f", not above guessing between two candidates (p = {self.guessing:.3f}): {_GUESSES}"
         probes = [f"{run}: {probe}" for run, found in self.probes.items() for probe in found]
-        cost = [] if self.cost is None else [f"all controls together cost {self.cost:.2f} plain evaluations"]
+        cost = [] if self.cost is None else [f"all controls took {self.cost:.2f} times a plain evaluation"]
         return "\n".join([head, trained, *map(str, self.lines), *probes, *cost])
 
 
@@ -108,15 +116,19 @@ def controls(
     """Run the battery on finished runs.
 
     Args:
-        folders: Theirs.
-        n: Test questions of each, the first ones; None for all.
-        seed: Of noise.
-        say: Is told what is done.
-        load: Makes a run of a folder.
+        folders: Directories of the runs.
+        n: Test questions per run, the first ones; None for all.
+        seed: Seed of noise and permutations.
+        say: Called with a line of progress.
+        load: Loads a run from its directory.
+
+    Returns:
+        The report of all runs together.
 
     Raises:
-        ValueError: Runs of several methods or recipes, a method without thoughts or pauses, or fewer than
-            four questions.
+        ValueError: The runs differ in method or recipe, the method has no thoughts or pauses, or there are
+            fewer than four questions.
+        OSError: A directory does not contain a finished run.
     """
     runs = [load(folder) for folder in folders]
     _check(runs)
@@ -140,8 +152,8 @@ def controls(
         say(f"{run.folder}: {len(questions)} questions under {len(rows)} conditions")
     pooled = [_pooled(found) for name, found in outcomes.items() if name != AS_TRAINED]
     for outcome in pooled:
-        if len(set(outcome.clusters)) < 2:  # of a few questions no two may have the same answer
-            say(f"{outcome.name}: left out, {len(outcome.clusters)} questions have a donor")
+        if len(set(outcome.clusters)) < 2:  # among few questions there may be no donors
+            say(f"{outcome.name}: left out, too few questions with a donor ({len(outcome.clusters)})")
     lines = verdicts([outcome for outcome in pooled if len(set(outcome.clusters)) >= 2])
     guessing = guessing_p(_pooled(outcomes[AS_TRAINED])) if two_candidates else None
     names = [str(run.folder) for run in runs]
@@ -187,7 +199,7 @@ def _outcomes(
 
 
 def _pooled(outcomes: Sequence[Outcome]) -> Outcome:
-    """The questions of all runs as one; runs are kept apart by their clusters."""
+    """Pool the questions of all runs; clusters keep the runs apart."""
     first = outcomes[0]
     donor = None if first.donor is None else sum(outcome.donor or 0 for outcome in outcomes)
     return Outcome(

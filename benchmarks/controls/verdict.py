@@ -1,13 +1,13 @@
-"""What a control says: answers under it against answers as trained, question by question.
+"""Verdicts: answers under a control compared with answers as trained, question by question.
 
     needed      the thoughts     99.6 -> 49.7 %   499 only as trained, 0 only here, p < .001
 
-*Needed*: fewer answers are right (exact McNemar). *Not needed*: the difference is within 2 points (two
-one-sided tests, twins as clusters). Else *undecided*, which is not the same as equal. The controls of one
-report are one family, their p-values Holm's.
+*Needed*: fewer answers are right (exact McNemar test). *Not needed*: accuracy differs by less than 2 points
+(two one-sided tests; twins, i.e. contrast pairs with the same premises, as clusters). Otherwise *undecided*,
+which does not mean equal. P-values are Holm-adjusted over all controls of a report.
 
-A run that only guesses between the two candidates can "need" its thoughts too: it has learned in which place
-an answer stands. So a report says whether the run as trained is above guessing.
+A run that only guesses between the two candidates can "need" its thoughts too, because it has learned at
+which position an answer is written. The report therefore tests whether the run as trained is above guessing.
 """
 
 from __future__ import annotations
@@ -24,8 +24,13 @@ Verdict = Literal["needed", "not needed", "undecided"]
 class Outcome(NamedTuple):
     """Answers under one control and as trained, on the questions that take part.
 
-    ``clusters`` names the pair of twins, or the question, that each belongs to; ``donor`` counts the answers
-    that are the donor's, None where there is none.
+    Attributes:
+        name: Name of the control.
+        subject: What is (not) needed according to its verdict.
+        trained: Whether each answer as trained is right.
+        here: Whether each answer under the control is right.
+        clusters: Cluster of each question: its pair of twins, or itself.
+        donor: Number of answers that equal the donor's; None for controls without donors.
     """
 
     name: str
@@ -37,7 +42,21 @@ class Outcome(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One control's line of the report; ``p`` and ``equivalence_p`` are adjusted for the family."""
+    """One control's line of the report.
+
+    Attributes:
+        name: Name of the control.
+        subject: What is (not) needed according to the verdict.
+        n: Questions that take part.
+        trained: Share of right answers as trained.
+        here: Share of right answers under the control.
+        only_trained: Questions answered right only as trained.
+        only_here: Questions answered right only under the control.
+        p: P-value of a difference, Holm-adjusted.
+        equivalence_p: P-value of equivalence, Holm-adjusted.
+        verdict: Whether the subject is needed.
+        donor: Number of answers that equal the donor's; None for controls without donors.
+    """
 
     name: str
     subject: str
@@ -63,7 +82,14 @@ class Line(NamedTuple):
 
 
 def verdicts(outcomes: Sequence[Outcome]) -> list[Line]:
-    """The lines of the report, in the order of ``outcomes``; each must have at least two clusters."""
+    """Test all controls of a report as one family.
+
+    Args:
+        outcomes: Answers under each control, with at least two clusters each.
+
+    Returns:
+        One line per control, in the same order.
+    """
     tests = [_tests(outcome) for outcome in outcomes]
     adjusted = holm([test.p for test in tests])
     equivalence = holm([test.equivalence_p for test in tests])
@@ -74,7 +100,14 @@ def verdicts(outcomes: Sequence[Outcome]) -> list[Line]:
 
 
 def guessing_p(outcome: Outcome) -> float:
-    """The p-value of a share of right answers of one half or less as trained, twins as clusters."""
+    """Test accuracy as trained against guessing between two candidates, twins as clusters.
+
+    Args:
+        outcome: Answers as trained.
+
+    Returns:
+        One-sided p-value of the null hypothesis that accuracy is at most one half.
+    """
     found = cluster_estimate([float(right) - 0.5 for right in outcome.trained], outcome.clusters)
     both = t_test(found)
     return both / 2 if found.mean > 0 else 1 - both / 2
@@ -108,5 +141,12 @@ def _line(outcome: Outcome, test: _Tests, p: float, equivalence_p: float) -> Lin
 
 
 def p_text(value: float) -> str:
-    """As it is printed after “p”."""
+    """Format a p-value.
+
+    Args:
+        value: P-value.
+
+    Returns:
+        Relation and value, to be printed after "p".
+    """
     return "< .001" if value < 0.001 else f"= {value:.3f}"

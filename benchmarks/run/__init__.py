@@ -1,4 +1,4 @@
-"""One run: recipe + method + dataset + seed → trained model, predictions, Result; and sweeps of them.
+"""Runs and sweeps: recipe + method + dataset + seed → trained model, predictions, Result.
 
 Imports no other wing.
 """

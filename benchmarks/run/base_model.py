@@ -1,10 +1,8 @@
-"""Tokenizer and model that a recipe's methods start from: pretrained, untrained, or trained on recall.
+"""Tokenizer and base model of a recipe: pretrained, untrained, or trained on premise recall.
 
-The last is built from a configuration, trained once, and kept.
-
-Every method of a recipe starts from the same base model, as every method of the paper starts from GPT-2. It
-is kept in the user's cache folder under the hash of all that it depends on; ``COCONUT_BENCH_CACHE`` names
-another folder.
+Every method of a recipe starts from the same base model, as every method of the paper starts from GPT-2. A
+model trained on premise recall is cached under the hash of everything it depends on, in the user's cache
+directory or in ``COCONUT_BENCH_CACHE``.
 """
 
 from __future__ import annotations
@@ -43,14 +41,14 @@ from .data import RunData
 from .pretrained import load_pretrained, weights_hash
 
 FORMAT = 1
-"""Goes into the hash of a kept base model; raised when the code that trains it changes what comes out."""
+"""Part of a cached base model's hash; increased when the code that trains it gives other weights."""
 VOCABULARY_EXAMPLES = 2_000
-"""The vocabulary is that of so many training examples; a word that none of them holds is refused later."""
+"""Training examples that define the vocabulary; a word in none of them is an error later."""
 RECORD = "premise-recall.json"
 
 
 class Words(NamedTuple):
-    """The words of a dataset: all of them, and those that name concepts, each sorted."""
+    """The words of a dataset, sorted: all of them, and those that name concepts."""
 
     all: list[str]
     concepts: list[str]
@@ -60,9 +58,14 @@ class Words(NamedTuple):
 class BaseModel:
     """A base model with its tokenizer.
 
-    ``hash`` is that of everything it was made from, or the commit of a pretrained one; ``weights`` the
-    SHA-256 of its weights. ``recall`` is the share of premises that it looked up right over the last tenth of
-    its training, and ``seconds`` how long that took, where it was trained on premise recall.
+    Attributes:
+        model: The model in fp32.
+        tokenizer: Its tokenizer, with Coconut's special tokens.
+        name: Name for people: the pretrained model's, or the architecture and how it was trained.
+        hash: Hash of everything it was made from; for a pretrained model its commit, if known.
+        weights: SHA-256 of its weights.
+        recall: Share of premises recalled correctly in the last tenth of training; None if not trained.
+        seconds: Duration of that training.
     """
 
     model: PreTrainedModel
@@ -76,11 +79,11 @@ class BaseModel:
     def __str__(self) -> str:
         if self.recall is None:
             return f"{self.name}, {self.model.num_parameters():,} parameters"
-        return f"looks up {self.recall:.1%} of the premises ({self.seconds:.0f} s when it was trained)"
+        return f"recalls {self.recall:.1%} of the premises (trained in {self.seconds:.0f} s)"
 
 
 def cache_folder() -> Path:
-    """Where base models are kept."""
+    """Return the directory of cached base models."""
     named = os.environ.get("COCONUT_BENCH_CACHE")
     if named:
         return Path(named)
@@ -88,11 +91,19 @@ def cache_folder() -> Path:
 
 
 def base_model(recipe: Recipe, data: RunData) -> BaseModel:
-    """What the recipe's methods start from; one with premise recall comes from the cache, or is trained now.
+    """Load or train the model that the recipe's methods start from.
 
-    Raises ValueError in one line where it cannot be had or made.
+    Args:
+        recipe: Recipe of the run.
+        data: Data of the recipe; its words are the vocabulary of a model from scratch.
+
+    Returns:
+        The base model; one trained on premise recall comes from the cache if it is there.
+
+    Raises:
+        ValueError: The model cannot be loaded or built.
     """
-    transformers_logging.disable_progress_bar()  # loading a small model takes no time worth showing
+    transformers_logging.disable_progress_bar()  # loading a small model is not worth a progress bar
     part = recipe.model
     if part.pretrained is not None:
         model, tokenizer = load_pretrained(part)
@@ -129,15 +140,14 @@ def _trained_on_recall(
         return BaseModel(model, tokenizer, name, digest, weights, record["recall"], record["seconds"])
     except (ValueError, OSError, KeyError) as error:
         raise ValueError(
-            f"the base model kept in {folder} cannot be read ({error}); remove that folder"
+            f"cached base model in {folder} cannot be read ({error}); delete that directory"
         ) from error
 
 
 def dataset_words(data: RunData) -> Words:
-    """The vocabulary of the recipe's dataset, and which of its words are names of concepts.
+    """Collect the vocabulary of the dataset and its concept names.
 
-    Words that only a generated dataset's out-of-distribution rows hold are there too, untrained but for
-    premise recall.
+    Words that occur only in out-of-distribution variants are included; only premise recall trains them.
     """
     everything: set[str] = set()
     concepts: set[str] = set()
@@ -150,7 +160,17 @@ def dataset_words(data: RunData) -> Words:
 
 
 def coconut_over(base: BaseModel, recipe: Recipe, schedule: Schedule, seed: int) -> CoconutForCausalLM:
-    """Coconut over the base model's weights, as recipe and method want it; ``seed`` is that of new parts."""
+    """Wrap a base model as a Coconut model.
+
+    Args:
+        base: Base model; its weights are shared, not copied.
+        recipe: Recipe of the run.
+        schedule: Method and curriculum.
+        seed: Seed of the parts that are added (halting head, projection, initial thoughts).
+
+    Returns:
+        The model, ready to train.
+    """
     recurrence, slots = schedule.method.recurrence, 0
     if RECURRENCES[recurrence].has_slots:
         slots = schedule.thoughts(schedule.final_stage)
@@ -166,7 +186,7 @@ def coconut_over(base: BaseModel, recipe: Recipe, schedule: Schedule, seed: int)
 def _train_into(
     folder: Path, recipe: Recipe, part: BasePart, tokenizer: PreTrainedTokenizerFast, concepts: list[str]
 ) -> None:
-    """Train the base model and move it into place whole; another process may do the same at the same time."""
+    """Train the base model and move it into place atomically; other processes may do so at the same time."""
     started = time.monotonic()
     model = from_scratch(recipe, tokenizer)
     recall = _pretrain(model, part, tokenizer, concepts)
@@ -182,7 +202,7 @@ def _train_into(
 
 
 def from_scratch(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
-    """The recipe's untrained model, initialised from the base seed."""
+    """Build the recipe's untrained model, initialized with the base part's seed."""
     ids = special_ids(tokenizer)
     torch.manual_seed(recipe.base.seed if recipe.base else 0)
     try:
@@ -198,7 +218,7 @@ def from_scratch(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrain
 def _pretrain(
     model: PreTrainedModel, part: BasePart, tokenizer: PreTrainedTokenizerFast, concepts: list[str]
 ) -> float:
-    """Train on premise recall; returns the share looked up right over the last tenth of the steps."""
+    """Train on premise recall; return the share recalled correctly in the last tenth of the steps."""
     tokens = recall_tokens(tokenizer, concepts)
     wrapped = CoconutForCausalLM.wrap(model, special_ids(tokenizer).latent)
     optimizers = Optimizers(wrapped, part.optimizer)
@@ -218,7 +238,7 @@ def _pretrain(
 
 
 def recall_tokens(tokenizer: PreTrainedTokenizerFast, concepts: list[str]) -> RecallTokens:
-    """The ids of the concepts, and of the separator and the markers."""
+    """Look up the token ids of the concepts, the separator and the direction markers."""
     ids = tokenizer.get_vocab()
     concept_ids = np.array([ids[concept] for concept in concepts], dtype=np.int64)
     return RecallTokens(concept_ids, ids["."], ids[FORWARD], ids[BACKWARD])

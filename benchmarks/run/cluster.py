@@ -1,10 +1,10 @@
-"""Runs as jobs of a cluster, one a cell, by submitit: on Slurm, or as processes of this machine.
+"""Runs as cluster jobs, one per cell, through submitit: on Slurm, or as local processes.
 
     coconut-bench run --method all --seeds 5 --cluster slurm --job timeout_min=60 --job slurm_partition=gpu
 
-The command waits for its jobs and files their results. Interrupted, jobs on Slurm go on; the same line waits
-for those that still run and submits those that do not. Each job trains in its run's folder, which must be one
-that the jobs see too; it resumes from the checkpoint there like any other run.
+The command waits for its jobs and records their results. If it is interrupted, Slurm jobs continue; the same
+command then waits for those still running and submits the others. Each job trains in its run's directory,
+which must be on a file system shared with the jobs, and resumes from the checkpoint there.
 """
 
 from __future__ import annotations
@@ -28,21 +28,37 @@ UNFINISHED = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "REQUEUED")
 
 
 class Cluster(NamedTuple):
-    """``kind`` is slurm or local, ``settings`` what submitit is told of a job (``timeout_min``, …)."""
+    """Where jobs run.
+
+    Attributes:
+        kind: ``slurm`` or ``local``.
+        settings: Parameters of a job for submitit (``timeout_min``, …).
+    """
 
     kind: str
     settings: dict[str, Any]
 
 
 class Cell(NamedTuple):
-    """A run, and its folder."""
+    """A run and its directory."""
 
     spec: RunSpec
     folder: Path
 
 
 def parse_cluster(kind: str, settings: Sequence[str]) -> Cluster:
-    """From the command line's ``name=value`` settings; ValueError for one that is not of this form."""
+    """Parse the command line's job parameters.
+
+    Args:
+        kind: ``slurm`` or ``local``.
+        settings: ``name=value`` each; values are read as YAML.
+
+    Returns:
+        Where jobs run.
+
+    Raises:
+        ValueError: A setting is not of this form.
+    """
     parsed = {}
     for text in settings:
         name, equals, value = text.partition("=")
@@ -55,10 +71,17 @@ def parse_cluster(kind: str, settings: Sequence[str]) -> Cluster:
 def run_on_cluster(
     cells: Sequence[Cell], cluster: Cluster, say: Callable[[str], None], track: str | None = None
 ) -> None:
-    """Run the cells that are not done as jobs, and wait until they are.
+    """Submit the unfinished cells as jobs and wait for all of them.
 
-    ValueError where submitit is not installed, refuses a setting, or a job failed (once all have ended),
-    with the folder of its logs.
+    Args:
+        cells: Runs and their directories.
+        cluster: Where the jobs run.
+        say: Called with a line for each job.
+        track: Name of an experiment tracker, if any.
+
+    Raises:
+        ValueError: submitit is not installed or rejects a setting, or a job failed (raised once all have
+            ended, with the directory of its logs).
     """
     submitit = _submitit()
     todo = [cell for cell in cells if not (cell.folder / "result.json").exists()]
@@ -71,7 +94,7 @@ def run_on_cluster(
         _wait(jobs)
     except KeyboardInterrupt:
         for job in jobs if cluster.kind == "local" else ():
-            job.cancel()  # a run that is told to stop writes its checkpoint
+            job.cancel()  # a run that receives the signal writes its checkpoint
         raise
     failed = [cell for cell in todo if not (cell.folder / "result.json").exists()]
     if failed:
@@ -94,11 +117,7 @@ def _submit(submitit: Any, cell: Cell, cluster: Cluster, track: str | None) -> A
         executor = submitit.AutoExecutor(folder=logs, cluster=cluster.kind)
         executor.update_parameters(name=f"coconut-{cell.spec.method}-{cell.spec.seed}", **cluster.settings)
         job = executor.submit(_job, cell.spec, cell.folder.resolve(), track)
-    except (
-        NameError,
-        TypeError,
-        RuntimeError,
-    ) as error:  # submitit's own for a setting or a cluster it lacks
+    except (NameError, TypeError, RuntimeError) as error:  # submitit's, for unknown settings and clusters
         raise ValueError(f"the job cannot be submitted to {cluster.kind}: {error}") from error
     record = {"id": job.job_id, "kind": cluster.kind}
     write_whole(cell.folder / RECORD, json.dumps(record).encode() + b"\n")
@@ -106,7 +125,7 @@ def _submit(submitit: Any, cell: Cell, cluster: Cluster, track: str | None) -> A
 
 
 def _running(submitit: Any, cell: Cell, cluster: Cluster) -> Any:
-    """The cell's job of an earlier call that has not ended, or None."""
+    """Return the cell's unfinished Slurm job of an earlier call, or None."""
     path = cell.folder / RECORD
     if cluster.kind != "slurm" or not path.exists():
         return None
@@ -118,7 +137,7 @@ def _running(submitit: Any, cell: Cell, cluster: Cluster) -> Any:
 
 
 def _job(spec: RunSpec, folder: Path, track: str | None) -> None:
-    """What a job does; its lines are in its log."""
+    """Run one cell inside a job; progress goes to the job's log."""
     run(spec, folder, print, track)
 
 

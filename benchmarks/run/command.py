@@ -1,4 +1,4 @@
-"""The command `run`. Slow imports stand inside it."""
+"""The command `run`; heavy imports are inside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...generators.listing import PATH, ListingCommand
 
 
 def run_tables() -> dict[str, list[tuple[str, str]]]:
-    """The methods and the recipes, listed in the help of ``run``."""
+    """Return the tables of methods and recipes, listed by ``run --help``."""
     from ...coconut.methods import METHODS
     from ..recipe import load_recipe, recipe_names
 

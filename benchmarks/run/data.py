@@ -1,4 +1,4 @@
-"""The questions of a run: generated ones, or a source of real ones, behind one face."""
+"""Training and held-out examples of a run, generated or from files, behind one interface."""
 
 from __future__ import annotations
 
@@ -20,9 +20,15 @@ from ..recipe_parts import DataPart
 
 @dataclass(frozen=True)
 class RunData:
-    """Held-out questions, and what there is to train on: ``train`` is None for an endless stream.
+    """The data of a run.
 
-    ``record`` says in the leaderboard what the test split is; ``note`` is what a user should know.
+    Attributes:
+        part: The recipe's data part, with wording and held-out sizes filled in.
+        record: The leaderboard's record of the test split.
+        train: Training examples; None for an endless generated stream.
+        valid: Validation examples.
+        test: Test examples.
+        note: A warning for the user, such as questions shared between splits; may be empty.
     """
 
     part: DataPart
@@ -33,7 +39,14 @@ class RunData:
     note: str = ""
 
     def training(self, seed: int) -> ExampleSource | Pool:
-        """What the run with this seed trains on: its own stream, or the set in an order of its own."""
+        """Return the training examples in the order of a run.
+
+        Args:
+            seed: Training seed: selects the generated stream, or the order of a finite set.
+
+        Returns:
+            A stream of generated examples, or a finite pool.
+        """
         if self.train is not None:
             return Pool(self.train, seed)
         part = self.part
@@ -44,7 +57,14 @@ class RunData:
         return stream
 
     def write_held_out(self, folder: Path) -> bool:
-        """Write generated held-out splits into ``folder``, unless they are there; whether it was done."""
+        """Write the generated held-out splits with their manifest.
+
+        Args:
+            folder: Directory to write; left alone if it has a manifest.
+
+        Returns:
+            Whether anything was written; False too for data from files.
+        """
         part = self.part
         if part.name not in DATASETS or (folder / MANIFEST).exists():
             return False
@@ -53,8 +73,13 @@ class RunData:
         return True
 
     def vocabulary_examples(self, count: int) -> Iterator[Example]:
-        """Examples that hold the words of the dataset: all of a source, or ``count`` training examples of a
-        generated one and as many of each of its out-of-distribution rows.
+        """Iterate over examples that contain the words of the dataset.
+
+        Args:
+            count: Training examples of a generated dataset, and of each of its out-of-distribution variants.
+
+        Returns:
+            Those examples; all examples for data from files.
         """
         name, surface = self.part.name, self.part.surface
         if name not in DATASETS:
@@ -64,20 +89,28 @@ class RunData:
 
     @property
     def longest_chain(self) -> int:
-        """The steps of the longest chain that is known of."""
+        """Number of steps of the longest chain in the stored splits (an endless stream is not searched)."""
         return max(len(example.steps) for example in chain(self.train or (), self.valid, self.test))
 
 
 def open_data(part: DataPart) -> RunData:
-    """The data that a recipe names.
+    """Load or generate the data of a recipe.
 
-    Raises ValueError for an unknown dataset, an unreadable file or an empty split, in one line.
+    Args:
+        part: The recipe's data part.
+
+    Returns:
+        Training and held-out examples.
+
+    Raises:
+        ValueError: The dataset is unknown, a file is invalid or a split is empty.
+        OSError: A file cannot be read.
     """
     return _source(part) if is_source(part.name) else _generated(part)
 
 
 def held_out(part: DataPart, split: str) -> list[Example]:
-    """The validation or test examples of a generated dataset; the same for every method and seed."""
+    """Generate the validation or test examples, the same for every method and training seed."""
     count = part.valid if split == "valid" else part.test
     return list(examples(part.name, split, seed=part.seed, count=count, surface=part.surface))
 
@@ -109,5 +142,5 @@ def _source(part: DataPart) -> RunData:
         name=source.name, version=source.version, surface=source.surface, split="test", n=len(test),
         content_hash=digest.hexdigest(), revision=source.revision,
     )  # fmt: skip
-    shared = f"{source.shared} held-out questions of {source.name} are training questions too"
+    shared = f"{source.shared} held-out questions of {source.name} also occur in its training split"
     return RunData(part, record, train, valid, test, shared if source.shared else "")

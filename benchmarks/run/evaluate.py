@@ -1,4 +1,4 @@
-"""Greedy answers to questions, as a method answers them at a stage, counted and scored."""
+"""Evaluation: questions answered greedily as a method answers them at a stage, counted and scored."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 FULL_STOP = "."
-"""What ends a step of the symbolic wording, and so stands before the answer where nothing else does."""
+"""Ends each step of the symbolic wording, so it precedes the answer where there is no answer marker."""
 
 
 class Evaluation(NamedTuple):
-    """Predictions in the order of the questions, and the wall-clock seconds they took."""
+    """Predictions in the order of the questions, and the wall-clock time in seconds."""
 
     predictions: list[Prediction]
     seconds: float
 
 
 class Evaluator:
-    """Answers questions with a model, as a method does.
+    """Answers questions with a model, in the way of a method.
 
     Args:
-        model: Trained, or on its way.
-        encoder: Its tokenizer and layout.
-        schedule: The method and its curriculum.
-        recipe: How many tokens may be written, how many questions are answered together, and so on.
-        thoughts: A constant number of thoughts or pauses instead of the stage's.
+        model: Model, trained or in training.
+        encoder: Tokenizer and token layout.
+        schedule: Method and curriculum.
+        recipe: Recipe of the run (token limit, evaluation batch size, precision, halting).
+        thoughts: Constant number of thoughts or pauses; None for the stage's own.
 
     Raises:
-        ValueError: ``thoughts`` is given for a method that has none.
+        ValueError: ``thoughts`` is given for a method without thoughts or pauses.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Evaluator:
     ) -> None:
         if thoughts is not None and not schedule.method.thinks:
             raise ValueError(
-                f"thoughts must be at least 0, of a method that has some; got {thoughts} for "
+                f"thoughts must be left out for a method without thoughts or pauses, got {thoughts} for "
                 f"{schedule.method.name}"
             )
         self.model, self.encoder, self.schedule, self.recipe = model, encoder, schedule, recipe
@@ -67,7 +67,14 @@ class Evaluator:
         self.marker = ANSWER_MARKER if recipe.answer_marker else FULL_STOP
 
     def thinking(self, stage: int) -> Thinking:
-        """What stands between question and answer at ``stage``."""
+        """Return what stands between question and answer.
+
+        Args:
+            stage: Stage of the curriculum.
+
+        Returns:
+            Number and kind of thoughts, and how they end.
+        """
         filler = self.schedule.method.filler
         is_halting = self.recipe.halting == "classifier" and filler == "latent"
         return Thinking(
@@ -78,13 +85,29 @@ class Evaluator:
         )
 
     def reasoner(self, stage: int) -> Reasoner:
-        """The model answering as it does at ``stage``."""
+        """Return the model answering as at a stage, in eval mode.
+
+        Args:
+            stage: Stage of the curriculum.
+
+        Returns:
+            What reads, thinks and writes.
+        """
         return Reasoner(self.model.eval(), self.encoder.ids, self.thinking(stage))
 
     def __call__(self, asked: Sequence[Example], stage: int, label: str) -> Evaluation:
-        """Answer ``asked``; ``label`` names the progress bar.
+        """Answer questions; those of similar length are batched together.
 
-        Questions of like length are answered together. Raises ValueError where one is too long for the model.
+        Args:
+            asked: Questions with their true answers.
+            stage: Stage of the curriculum.
+            label: Label of the progress bar.
+
+        Returns:
+            Predictions and duration.
+
+        Raises:
+            ValueError: A question is too long for the model.
         """
         started = time.monotonic()
         reasoner, segments = self.reasoner(stage), self.encoder.segments(asked)
@@ -104,40 +127,77 @@ class Evaluator:
         return Evaluation(predictions, time.monotonic() - started)
 
     def answered(self, stage: int) -> Answered:
-        """How questions are answered at ``stage``, for the record."""
+        """Return the leaderboard's record of how questions are answered.
+
+        Args:
+            stage: Stage of the curriculum.
+
+        Returns:
+            Stage, number of thoughts and halting.
+        """
         thinking = self.thinking(stage)
         halting: Literal["constant", "classifier"] = "classifier" if thinking.halts else "constant"
         return Answered(stage=stage, thoughts=thinking.count, halting=halting)
 
     def text(self, tokens: list[int]) -> str:
-        """What the tokens say, special ones left out."""
+        """Decode token ids.
+
+        Args:
+            tokens: Token ids.
+
+        Returns:
+            The text, without special tokens.
+        """
         return str(self.encoder.tokenizer.decode(tokens, skip_special_tokens=True))
 
     def _limit(self, questions: list[list[int]], thinking: Thinking) -> int:
-        """How many tokens may be written: the recipe's number, or what the model has positions for."""
+        """Return the token limit: the recipe's, or fewer if the model has too few positions."""
         between = thinking.count + 2 * (thinking.markers and thinking.count > 0)
         longest, positions = max(map(len, questions)) + between, model_positions(self.model)
         if positions is not None and longest >= positions:
             raise ValueError(
-                f"a question with its thoughts must fit into the model's {positions} positions, got {longest}"
+                f"question and thoughts must fit into the model's {positions} positions, got {longest} tokens"
             )
         limit = self.recipe.max_new_tokens
         return limit if positions is None else min(limit, positions - longest)
 
 
 def model_positions(model: CoconutForCausalLM) -> int | None:
-    """How many tokens the base model can read, None where its configuration sets no limit."""
+    """Return the context length of a model.
+
+    Args:
+        model: Model.
+
+    Returns:
+        Positions of the base model; None if its configuration sets no limit.
+    """
     limit: int | None = getattr(model.base.config, "max_position_embeddings", None)
     return limit
 
 
 def precision(recipe: Recipe, device: torch.device) -> Literal["fp32", "bf16"]:
-    """What a recipe's ``precision`` means on ``device``: auto is bf16 on a GPU that has it, else fp32."""
+    """Resolve a recipe's precision.
+
+    Args:
+        recipe: Recipe of the run.
+        device: Where the model is.
+
+    Returns:
+        The precision; ``auto`` is bf16 on a GPU that supports it, else fp32.
+    """
     if recipe.precision == "auto":
         return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
     return recipe.precision or "fp32"
 
 
 def recipe_encoder(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Encoder:
-    """How the recipe's questions become tokens."""
+    """Build the encoder of a recipe.
+
+    Args:
+        recipe: Recipe of the run.
+        tokenizer: Tokenizer with Coconut's special tokens.
+
+    Returns:
+        What turns examples into token ids.
+    """
     return Encoder(tokenizer, special_ids(tokenizer), recipe.markers, recipe.answer_marker)

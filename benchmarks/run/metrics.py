@@ -1,4 +1,4 @@
-"""From what a model wrote to the prediction that is recorded; `generators.answers` says what is right."""
+"""Scoring: written text → recorded prediction. `generators.answers` defines what a right answer is."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ from ...leaderboard.predictions import Prediction
 def score(
     example: Example, text: str, answer_text: str, generation: Generation, marker: str = ANSWER_MARKER
 ) -> Prediction:
-    """The prediction's record, with what the strongest shortcut makes of the question. ``answer_text`` is the
-    true answer as the tokenizer gives it back.
+    """Score one answer.
 
-    A word-level tokenizer does not keep the space before a full stop, so both sides are compared as it writes
-    them.
+    Args:
+        example: Question that was answered.
+        text: Text the model wrote.
+        answer_text: The true answer, encoded and decoded by the same tokenizer: a word-level one does not
+            keep the space before a period.
+        generation: Tokens, thoughts and forward passes of the answer.
+        marker: What precedes the answer in both texts.
+
+    Returns:
+        The record, with whether the dataset's strongest shortcut answers this question correctly.
     """
     written, expected = read_answer(text, marker), read_answer(answer_text, marker)
     return Prediction(

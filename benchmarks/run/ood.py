@@ -1,8 +1,8 @@
-"""A finished run on data that differ from its training data in one thing at a time.
+"""Out-of-distribution evaluation of a finished run: one property of the data is changed at a time.
 
-The datasets are the rows of the table whose ``base`` is the recipe's dataset, their ``axis`` what differs:
-depth, density, branching, distractor components, names, the order of the premises. Each gives a leaderboard
-row of its own, of the same recipe and method; none of them is trained or selected on.
+The variants are the rows of the table of datasets whose ``base`` is the recipe's dataset. Their ``axis`` is
+what differs: depth, density, branching, distractor components, names, order of the premises. Each gives its
+own leaderboard row, under the same recipe and method; none is used in training or model selection.
 """
 
 from __future__ import annotations
@@ -20,20 +20,40 @@ from .spec import RunSpec
 
 
 def ood_datasets(name: str) -> list[DatasetRow]:
-    """The rows that differ from the dataset ``name`` in one thing; ValueError where there are none."""
+    """Return the out-of-distribution variants of a dataset.
+
+    Args:
+        name: Name of the dataset.
+
+    Returns:
+        Their rows in the table of datasets.
+
+    Raises:
+        ValueError: There are none.
+    """
     rows = [row for row in DATASETS.values() if row.base == name]
     if not rows:
         known = ", ".join(dict.fromkeys(row.base for row in DATASETS.values() if row.base))
         raise ValueError(
-            f"--ood needs a recipe on a dataset with out-of-distribution rows ({known}), got {name}"
+            f"--ood needs a recipe on a dataset with out-of-distribution variants ({known}), got {name}"
         )
     return rows
 
 
 def evaluate_ood(spec: RunSpec, out: Path, say: Callable[[str], None]) -> list[Result]:
-    """Test the run in the folder ``out`` on every row; what is there already is only read.
+    """Evaluate a finished run on every variant of its dataset; existing results are reused.
 
-    Raises ValueError for a dataset without such rows, OSError where ``out`` holds no finished run.
+    Args:
+        spec: The run.
+        out: Its directory.
+        say: Called with a line for each variant.
+
+    Returns:
+        One result per variant.
+
+    Raises:
+        ValueError: The dataset has no variants.
+        OSError: ``out`` does not contain a finished run.
     """
     rows, part = ood_datasets(spec.recipe.data.name), spec.recipe.data
     evaluator = load_evaluator(spec, out)

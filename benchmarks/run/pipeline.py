@@ -1,16 +1,15 @@
 """One run: recipe + method + dataset + seed → a trained model, its predictions, and a Result.
 
     out/
-      recipe.yaml        what was decided for it
-      data/              the held-out splits that were generated, with their manifest
-      checkpoint.pt      where training is; removed when the run is done
-      log.jsonl          every validation as it happened
+      recipe.yaml        the recipe
+      data/              the generated held-out splits, with their manifest
+      checkpoint.pt      state of the training; removed when the run is finished
+      log.jsonl          one line per validation
       model/             weights and tokenizer, for from_pretrained
-      predictions/       what was answered to each question of the test split
-      result.json        what goes into the leaderboard
+      predictions/       the answer to each question of the test split
+      result.json        the leaderboard's record
 
-Started again in the same folder, a run that was interrupted goes on where it was; one that is done is only
-read.
+Started again in the same directory, an interrupted run resumes and a finished one is only read.
 """
 
 from __future__ import annotations
@@ -47,13 +46,24 @@ CHECKPOINT_RULE = "best validation accuracy in the last stage, the first of equa
 def run(
     spec: RunSpec, out: Path, say: Callable[[str], None] = lambda line: None, track: str | None = None
 ) -> Result:
-    """Train (or go on training), test the best checkpoint, and save model, predictions and result in ``out``.
+    """Train or resume a run, test its best checkpoint, and save model, predictions and result.
 
-    ``say`` is given a line for each thing that is done; ``track`` names an experiment tracker.
+    Args:
+        spec: What to run.
+        out: Output directory.
+        say: Called with a line of progress.
+        track: Name of an experiment tracker, if any.
+
+    Returns:
+        The leaderboard's record; that of a finished run is read.
+
+    Raises:
+        ValueError: Data, base model, method and recipe do not fit together, or ``out`` has another run.
+        OSError: Data or model cannot be read, or ``out`` cannot be written.
     """
     finished = out / "result.json"
     if finished.exists():
-        say(f"{out} holds this run already")
+        say(f"{out} already contains this run")
         return _read_finished(finished, spec)
     recipe = spec.recipe
     schedule = recipe.schedule(get_method(spec.method))
@@ -63,7 +73,7 @@ def run(
         say(f"Note: {data.note}")
     base = base_model(recipe, data)
     if data.write_held_out(out / "data"):
-        say(f"{out / 'data'} has {len(data.valid)} validation and {len(data.test)} test questions")
+        say(f"{out / 'data'}: {len(data.valid)} validation and {len(data.test)} test questions written")
     say(f"base model: {base}")
     model = coconut_over(base, recipe, schedule, spec.seed)
     evaluator = Evaluator(model, recipe_encoder(recipe, base.tokenizer), schedule, recipe)
@@ -96,7 +106,7 @@ def run(
 
 
 def _tracker(name: str | None, spec: RunSpec, out: Path) -> AbstractContextManager[Tracker | None]:
-    """The experiment tracker called ``name``, told what the run is; None where there is no name."""
+    """Open the experiment tracker ``name`` with the run's settings; without a name, yield None."""
     if name is None:
         return nullcontext()
     config = {**spec.identity, **spec.recipe.model_dump(mode="json", exclude_none=True)}
@@ -113,7 +123,7 @@ def _result(
     training: Cost,
     out: Path,
 ) -> Result:
-    """The leaderboard's record of the run; the predictions are written beside it."""
+    """Write the predictions and return the leaderboard's record of the run."""
     recipe = spec.recipe
     stages = [Stage(**{name: getattr(log, name) for name in Stage.model_fields}) for log in progress.stages]
     entry = SeedResult(
@@ -139,7 +149,7 @@ def _result(
 
 
 def thoughts_by_depth(predictions: Sequence[Prediction]) -> str:
-    """Mean thoughts used at each number of hops, in one line."""
+    """Summarize the mean number of thoughts used per number of hops in one line."""
     used: dict[int | None, list[int]] = {}
     for prediction in predictions:
         used.setdefault(prediction.hops, []).append(prediction.thoughts)
@@ -148,11 +158,11 @@ def thoughts_by_depth(predictions: Sequence[Prediction]) -> str:
 
 
 def _read_finished(path: Path, spec: RunSpec) -> Result:
-    """The result of a run that is done; ValueError where it is another run's."""
+    """Read the result of a finished run, checking that it is this run's."""
     try:
         result = Result.model_validate_json(path.read_bytes())
     except ValueError as error:
-        raise ValueError(f"{path} must be a result of this program: {error}") from error
+        raise ValueError(f"{path} must be a result written by `run`: {error}") from error
     found = (result.recipe.hash, result.method, result.seeds[0].seed)
     if found != (spec.recipe.hash, spec.method, spec.seed):
         raise ValueError(
@@ -163,16 +173,14 @@ def _read_finished(path: Path, spec: RunSpec) -> Result:
 
 
 def _append(path: Path, entry: dict[str, Any]) -> None:
-    """Add one JSON line to ``path``."""
+    """Append one line of JSON to ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
 
 
 def peak_memory() -> int:
-    """The peak memory of this process so far in bytes: resident memory, or the GPU's allocation where
-    there is one.
-    """
+    """Return the process's peak memory in bytes: allocated on the GPU if there is one, else resident."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
     unit = 1 if sys.platform == "darwin" else 1024

@@ -1,7 +1,7 @@
-"""A pretrained model as the start of every method: from the Hub, or from a local folder.
+"""Pretrained base models, from the Hub or a local directory.
 
-Coconut's tokens are added to its tokenizer. Their embeddings begin as a copy of an existing token's, as in
-the published code, where it is ``<<``.
+Coconut's tokens are added to the tokenizer. Their embeddings are initialized with a copy of an existing
+token's, as in the published code, where it is ``<<``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,16 @@ ADDED = (LATENT, PAUSE, BEGIN_THOUGHT, END_THOUGHT)
 
 
 def load_pretrained(part: ModelPart) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model in fp32 and its tokenizer, with Coconut's tokens added.
+    """Load a pretrained model and add Coconut's tokens.
 
-    Raises ValueError in one line where the model cannot be had, or its tokenizer has no end token.
+    Args:
+        part: The recipe's model part, with ``pretrained`` set.
+
+    Returns:
+        The model in fp32, and its tokenizer.
+
+    Raises:
+        ValueError: The model cannot be loaded, or its tokenizer has no end token.
     """
     name = str(part.pretrained)
     try:
@@ -29,8 +36,8 @@ def load_pretrained(part: ModelPart) -> tuple[PreTrainedModel, PreTrainedTokeniz
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(
-            f"the model {name} cannot be loaded from the Hub or its cache ({reason}); without a network, run "
-            f"`hf download {name} --local-dir FOLDER` where there is one, and give --model FOLDER"
+            f"the model {name} cannot be loaded from the Hub or its cache ({reason}); without network "
+            f"access, run `hf download {name} --local-dir FOLDER` on another machine and pass --model FOLDER"
         ) from error
     if tokenizer.eos_token_id is None:
         raise ValueError(f"the tokenizer of {name} must have an end token (eos_token), got none")
@@ -39,7 +46,14 @@ def load_pretrained(part: ModelPart) -> tuple[PreTrainedModel, PreTrainedTokeniz
 
 
 def weights_hash(model: PreTrainedModel) -> str:
-    """The SHA-256 of the model's parameters and buffers, by name."""
+    """Hash a model's weights.
+
+    Args:
+        model: Model on any device.
+
+    Returns:
+        SHA-256 of all parameters and buffers, in the order of their names.
+    """
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode())
@@ -49,11 +63,11 @@ def weights_hash(model: PreTrainedModel) -> str:
 
 @torch.no_grad()
 def _add_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, copy_token: str | None) -> None:
-    """Add Coconut's tokens; their rows of the embedding and of the head are ``copy_token``'s, or the mean."""
+    """Add Coconut's tokens; their embedding and head rows are ``copy_token``'s, or the mean of all rows."""
     new = [token for token in ADDED if token not in tokenizer.get_vocab()]
     tokenizer.add_tokens(new, special_tokens=True)
     rows = model.get_input_embeddings().weight.size(0)  # type: ignore[operator]
-    if len(tokenizer) > rows:  # some models have more rows than tokens; none is taken away
+    if len(tokenizer) > rows:  # some models have spare rows; none is removed
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     if not new:
         return

@@ -1,4 +1,4 @@
-"""A finished run answers again: other questions, or with another number of thoughts. Nothing is trained."""
+"""Evaluation of a finished run on other questions or with another number of thoughts, without training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,20 @@ from .spec import RunSpec
 
 
 def load_evaluator(spec: RunSpec, out: Path, thoughts: int | None = None) -> Evaluator:
-    """The model that the run in ``out`` saved, ready to answer."""
+    """Load the model of a finished run, ready to answer.
+
+    Args:
+        spec: The run.
+        out: Its directory.
+        thoughts: Constant number of thoughts or pauses; None for as trained.
+
+    Returns:
+        The evaluator, on the GPU if there is one.
+
+    Raises:
+        ValueError: ``thoughts`` is given for a method without thoughts or pauses.
+        OSError: There is no model in ``out``.
+    """
     tokenizer = AutoTokenizer.from_pretrained(out / "model")
     encoder = recipe_encoder(spec.recipe, tokenizer)
     model = AutoModelForCausalLM.from_pretrained(out / "model", dtype=torch.float32)
@@ -38,7 +51,18 @@ def load_evaluator(spec: RunSpec, out: Path, thoughts: int | None = None) -> Eva
 def retested(
     out: Path, evaluator: Evaluator, asked: Sequence[Example], label: str, changes: dict[str, Any]
 ) -> Result:
-    """The record of the run in ``out`` with what was answered to ``asked``, and ``changes`` of its fields."""
+    """Evaluate a finished run on given questions.
+
+    Args:
+        out: Directory of the run; predictions are written there.
+        evaluator: Its model.
+        asked: Questions with their true answers.
+        label: Label of the progress bar.
+        changes: Fields of the result that differ from the run's own.
+
+    Returns:
+        The run's record with scores, costs and provenance of this evaluation.
+    """
     trained = Result.model_validate_json((out / "result.json").read_bytes())
     [entry] = trained.seeds
     stage = entry.stages[-1].stage
@@ -55,9 +79,20 @@ def retested(
 
 
 def evaluate_thoughts(spec: RunSpec, out: Path, thoughts: int, say: Callable[[str], None]) -> Result:
-    """Test the run in ``out`` with ``thoughts`` thoughts a question; what is there already is only read.
+    """Evaluate a finished run with another number of thoughts; an existing result is reused.
 
-    Raises ValueError for a method without thoughts or pauses.
+    Args:
+        spec: The run.
+        out: Its directory.
+        thoughts: Thoughts or pauses per question.
+        say: Called with a line of progress.
+
+    Returns:
+        The run's record with this number of thoughts.
+
+    Raises:
+        ValueError: The method has no thoughts or pauses.
+        OSError: ``out`` does not contain a finished run.
     """
     path = out / "thoughts" / f"{thoughts}.json"
     if path.exists():

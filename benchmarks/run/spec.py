@@ -1,4 +1,4 @@
-"""What a run is: recipe + method + seed, and the folder that it is kept in."""
+"""Specification of a run: recipe + method + seed, and its default directory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from ..recipe import Recipe
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What a run is. ``quick`` recipes are already cut down (`Recipe.quick`)."""
+    """Specification of a run.
+
+    Attributes:
+        recipe: Recipe; already reduced (`Recipe.quick`) if ``quick``.
+        method: Name of the method.
+        seed: Training seed.
+        quick: Whether this is a smoke test.
+    """
 
     recipe: Recipe
     method: str
@@ -20,7 +27,7 @@ class RunSpec:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What a checkpoint must agree with to be this run's."""
+        """Fields that a checkpoint must match to belong to this run."""
         return {
             "recipe": self.recipe.name,
             "recipe_hash": self.recipe.hash,
@@ -30,6 +37,13 @@ class RunSpec:
 
 
 def run_folder(spec: RunSpec) -> Path:
-    """Where a run is kept unless another folder is named."""
+    """Return the default output directory of a run.
+
+    Args:
+        spec: The run.
+
+    Returns:
+        A relative path, ``runs/RECIPE-METHOD-SEED``, with ``-quick`` appended for smoke tests.
+    """
     quick = "-quick" if spec.quick else ""
     return Path("runs") / f"{spec.recipe.name}-{spec.method}-{spec.seed}{quick}"

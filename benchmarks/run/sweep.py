@@ -1,7 +1,7 @@
-"""Many runs on one machine: methods × seeds of one recipe, each filed as soon as it is done.
+"""Sweeps: methods × seeds of one recipe, each result recorded as soon as its run is finished.
 
-Every cell answers the same questions from the same start. Started again, finished cells are only read, an
-unfinished one goes on where it was.
+All cells start from the same base model and answer the same questions. Started again, a sweep reads its
+finished cells and resumes the unfinished one.
 """
 
 from __future__ import annotations
@@ -26,10 +26,17 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of a sweep. ``recipe`` is cut down already where ``quick``; ``ood``: see `evaluate_ood`.
+    """The cells of a sweep and what is done with each.
 
-    ``thoughts``: numbers of thoughts that every finished run is tested with again; methods without thoughts
-    are not. ``track`` names an experiment tracker; ``cluster`` is where the cells run, here if None.
+    Attributes:
+        recipe: Recipe; already reduced (`Recipe.quick`) if ``quick``.
+        methods: Names of the methods.
+        seeds: Training seeds.
+        quick: Whether this is a smoke test.
+        ood: Whether to evaluate on out-of-distribution variants too.
+        thoughts: Other numbers of thoughts to evaluate with; ignored for methods without thoughts or pauses.
+        track: Name of an experiment tracker, if any.
+        cluster: Where the cells run; None for this process.
     """
 
     recipe: Recipe
@@ -43,14 +50,24 @@ class Grid:
 
     @property
     def cells(self) -> list[RunSpec]:
-        """Seed by seed, so that an unfinished sweep has as many seeds of each method as possible."""
+        """Runs ordered by seed, so that an unfinished sweep covers the methods evenly."""
         return [
             RunSpec(self.recipe, method, seed, self.quick) for seed in self.seeds for method in self.methods
         ]
 
 
 def method_names(text: str) -> tuple[str, ...]:
-    """The methods of ``"all"`` or of a list like ``"coconut,no-cot"``; ValueError for an unknown one."""
+    """Parse the command line's list of methods.
+
+    Args:
+        text: ``all``, or names separated by commas.
+
+    Returns:
+        Names without repetitions, in the given order.
+
+    Raises:
+        ValueError: A name is unknown.
+    """
     if text == ALL:
         return tuple(METHODS)
     return tuple(dict.fromkeys(get_method(name.strip()).name for name in text.split(",")))
@@ -59,18 +76,31 @@ def method_names(text: str) -> tuple[str, ...]:
 def sweep(
     grid: Grid, leaderboard: Path, *, replace: bool, say: Callable[[str], None], out: Path | None = None
 ) -> list[Result]:
-    """Run every cell and file its result; returns the leaderboard's rows of this sweep.
+    """Run every cell and record its results.
 
-    ``out`` is the folder of a grid of one cell. Raises ValueError where it is given for more.
+    Args:
+        grid: Cells to run.
+        leaderboard: Leaderboard file to add the rows to.
+        replace: Whether to replace a recorded result of the same seed.
+        say: Called with a line of progress.
+        out: Output directory, for a grid of one cell; None for the default.
+
+    Returns:
+        The leaderboard's rows that this sweep contributed to.
+
+    Raises:
+        ValueError: ``out`` is given for several cells, an option does not fit the methods or the dataset, or
+            a run fails in one of the ways of `run`.
+        OSError: A file cannot be read or written.
     """
     if out is not None and len(grid.cells) > 1:
-        raise ValueError(f"out must be left out where there are several runs, got {out}")
+        raise ValueError(f"--out must be left out for several runs, got {out}")
     if grid.thoughts and all(get_method(name).filler == "none" for name in grid.methods):
         raise ValueError(f"--thoughts needs a method with thoughts or pauses, got {', '.join(grid.methods)}")
     if grid.track is not None:
         check_tracker(grid.track)
     if grid.ood:
-        ood_datasets(grid.recipe.data.name)  # where there are none is said before the training, not after it
+        ood_datasets(grid.recipe.data.name)  # fail before the training, not after it
     if grid.cluster is not None:
         cells = [Cell(spec, out or run_folder(spec)) for spec in grid.cells]
         run_on_cluster(cells, grid.cluster, say, grid.track)

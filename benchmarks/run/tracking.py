@@ -1,9 +1,9 @@
-"""Optional experiment trackers behind one small interface. The run's own ``log.jsonl`` is written regardless.
+"""Optional experiment trackers behind one small interface; a run writes its own ``log.jsonl`` regardless.
 
     with open_tracker("trackio", project="coconut-bench", run_name="a", config={}, folder=out) as tracker:
         tracker.log({"loss": 0.3, "valid": 0.9}, step=800)
 
-The packages are those of the extra ``track``; each is imported only when it is asked for.
+The packages belong to the extra ``track``; each is imported only when requested.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ...generators.lookup import pick
 
 
 class Tracker(Protocol):
-    """Takes metrics as they come; `finish` once, at the end or when the run is interrupted."""
+    """Receives metrics; `finish` is called once, at the end or when the run is interrupted."""
 
     def log(self, metrics: Mapping[str, float], step: int) -> None: ...
 
@@ -26,7 +26,11 @@ class Tracker(Protocol):
 
 
 class Session:
-    """A tracker as a context manager, which is finished whatever happens."""
+    """Context manager that finishes a tracker on every exit.
+
+    Args:
+        tracker: Tracker to finish.
+    """
 
     def __init__(self, tracker: Tracker) -> None:
         self.tracker = tracker
@@ -41,7 +45,14 @@ class Session:
 
 
 class Run(NamedTuple):
-    """What is followed: the project, the run's name in it (one name goes on as one run), its settings."""
+    """A run as trackers see it.
+
+    Attributes:
+        project: Project of the tracker.
+        name: Name of the run in it; the same name resumes the run.
+        config: Settings of the run.
+        folder: Directory of the run.
+    """
 
     project: str
     name: str
@@ -50,7 +61,7 @@ class Run(NamedTuple):
 
 
 class _Module:
-    """trackio and wandb: a module that has ``init``, and a run that has ``log`` and ``finish``."""
+    """trackio and wandb: a module with ``init`` that returns a run with ``log`` and ``finish``."""
 
     def __init__(self, module: Any, run: Run, resume: dict[str, Any]) -> None:
         self.run = module.init(project=run.project, name=run.name, config=dict(run.config), **resume)
@@ -63,7 +74,7 @@ class _Module:
 
 
 class _TensorBoard:
-    """Event files in the run's folder."""
+    """Event files in the run's directory."""
 
     def __init__(self, module: Any, run: Run) -> None:
         self.writer = module.SummaryWriter(log_dir=str(run.folder / "tensorboard"))
@@ -78,7 +89,7 @@ class _TensorBoard:
 
 
 class Backend(NamedTuple):
-    """A row of `BACKENDS`: the module that is imported, and what is made of it."""
+    """A row of `BACKENDS`: the module to import, and how to open a tracker with it."""
 
     module: str
     open: Callable[[Any, Run], Tracker]
@@ -95,9 +106,16 @@ BACKENDS = {
 
 
 def check_tracker(name: str) -> Any:
-    """The imported module of the tracker ``name``.
+    """Import the module of a tracker.
 
-    ValueError for an unknown name, with the nearest known one, and where its package is not installed.
+    Args:
+        name: Name of the tracker.
+
+    Returns:
+        The module.
+
+    Raises:
+        ValueError: The name is unknown (the nearest one is named), or the package is not installed.
     """
     backend = pick(BACKENDS, name, "tracker")
     try:
@@ -111,7 +129,21 @@ def check_tracker(name: str) -> Any:
 def open_tracker(
     name: str, *, project: str, run_name: str, config: Mapping[str, Any], folder: Path
 ) -> Session:
-    """Begin, or go on with, the run ``run_name`` at the tracker ``name``; see `check_tracker` for errors."""
+    """Start a run at a tracker, or resume it.
+
+    Args:
+        name: Name of the tracker.
+        project: Project of the tracker.
+        run_name: Name of the run in it.
+        config: Settings of the run.
+        folder: Directory of the run; created if missing.
+
+    Returns:
+        A context manager that gives the tracker and finishes it.
+
+    Raises:
+        ValueError: As for `check_tracker`.
+    """
     module = check_tracker(name)
     folder.mkdir(parents=True, exist_ok=True)
     return Session(BACKENDS[name].open(module, Run(project, run_name, config, folder)))

@@ -1,4 +1,4 @@
-"""A finished run, loaded from its folder: what controls and analyses look into."""
+"""A finished run, loaded from its directory for controls and analyses."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class TrainedRun:
     """A finished run.
 
     Attributes:
-        folder: Where it is kept.
-        spec: What it was asked to do.
-        evaluator: Its model, ready to answer.
-        result: What was recorded.
-        mind: What reads, thinks and writes in place of its model, None for the model itself.
+        folder: Directory of the run.
+        spec: Recipe, method and seed.
+        evaluator: Model, ready to answer.
+        result: The leaderboard's record.
+        mind: What reads, thinks and writes instead of the model; None for the model itself.
     """
 
     folder: Path
@@ -54,51 +54,67 @@ class TrainedRun:
 
     @property
     def stage(self) -> int:
-        """The last stage, in which questions are answered."""
+        """The last stage, at which questions are answered."""
         return self.result.seeds[0].stages[-1].stage
 
     @property
     def thinking(self) -> Thinking:
-        """What stands between a question and its answer, as trained."""
+        """Number and kind of thoughts as trained, and how they end."""
         return self.evaluator.thinking(self.stage)
 
     @property
     def thoughts(self) -> int:
-        """Thoughts (or pauses) that a question has in the last stage; the most, if a classifier ends them."""
+        """Thoughts or pauses per question in the last stage; the maximum if a classifier ends them."""
         return self.thinking.count
 
     def reasoner(self) -> Reasoner:
-        """The model answering as trained."""
+        """Return the model (or its replacement) answering as trained."""
         return self.mind or self.evaluator.reasoner(self.stage)
 
     def questions(self, split: str = "test", n: int | None = None) -> list[Example]:
-        """The first ``n`` held-out questions of the run's dataset, all of them without ``n``."""
+        """Return held-out questions of the run's dataset.
+
+        Args:
+            split: ``test`` or ``valid``.
+            n: Number of questions, the first ones; None for all.
+
+        Returns:
+            Questions with their true answers.
+        """
         data = open_data(self.recipe.data)
         return list(data.test if split == "test" else data.valid)[:n]
 
 
 def load_run(folder: Path) -> TrainedRun:
-    """The run in ``folder``.
+    """Load a finished run.
 
-    Raises ValueError, or OSError, in one line, where there is no finished run or its recipe is not known.
+    Args:
+        folder: Directory of the run.
+
+    Returns:
+        The run with its model, on the GPU if there is one.
+
+    Raises:
+        ValueError: The result is damaged, or its recipe is unknown or has changed.
+        OSError: There is no finished run in ``folder``.
     """
     path = folder / "result.json"
     if not path.is_file():
-        raise FileNotFoundError(f"{folder} must hold a finished run (result.json), and has none")
+        raise FileNotFoundError(f"{folder} must hold a finished run (result.json), got none")
     result = Result.model_validate_json(path.read_bytes())
     spec = RunSpec(_recipe(folder, result), result.method, result.seeds[0].seed, result.quick)
     return TrainedRun(folder, spec, load_evaluator(spec, folder), result)
 
 
 def _recipe(folder: Path, result: Result) -> Recipe:
-    """The recipe saved with the run, or the shipped one of its name (older runs); checked by hash."""
+    """Load the recipe saved with the run, or for older runs the shipped one; its hash must match."""
     name = result.recipe.name
     if (folder / "recipe.yaml").is_file():
         recipe = load_recipe(str(folder / "recipe.yaml"))
     elif name in recipe_names():
         recipe = load_recipe(name).quick() if result.quick else load_recipe(name)
     else:
-        raise ValueError(f"{folder} has no recipe.yaml, and {name} is no shipped recipe")
+        raise ValueError(f"{folder} has no recipe.yaml, and {name} is not a shipped recipe")
     if recipe.hash != result.recipe.hash:
         raise ValueError(
             f"the recipe {name} must have the hash {result.recipe.hash[:12]} of the run in {folder}, "

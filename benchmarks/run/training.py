@@ -1,4 +1,4 @@
-"""A recipe's training: its schedule in optimizer steps, its batches, its settings, in the trainer's terms."""
+"""Training of a run: the recipe's stages, batches and settings in the trainer's terms."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Trained(NamedTuple):
-    """What a training came to, and the last stage that it trained, which is the one tested."""
+    """Progress of a finished training, and its last stage, at which the model is tested."""
 
     progress: Progress
     stage: int
@@ -36,7 +36,21 @@ def train(
     log: Callable[[dict[str, Any]], None],
     checkpoint: Path,
 ) -> Trained:
-    """Train the evaluator's model in place; goes on from ``checkpoint`` if it is there."""
+    """Train the evaluator's model in place.
+
+    Args:
+        spec: The run.
+        data: Its data.
+        evaluator: Model to train, also used to validate it.
+        log: Called with an entry for each validation.
+        checkpoint: File of the training's state; resumed from if it exists.
+
+    Returns:
+        Progress of the training and its last stage.
+
+    Raises:
+        ValueError: The checkpoint belongs to another run, or the recipe does not fit the data.
+    """
     recipe, schedule, encoder = spec.recipe, evaluator.schedule, evaluator.encoder
     torch.manual_seed(spec.seed)
     source = data.training(spec.seed)
@@ -63,16 +77,13 @@ def train(
 
 
 def stage_plans(schedule: Schedule, recipe: Recipe, per_epoch: int | None) -> tuple[StagePlan, ...]:
-    """The stages in optimizer steps, where an epoch has ``per_epoch``.
-
-    Raises ValueError where the recipe counts epochs of an endless stream.
-    """
+    """Plan the stages in optimizer steps; ``per_epoch`` of them are one epoch, None for an endless stream."""
     curriculum = recipe.curriculum
     if curriculum.stage_steps is not None:
         return schedule.plan(curriculum.stage_steps, curriculum.rates)
     if per_epoch is None:
         raise ValueError(
-            f"data.train must be the number of examples of an epoch of {recipe.data.name}, for stage_epochs; "
+            f"data.train must be the number of training examples of {recipe.data.name}, for stage_epochs; "
             f"got none"
         )
     return schedule.plan(tuple(per_epoch * epochs for epochs in curriculum.lengths), curriculum.rates)
@@ -86,10 +97,7 @@ def token_removal(
     plans: tuple[StagePlan, ...],
     per_epoch: int | None,
 ) -> TokenRemoval | None:
-    """iCoT's schedule: its own where the recipe has one, else over the stages between the first and the last.
-
-    In that case a chain is whole in stage 0 and gone when the last stage begins.
-    """
+    """Return iCoT's removal schedule: the recipe's, else evenly over the stages between first and last."""
     if method.curriculum != "tokens":
         return None
     part = recipe.curriculum.icot
@@ -101,7 +109,7 @@ def token_removal(
 
 
 def train_settings(recipe: Recipe, device: torch.device) -> TrainSettings:
-    """The recipe's optimization in the trainer's terms, on ``device``."""
+    """Convert the recipe's optimization settings to the trainer's."""
     on_gpu = torch.device("cuda") if torch.cuda.is_available() else device
     return TrainSettings(
         optimizer=recipe.optimizer,
@@ -112,13 +120,21 @@ def train_settings(recipe: Recipe, device: torch.device) -> TrainSettings:
 
 
 def check_chains(schedule: Schedule, data: RunData) -> None:
-    """ValueError where the method needs steps that the data have not, or more stages than the recipe has."""
+    """Check that the data have the steps the method needs, and the recipe enough stages for them.
+
+    Args:
+        schedule: Method and curriculum.
+        data: Data of the run.
+
+    Raises:
+        ValueError: They have not.
+    """
     method, longest, name = schedule.method, data.longest_chain, data.record.name
     needs_steps = method.writes_chain or method.curriculum != "none" or "teacher" in method.views
     if needs_steps and longest == 0:
         raise ValueError(f"method {method.name} needs examples with steps, got none in {name}")
     if method.curriculum == "steps" and not schedule.extra_stage and longest > schedule.latent_stages:
         raise ValueError(
-            f"chains of {name} have up to {longest} steps: the curriculum must have as many stages after "
+            f"chains of {name} have up to {longest} steps: the curriculum must have that many stages after "
             f"stage 0, or end with an extra_stage; got {schedule.latent_stages}"
         )
