@@ -107,7 +107,7 @@ class Recipe(Part):
             last=len(part.lengths) - 1,
             thoughts_per_step=part.thoughts_per_step,
             extra_stage=bool(part.extra_stage),
-            own_number=self.halting == "classifier",
+            halting=self.halting == "classifier",
             earlier_stages=part.earlier_stages,
             mixing=part.mixing,
             optimizer_resets=part.optimizer_resets or "stage",

@@ -41,8 +41,8 @@ class Schedule:
         last: The recipe's last stage.
         thoughts_per_step: Thoughts (or pause tokens) per removed step, c in the paper.
         extra_stage: Whether the last stage removes all steps that are left and adds no thoughts.
-        own_number: Whether the number of thoughts is limited by the example's own chain (with a halting
-            classifier) rather than given by the stage alone.
+        halting: Whether a classifier ends the thoughts: in training the example's own chain then limits their
+            number too, not the stage alone.
         earlier_stages: Fraction of batches drawn from an earlier stage.
         mixing: How single examples are drawn from other stages, None for no mixing.
         optimizer_resets: Whether the optimizer is reset at each stage only, or at each epoch too.
@@ -52,7 +52,7 @@ class Schedule:
     last: int
     thoughts_per_step: int = 1
     extra_stage: bool = False
-    own_number: bool = False
+    halting: bool = False
     earlier_stages: float = 0.0
     mixing: Mixing | None = None
     optimizer_resets: Literal["stage", "epoch"] = "stage"
@@ -61,6 +61,11 @@ class Schedule:
     def latent_stages(self) -> int:
         """The first stage with the largest number of thoughts."""
         return self.last - self.extra_stage
+
+    @property
+    def halts(self) -> bool:
+        """Whether the classifier ends the thoughts when questions are answered; pauses are not ended."""
+        return self.halting and self.method.filler == "latent"
 
     @property
     def final_stage(self) -> int:
@@ -72,11 +77,11 @@ class Schedule:
 
         Args:
             stage: The stage.
-            steps: Length of the example's own chain; used with ``own_number`` only.
+            steps: Length of the example's own chain; used with ``halting`` only.
         """
         if not self.method.thinks:
             return 0
-        if self.own_number and steps is not None:
+        if self.halting and steps is not None:
             stage = min(stage, steps)
         return min(stage, self.latent_stages) * self.thoughts_per_step
 

@@ -76,6 +76,11 @@ def label_loss(logits_NV: Tensor, targets_N: Tensor, items: int | Tensor | None)
     return F.cross_entropy(logits_NV.float(), targets_N, reduction="sum") / items
 
 
+def label_share(targets_N: Tensor, items: int | Tensor | None) -> float | Tensor:
+    """Return the share of the whole batch's labels that these are; arguments as in `label_loss`."""
+    return 1.0 if items is None else len(targets_N) / items
+
+
 def halting_loss(head: nn.Module, thoughts: Sequence[Tensor], is_thought_BT: Tensor) -> Tensor:
     """Return the mean binary cross-entropy of the classification "this is the row's last thought".
 

@@ -31,7 +31,7 @@ from . import checkpointing
 from .activations import fuse_activations
 from .cache import growing_cache
 from .config import CoconutConfig
-from .loss import label_loss
+from .loss import label_loss, label_share
 from .passes import PassesMixin
 from .recurrence import RECURRENCES
 
@@ -176,7 +176,7 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         logits_NV = self.get_output_embeddings()(found.h_ND)
         loss = label_loss(logits_NV, found.targets_N, items)
         if found.halting_loss is not None:
-            loss = loss + (1 if items is None else len(found.targets_N) / items) * found.halting_loss
+            loss = loss + label_share(found.targets_N, items) * found.halting_loss
         return CausalLMOutputWithPast(loss=loss, logits=logits_NV)
 
     def generate(  # type: ignore[override]

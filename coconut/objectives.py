@@ -2,7 +2,8 @@
 
     labels         the mean cross-entropy of the tokens to write, plus the halting classifier's loss, if any
     distillation   CODI (arXiv 2502.21074, section 3): the student's and the teacher's cross-entropy, and the
-                   distance between their hidden states just before the answer
+                   distance between their hidden states just before the answer; with a halting classifier, its
+                   loss too
 
     teacher    q q q s s ### a .        q question, s a step in words, a answer
     student    q q q L L ### a .        L a thought
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from ..generators.lookup import pick
 from .encoding import IGNORE, Batch
-from .loss import label_loss
+from .loss import label_loss, label_share
 from .methods import View
 from .modeling import CoconutForCausalLM
 
@@ -86,6 +87,8 @@ def distillation(model: CoconutForCausalLM, views: Views, items: Items | None) -
         parts[view] = label_loss(logits_NV, found.targets_N, items and items.labels[view])
         places_B = before_answers(read)
         before[view] = [layer_ND[places_B] for layer_ND in found.layers_LND]
+        if found.halting_loss is not None:
+            parts["halting"] = label_share(found.targets_N, items and items.labels[view]) * found.halting_loss
     share = 1.0 if items is None else len(views["student"].answers_B) / items.rows
     parts["distance"] = share * layer_distance(before["student"], before["teacher"])
     return Loss(torch.stack(list(parts.values())).sum(), parts)

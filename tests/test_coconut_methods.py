@@ -189,7 +189,7 @@ def test_an_extra_stage_has_the_thoughts_of_the_one_before_and_no_step() -> None
 
 
 def test_with_a_classifier_a_short_chain_has_its_own_number_of_thoughts() -> None:
-    assert drawn(encoder(markers=False), "coconut", 5, own_number=True) == f"{Q} {L} {L} | {ANSWER}"
+    assert drawn(encoder(markers=False), "coconut", 5, halting=True) == f"{Q} {L} {L} | {ANSWER}"
 
 
 def test_the_learning_rate_rises_and_falls_within_a_stage() -> None:

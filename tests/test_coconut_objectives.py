@@ -168,6 +168,37 @@ def test_the_distilled_loss_is_its_three_parts_by_hand(architecture: str, answer
     torch.testing.assert_close(loss.total, sum(loss.parts.values()))
 
 
+@pytest.mark.parametrize("recurrence", ["projected", "jacobi"])
+@pytest.mark.parametrize("architecture", CONFIGS)
+def test_layers_computed_again_and_bf16_give_the_same_distilled_loss(
+    architecture: str, recurrence: str
+) -> None:
+    read, _, vocabulary = views(answer_marker=True)
+    slots = {"slots": 2, "sweeps": 1} if recurrence == "jacobi" else {}
+    model = coconut(architecture, vocabulary=vocabulary, recurrence=recurrence, **slots).train()
+    model.config.latent_token_id = encoder(markers=False).ids.latent
+    objective = get_objective("distillation")
+    kept = objective(model, read, None)
+    expected = gradients(model, kept.total)
+    model.gradient_checkpointing_enable()
+    again = objective(model, read, None)
+    torch.testing.assert_close(again.total, kept.total)
+    for name, gradient in gradients(model, again.total).items():
+        torch.testing.assert_close(gradient, expected[name], rtol=0, atol=1e-6, msg=name)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = objective(model, read, None)
+    torch.testing.assert_close(mixed.total, kept.total, rtol=0.02, atol=0)
+
+
+def test_a_halting_classifier_is_trained_with_the_distilled_thoughts() -> None:
+    read, _, vocabulary = views(answer_marker=True)
+    model = coconut("llama", vocabulary=vocabulary, recurrence="projected", halting=True)
+    model.config.latent_token_id = encoder(markers=False).ids.latent
+    loss = get_objective("distillation")(model, read, None)
+    torch.testing.assert_close(loss.parts["halting"], model.labeled(*read["student"].batch).halting_loss)
+    assert gradients(model, loss.parts["halting"])["halting_head.weight"].abs().sum() > 0
+
+
 def test_the_teacher_learns_nothing_from_the_student() -> None:
     student, teacher = ([torch.randn(4, 8, requires_grad=True) for _ in range(2)] for _ in range(2))
     layer_distance(student, teacher).backward()

@@ -41,6 +41,8 @@ def documented(module: str) -> Iterator[tuple[str, list[str], str]]:
 @pytest.mark.parametrize("module", MODULES)
 def test_every_parameter_of_what_the_page_shows_has_its_line(module: str) -> None:
     for name, parameters, words in documented(module):
+        if re.search(r"arguments as in `\w+`", words):
+            continue
         told = re.findall(r"^    (\w+):", words.partition("Args:\n")[2], re.MULTILINE)
         assert [one for one in parameters if one not in told] == [], f"{module}.{name}"
 

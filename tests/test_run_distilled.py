@@ -46,6 +46,19 @@ def test_the_saved_model_thinks_as_the_trained_one_did(finished: Path, method: s
     assert run.model.config.recurrence == {"codi": "projected", "pccot": "jacobi"}[method]
 
 
+def test_what_slots_cannot_do_is_refused_before_the_training(tmp_path: Path) -> None:
+    cases = (
+        (["--halting", "classifier"], "halting must be constant for pccot"),
+        (["--thoughts", "5"], "--thoughts must be in 0..2 for pccot, got 5"),
+    )
+    for arguments, message in cases:
+        out = ["--out", str(tmp_path / "run"), "--leaderboard", str(tmp_path / "rows.json")]
+        refused = CliRunner().invoke(main, ["run", "--method", "pccot", "--quick", *arguments, *out])
+        assert refused.exit_code == 2, refused.output
+        assert message in refused.stderr
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_controls_and_analyses_take_them(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(finished)
     for method in METHODS:

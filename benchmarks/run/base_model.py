@@ -175,7 +175,7 @@ def coconut_over(base: BaseModel, recipe: Recipe, schedule: Schedule, seed: int)
     if RECURRENCES[recurrence].has_slots:
         slots = schedule.thoughts(schedule.final_stage)
     model = CoconutForCausalLM.wrap(
-        base.model, special_ids(base.tokenizer).latent, seed, halting=recipe.halting == "classifier",
+        base.model, special_ids(base.tokenizer).latent, seed, halting=schedule.halting,
         recurrence=recurrence, slots=slots, sweeps=recipe.curriculum.sweeps_of(slots),
     )  # fmt: skip
     if recipe.gradient_checkpointing:

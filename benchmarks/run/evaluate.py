@@ -75,12 +75,10 @@ class Evaluator:
         Returns:
             Number and kind of thoughts, and how they end.
         """
-        filler = self.schedule.method.filler
-        is_halting = self.recipe.halting == "classifier" and filler == "latent"
         return Thinking(
             self.schedule.thoughts(stage) if self.thoughts is None else self.thoughts,
-            is_pause=filler == "pause",
-            halts=is_halting and self.thoughts is None,
+            is_pause=self.schedule.method.filler == "pause",
+            halts=self.schedule.halts and self.thoughts is None,
             markers=self.encoder.markers,
         )
 

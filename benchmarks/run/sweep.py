@@ -20,6 +20,7 @@ from .pipeline import run
 from .retest import evaluate_thoughts
 from .spec import RunSpec, run_folder
 from .tracking import check_tracker
+from .training import check_thoughts
 
 ALL = "all"
 
@@ -97,6 +98,8 @@ def sweep(
         raise ValueError(f"--out must be left out for several runs, got {out}")
     if grid.thoughts and all(get_method(name).filler == "none" for name in grid.methods):
         raise ValueError(f"--thoughts needs a method with thoughts or pauses, got {', '.join(grid.methods)}")
+    for name in grid.methods if grid.thoughts else ():
+        check_thoughts(grid.recipe.schedule(get_method(name)), max(grid.thoughts))
     if grid.track is not None:
         check_tracker(grid.track)
     if grid.ood:

@@ -12,6 +12,7 @@ from ...coconut.batches import Pool, TrainBatches
 from ...coconut.curriculum import Schedule, StagePlan, TokenRemoval
 from ...coconut.encoding import Encoder
 from ...coconut.methods import Method
+from ...coconut.recurrence import RECURRENCES
 from ...coconut.training import Progress, Trainer, TrainSettings
 from ...leaderboard.predictions import summarize
 from ..recipe import Recipe
@@ -119,16 +120,35 @@ def train_settings(recipe: Recipe, device: torch.device) -> TrainSettings:
     )
 
 
+def check_thoughts(schedule: Schedule, thoughts: int) -> None:
+    """Check that a trained model can be tested with another number of thoughts.
+
+    Args:
+        schedule: Method and curriculum.
+        thoughts: The largest number.
+
+    Raises:
+        ValueError: They are updated together, and the model has not learned so many.
+    """
+    most = schedule.thoughts(schedule.final_stage)
+    if RECURRENCES[schedule.method.recurrence].has_slots and thoughts > most:
+        raise ValueError(f"--thoughts must be in 0..{most} for {schedule.method.name}, got {thoughts}")
+
+
 def check_chains(schedule: Schedule, data: RunData) -> None:
-    """Check that the data have the steps the method needs, and the recipe enough stages for them.
+    """Check that method, recipe and data fit: chains and stages for them, how thoughts end.
 
     Args:
         schedule: Method and curriculum.
         data: Data of the run.
 
     Raises:
-        ValueError: They have not.
+        ValueError: They do not.
     """
+    if schedule.halts and RECURRENCES[schedule.method.recurrence].has_slots:
+        raise ValueError(
+            f"halting must be constant for {schedule.method.name}, whose thoughts are updated together"
+        )
     method, longest, name = schedule.method, data.longest_chain, data.record.name
     needs_steps = method.writes_chain or method.curriculum != "none" or "teacher" in method.views
     if needs_steps and longest == 0:
