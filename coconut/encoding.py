@@ -62,7 +62,11 @@ class Batch(NamedTuple):
     labels: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on ``device``."""
+        """Return the batch on a device.
+
+        Args:
+            device: Where to.
+        """
         return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
 
 

@@ -63,7 +63,13 @@ Objective = Callable[[CoconutForCausalLM, Views, Items | None], Loss]
 
 
 def labels(model: CoconutForCausalLM, views: Views, items: Items | None) -> Loss:
-    """Return the model's own loss on the student's view; arguments as in `distillation`."""
+    """Return the model's own loss on the student's view.
+
+    Args:
+        model: The model to train.
+        views: The batch, or a part of it.
+        items: Counts over the whole batch; None if ``views`` is the whole batch.
+    """
     found = model(*views["student"].batch, num_items_in_batch=items and items.labels["student"])
     return Loss(found.loss, {})
 

@@ -121,7 +121,14 @@ def sequential(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: 
 
 
 def jacobi(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: Replace | None) -> Thoughts:
-    """Compute all thoughts together, T + 1 times; for the arguments see `sequential`.
+    """Compute all thoughts together, T + 1 times.
+
+    Args:
+        latent: The parts of the model, slots included.
+        h_BD: The hidden state before the first thought.
+        span: The columns to compute, at least one thought, the same number in every row.
+        cache: Keys and values of the columns before; extended.
+        replace: Changes the input vector of each thought in each pass, None for no change.
 
     Raises:
         ValueError: Rows differ in their number of thoughts, or have more than the model has slots.

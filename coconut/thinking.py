@@ -151,7 +151,7 @@ class Reasoner:
     ) -> Thoughts:
         """Think on a fork of ``readings``, which can be used again, and read the end marker, if any.
 
-        The hidden states are those that ``<latent>`` tokens in the model's input give.
+        The hidden states equal those of as many ``<latent>`` tokens in the model's input.
 
         Args:
             readings: The questions.
