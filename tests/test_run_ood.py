@@ -55,5 +55,5 @@ def test_a_dataset_without_such_rows_is_refused_before_the_training() -> None:
     write_recipe(Path.cwd(), data=MICRO["data"])
     refused = CliRunner().invoke(main, ["run", "--method", "cot", "--recipe", "micro.yaml", "--ood"])
     assert refused.exit_code == 2
-    assert "rows (prosqa-fair, prontoqa-fair), got prosqa-tiny" in refused.output
+    assert "variants (prosqa-fair, prontoqa-fair), got prosqa-tiny" in refused.output
     assert not Path("runs").exists()

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from ...generators.datasets import DATASETS
 from ...generators.datasets import Dataset as DatasetRow
-from ...generators.files import write_whole
 from ...leaderboard.result import Result
 from .data import open_data
 from .retest import load_evaluator, retested
@@ -64,9 +63,5 @@ def evaluate_ood(spec: RunSpec, out: Path, say: Callable[[str], None]) -> list[R
             results.append(Result.model_validate_json(path.read_bytes()))
             continue
         data = open_data(part.model_copy(update={"name": row.name, "train": None}))
-        result = retested(out, evaluator, data.test, row.name, {"dataset": data.record})
-        path.parent.mkdir(exist_ok=True)
-        write_whole(path, result.model_dump_json(indent=2).encode() + b"\n")
-        say(f"{row.name}: accuracy {result.seeds[0].test.accuracy:.1%}")
-        results.append(result)
+        results.append(retested(out, evaluator, data.test, row.name, {"dataset": data.record}, path, say))
     return results

@@ -49,7 +49,13 @@ def load_evaluator(spec: RunSpec, out: Path, thoughts: int | None = None) -> Eva
 
 
 def retested(
-    out: Path, evaluator: Evaluator, asked: Sequence[Example], label: str, changes: dict[str, Any]
+    out: Path,
+    evaluator: Evaluator,
+    asked: Sequence[Example],
+    label: str,
+    changes: dict[str, Any],
+    path: Path,
+    say: Callable[[str], None],
 ) -> Result:
     """Evaluate a finished run on given questions.
 
@@ -57,8 +63,10 @@ def retested(
         out: Directory of the run; predictions are written there.
         evaluator: Its model.
         asked: Questions with their true answers.
-        label: Label of the progress bar.
+        label: What is evaluated, for the progress bar and the line of progress.
         changes: Fields of the result that differ from the run's own.
+        path: File to write the result to; its directory is created.
+        say: Called with a line of progress.
 
     Returns:
         The run's record with scores, costs and provenance of this evaluation.
@@ -75,7 +83,11 @@ def retested(
         "predictions": write_predictions(evaluation.predictions, out / "predictions"),
         "provenance": provenance(device=evaluator.model.device.type, threads=torch.get_num_threads()),
     }
-    return Result.model_validate({**dict(trained), **changes, "seeds": [type(entry)(**found)]})
+    result = Result.model_validate({**dict(trained), **changes, "seeds": [type(entry)(**found)]})
+    path.parent.mkdir(exist_ok=True)
+    write_whole(path, result.model_dump_json(indent=2).encode() + b"\n")
+    say(f"{label}: accuracy {result.seeds[0].test.accuracy:.1%}")
+    return result
 
 
 def evaluate_thoughts(spec: RunSpec, out: Path, thoughts: int, say: Callable[[str], None]) -> Result:
@@ -98,10 +110,5 @@ def evaluate_thoughts(spec: RunSpec, out: Path, thoughts: int, say: Callable[[st
     if path.exists():
         return Result.model_validate_json(path.read_bytes())
     evaluator = load_evaluator(spec, out, thoughts)
-    result = retested(
-        out, evaluator, open_data(spec.recipe.data).test, f"{thoughts} thoughts", {"thoughts": thoughts}
-    )
-    path.parent.mkdir(exist_ok=True)
-    write_whole(path, result.model_dump_json(indent=2).encode() + b"\n")
-    say(f"{thoughts} thoughts: accuracy {result.seeds[0].test.accuracy:.1%}")
-    return result
+    asked = open_data(spec.recipe.data).test
+    return retested(out, evaluator, asked, f"{thoughts} thoughts", {"thoughts": thoughts}, path, say)
