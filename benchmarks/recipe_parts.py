@@ -141,7 +141,14 @@ class CurriculumPart(Part):
         return self.stage_steps or self.stage_epochs or ()
 
     def sweeps_of(self, slots: int) -> int:
-        """Return how often ``slots`` parallel thoughts are updated; by default 3, at most ``slots`` - 1."""
+        """Return how often parallel thoughts are updated (PCCoT).
+
+        Args:
+            slots: Number of parallel thoughts.
+
+        Returns:
+            ``sweeps``, else 3 but no more than ``slots`` - 1.
+        """
         return min(DEFAULT_SWEEPS, max(slots - 1, 0)) if self.sweeps is None else self.sweeps
 
     @property
@@ -167,5 +174,12 @@ class CurriculumPart(Part):
 
 
 def hundredth(steps: int) -> int:
-    """Return 1% of ``steps``, at least 2."""
+    """Reduce a number of steps for ``--quick``.
+
+    Args:
+        steps: Steps of the full recipe.
+
+    Returns:
+        1% of them, at least 2.
+    """
     return max(2, steps // QUICK_DIVISOR)

@@ -1,7 +1,7 @@
 """The controls report: the battery on finished runs, verdicts and probes.
 
 Several runs of one method (its seeds) give one report: their questions are pooled. Twins (a contrast pair:
-same premises, other query entity, other answer) form one cluster in every test.
+same premises, other query entity, other answer) form one cluster in the tests that use clusters.
 """
 
 from __future__ import annotations
