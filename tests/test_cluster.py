@@ -15,7 +15,7 @@ from micro import write_recipe
 from coconut_bench.benchmarks.recipe import load_recipe
 from coconut_bench.benchmarks.run import cluster as module
 from coconut_bench.benchmarks.run.cluster import Cell, Cluster, parse_cluster, run_on_cluster
-from coconut_bench.benchmarks.run.pipeline import RunSpec
+from coconut_bench.benchmarks.run.spec import RunSpec
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import read
 

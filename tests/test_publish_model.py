@@ -15,7 +15,8 @@ from transformers import AutoTokenizer
 
 from coconut_bench.benchmarks.recipe import load_recipe
 from coconut_bench.benchmarks.run.evaluate import recipe_encoder
-from coconut_bench.benchmarks.run.pipeline import RunSpec, run
+from coconut_bench.benchmarks.run.pipeline import run
+from coconut_bench.benchmarks.run.spec import RunSpec
 from coconut_bench.coconut.methods import get_method
 from coconut_bench.generators.datasets import examples
 from coconut_bench.leaderboard import Result, read_predictions

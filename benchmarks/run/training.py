@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -18,9 +18,7 @@ from ...leaderboard.predictions import summarize
 from ..recipe import Recipe
 from .data import RunData
 from .evaluate import Evaluator, model_positions, precision
-
-if TYPE_CHECKING:
-    from .spec import RunSpec
+from .spec import RunSpec
 
 
 class Trained(NamedTuple):
