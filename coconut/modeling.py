@@ -29,7 +29,7 @@ from transformers.utils.generic import can_return_tuple
 
 from . import checkpointing
 from .activations import fuse_activations
-from .cache import growing_cache
+from .cache import PassCache, growing_cache
 from .config import CoconutConfig
 from .loss import label_loss, label_share
 from .passes import PassesMixin
@@ -63,6 +63,12 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         self.base = AutoModelForCausalLM.from_config(config.base_config)
         fuse_activations(self.base)
         width, needs = config.get_text_config().hidden_size, RECURRENCES[config.recurrence]
+        if (config.halting or needs.has_slots) and not PassCache.fits(config.get_text_config()):
+            # Both hide columns by a mask, which a window would count all the same.
+            what = "halting" if config.halting else f"recurrence {config.recurrence}"
+            raise ValueError(
+                f"{what} needs a base model of full attention, got {config.base_config.model_type}"
+            )
         self.halting_head = nn.Linear(width, 1) if config.halting else None
         self.projection = _projection(width) if needs.has_projection else None
         self.slots = nn.Embedding(config.slots, width) if needs.has_slots else None

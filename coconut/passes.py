@@ -23,7 +23,7 @@ from transformers.cache_utils import Cache
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from . import checkpointing
-from .cache import training_cache
+from .cache import PassCache, training_cache
 from .last_layer import read_only_at
 from .loss import halting_loss, predicting, read_positions
 from .padding import Layout, unless_full, without_left_padding
@@ -90,7 +90,11 @@ class PassesMixin:
         """
         columns = (ids_BT == self.config.latent_token_id).any(0).nonzero().flatten()
         first = int(columns[0]) if len(columns) else None
-        layout = without_left_padding(ids_BT, mask_BT, labels_BT, ids_BT.shape[1] if first is None else first)
+        width = ids_BT.shape[1]
+        if PassCache.fits(self.base.config.get_text_config()):
+            layout = without_left_padding(ids_BT, mask_BT, labels_BT, width if first is None else first)
+        else:  # padding between tokens would take up a window's places
+            layout = Layout(ids_BT, unless_full(mask_BT), labels_BT)
         passes = self.passes(layout, None, read_positions(layout, first), layers)
         h_ND, targets_N = predicting(passes.states_P, layout)
         layers_LND = [predicting(states_P, layout)[0] for states_P in zip(*passes.layers_PL, strict=True)]

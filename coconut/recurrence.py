@@ -159,7 +159,9 @@ def _beside(
     span: Span, cache: Cache, mask_BT: Tensor | None, start: int, h_BD: Tensor
 ) -> tuple[Tensor | None, int]:
     """The mask and first column of the next pass over the same slots (see the top of this file)."""
-    if isinstance(cache, DynamicCache) and not torch.is_grad_enabled():
+    if isinstance(cache, DynamicCache):
+        if torch.is_grad_enabled():
+            raise ValueError("thoughts updated together need the model's own cache where there are gradients")
         cache.crop(start - cache.get_seq_length())  # a negative number: remove that many columns
         return mask_BT, start
     rows, count = len(h_BD), span.thoughts

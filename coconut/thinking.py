@@ -159,13 +159,14 @@ class Reasoner:
             replace: Changes the input vector of each thought, None for no change.
             counts: A number of thoughts for each row (`Thoughts.used` of another call); overrides ``count``.
         """
-        if counts is not None or (count is None and self.thinking.halts):
-            return self._until(readings, counts, replace)
-        count = self.thinking.count if count is None else count
-        if not count:
+        is_halting = counts is None and count is None and self.thinking.halts
+        most = max(counts) if counts else self.thinking.count if count is None else count
+        if not most:
             return self._without(readings)
+        if counts or is_halting:
+            return self._until(readings, counts, replace)
         h_BD, mask_BT, cache, passes = fork(readings.opened)
-        rows, (_, after) = len(h_BD), self._around(count)
+        rows, count, (_, after) = len(h_BD), most, self._around(self.thinking.count)  # as it was opened
         after_BTD = self._embed(after, rows) if after else None
         start, mask_BT = mask_BT.shape[1], longer(mask_BT, count + len(after))
         span = Span(count, start, None if bool(mask_BT.all()) else mask_BT, after_BTD)
@@ -199,6 +200,8 @@ class Reasoner:
         """
         model, (h_BD, mask_BT, cache, passes) = self.model, fork(readings.opened)
         rows, latent = len(h_BD), model.latent()
+        if latent.slots_KD is not None:
+            raise ValueError("counts must be left out for thoughts that are updated together")
         most_B = torch.full((rows,), self.thinking.count) if counts is None else torch.tensor(counts)
         most_B = most_B.to(h_BD.device)
         used_B, replace = torch.zeros_like(most_B), self._replacing(replace, rows)
@@ -217,11 +220,11 @@ class Reasoner:
                 running_B = running_B & (model.halting_head(h_BD).squeeze(-1) <= 0)
             running_B = running_B & (used_B < most_B)
         used = used_B.tolist()
-        _, after = self._around(max(used))
+        _, after = self._around(self.thinking.count)
         if after:
             mask_BT = longer(mask_BT, len(after))
             h_BD = append(model, self._embed(after, rows), mask_BT, cache)[:, -1]
-        passes = [n + thoughts + len(after) for n, thoughts in zip(passes, used, strict=True)]
+        passes = [n + thoughts + bool(after) for n, thoughts in zip(passes, used, strict=True)]
         return Thoughts(Prompted(h_BD, mask_BT, cache, passes), torch.cat(fed, 1), torch.cat(states, 1), used)
 
     @torch.inference_mode()

@@ -119,7 +119,7 @@ class Trainer:
         identity: dict[str, Any],
         log: Callable[[dict[str, Any]], None],
     ) -> None:
-        self.accelerator = Accelerator()
+        self.accelerator = Accelerator(mixed_precision="no")  # the recipe says, not the environment
         if self.accelerator.num_processes > 1:
             raise ValueError(
                 f"a run takes one process, got {self.accelerator.num_processes}; share out seeds instead"

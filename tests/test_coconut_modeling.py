@@ -266,3 +266,19 @@ def test_saved_and_loaded_it_is_the_same_model(architecture: str, tmp_path: Path
             loaded.eval()(made.input_ids, made.attention_mask).logits,
             model(made.input_ids, made.attention_mask).logits,
         )
+
+
+@pytest.mark.parametrize("thoughts", THOUGHTS, ids=str)
+def test_a_window_gives_the_literal_loss_and_takes_no_columns_that_a_mask_hides(thoughts: list[int]) -> None:
+    """Padding moved behind a prefix would stand in the window of what comes after it."""
+    torch.manual_seed(0)
+    ends = {"bos_token_id": None, "eos_token_id": END, "pad_token_id": PAD}
+    config = AutoConfig.for_model(
+        "mistral", **CONFIGS["llama"], vocab_size=29, sliding_window=6, initializer_range=0.1, **ends
+    )
+    base = AutoModelForCausalLM.from_config(config)
+    model, made = CoconutForCausalLM.wrap(base, LATENT).eval(), batch(thoughts)
+    torch.testing.assert_close(model(*made).loss, reference_loss(model, *made), rtol=0, atol=1e-5)
+    for fields in ({"halting": True}, {"recurrence": "jacobi", "slots": 3}):
+        with pytest.raises(ValueError, match="needs a base model of full attention, got mistral"):
+            CoconutForCausalLM.wrap(base, LATENT, **fields)

@@ -87,6 +87,18 @@ def test_no_sweep_is_pause_tokens_with_vectors_of_their_own() -> None:
     torch.testing.assert_close(model(*made).loss, model(ids, made.attention_mask, made.labels).loss)
 
 
+def test_a_cache_from_outside_is_cut_back_without_gradients_and_refused_with_them() -> None:
+    model, ids = together("llama", sweeps=2), torch.tensor([[8, 9, LATENT, LATENT, LATENT, 10]])
+    with torch.no_grad():
+        first = model(ids, use_cache=True)
+        assert first.past_key_values.get_seq_length() == ids.shape[1]
+        later = model(torch.tensor([[11]]), past_key_values=first.past_key_values, use_cache=True).logits
+        whole = model(torch.cat([ids, torch.tensor([[11]])], dim=1)).logits
+    torch.testing.assert_close(later[0, -1], whole[0, -1])
+    with pytest.raises(ValueError, match="the model's own cache"):
+        model(ids, use_cache=True)
+
+
 def test_a_row_alone_is_the_row_in_a_batch_and_different_numbers_are_refused() -> None:
     mind, questions = reasoner(together("qwen3", 2), K), [row.prompt for row in rows([0] * 8, seed=5)]
     assert mind.answer(questions, 6) == [mind.answer([question], 6)[0] for question in questions]

@@ -55,6 +55,10 @@ def test_each_row_can_be_given_its_own_number_of_thoughts() -> None:
     assert again.used == trained.used and len(set(trained.used)) > 2
     torch.testing.assert_close(again.fed_BKD, trained.fed_BKD)
     torch.testing.assert_close(again.prompted.h_BD, trained.prompted.h_BD)
+    marked = reasoner(mind.model, 5, halts=True, markers=True)
+    none = marked.think(marked.read(questions), counts=[0] * 12)
+    assert none.used == [0] * 12
+    torch.testing.assert_close(none.prompted.h_BD, readings.opened.h_BD)
     zeroed = mind.think(readings, counts=trained.used, replace=lambda k, fed_BD: torch.zeros_like(fed_BD))
     assert zeroed.used == trained.used and not zeroed.fed_BKD.any()
 
@@ -110,3 +114,6 @@ def test_halting_needs_a_head_and_thoughts_that_follow_one_another() -> None:
     together = coconut("llama", halting=True, recurrence="jacobi", slots=3, sweeps=1)
     with pytest.raises(ValueError, match="cannot end thoughts that are updated together"):
         reasoner(together, 3, halts=True)
+    mind = reasoner(together, 3)
+    with pytest.raises(ValueError, match="counts must be left out"):
+        mind.think(mind.read([[8, 9]]), counts=[1])
