@@ -123,4 +123,6 @@ def _measured_cells(row: Result) -> tuple[str, ...]:
 def _notes(row: Result) -> list[str]:
     """What sets the row apart from a plain run of its recipe."""
     forced = [] if row.thoughts is None else [f"answered with {row.thoughts} thoughts"]
-    return [*forced, *(["quick"] if row.quick else [])]
+    answered = row.seeds[0].answered
+    halts = ["thoughts ended by a classifier"] if answered and answered.halting == "classifier" else []
+    return [*forced, *halts, *(["quick"] if row.quick else [])]

@@ -136,6 +136,11 @@ def test_as_trained_is_what_the_run_recorded_when_a_classifier_ends_the_thoughts
     found = controls([run], n=None, seed=0)
     assert found.thoughts == pytest.approx(entry["tokens"]["thoughts"])
     assert found.lines[0].trained == entry["test"]["accuracy"]
+    # A control takes the questions in which it changes something: those with thoughts enough.
+    taking = {line.name: line.n for line in found.lines}
+    more = round(24 * (found.thoughts - 1))  # questions that thought twice
+    assert taking["removed"] == taking["zeroed"] == 24
+    assert taking.get("exit after 1", 0) == taking.get("permuted", 0) == (more if more > 1 else 0)
     assert entry["answered"]["thoughts"] == 2, "a constant number would have been this one"
     assert f"{found.thoughts:g} thoughts" in str(found).splitlines()[0]
 
@@ -195,6 +200,7 @@ def test_what_has_no_thoughts_is_refused_in_one_line(finished: Path) -> None:
         ([str(finished)], "must hold a finished run"),
         ([str(finished / "micro-coconut-0"), str(finished / "micro-pause-0")], "one method and recipe"),
         ([str(finished / "micro-coconut-0"), "--plot", "x.txt"], "must be a .png"),
+        ([str(finished / "micro-coconut-0")] * 2, "must be different ones"),
     )
     for arguments, message in cases:
         refused = invoke(*arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,33 @@ def test_a_grid_files_every_cell_and_goes_on_after_the_finished_ones() -> None:
     refused = invoke("--method", "no-cot,cot", "--recipe", "micro.yaml", "--out", "one")
     assert refused.exit_code == 2
     assert not Path("one").exists()
+
+
+def test_a_folder_of_another_run_is_found_before_the_training_and_says_what_differs() -> None:
+    write_recipe(Path.cwd())
+    done = invoke("--method", "cot", "--recipe", "micro.yaml")
+    assert done.exit_code == 0, done.output
+    refused = invoke("--method", "coconut,cot", "--recipe", "micro.yaml", "--halting", "classifier")
+    assert refused.exit_code == 2
+    assert (
+        "another run (recipe micro, method cot, seed 0; its halting is None, not classifier)"
+        in refused.stderr
+    )
+    assert not Path("runs/micro-coconut-0").exists()
+
+
+def test_a_run_that_lost_its_model_is_told_so_and_no_hub_is_asked() -> None:
+    write_recipe(Path.cwd())
+    assert invoke("--method", "coconut", "--recipe", "micro.yaml").exit_code == 0
+    shutil.rmtree("runs/micro-coconut-0/model")
+    refused = CliRunner().invoke(main, ["controls", "runs/micro-coconut-0"])
+    assert refused.exit_code == 2
+    assert "model must be the model of a finished run, and is missing" in refused.stderr
+
+
+def test_parameters_of_jobs_need_a_cluster() -> None:
+    refused = invoke("--method", "cot", "--job", "timeout_min=60")
+    assert (refused.exit_code, "--job needs --cluster" in refused.stderr) == (2, True)
 
 
 def test_all_means_every_method() -> None:

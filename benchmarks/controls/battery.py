@@ -37,6 +37,8 @@ class Control(NamedTuple):
         pauses: Whether the control is meaningful for pause tokens.
         has: Returns the donor of each question, -1 for none, [B]; questions without one are left out. None if
             no donor is needed.
+        least: Thoughts that a question must have as trained; with fewer the control would change nothing, so
+            it is left out.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Control(NamedTuple):
     thoughts: int | None = None
     pauses: bool = True
     has: Callable[[Materials], Tensor] | None = None
+    least: int = 1
 
 
 class Materials(NamedTuple):
@@ -89,7 +92,7 @@ def battery(thoughts: int) -> list[Control]:
     last = thoughts - 1
     rows = [Control(AS_TRAINED, "", None)]
     rows += [
-        Control("removed" if k == 0 else f"exit after {k}", _which(k, thoughts), None, k)
+        Control("removed" if k == 0 else f"exit after {k}", _which(k, thoughts), None, k, least=k + 1)
         for k in range(thoughts)
     ]
     rows += [
@@ -103,7 +106,7 @@ def battery(thoughts: int) -> list[Control]:
         for j in range(last)
     ]
     if thoughts > 1:
-        rows.append(Control("permuted", "the order of the thoughts", _permuted, pauses=False))
+        rows.append(Control("permuted", "the order of the thoughts", _permuted, pauses=False, least=2))
     rows += [
         Control(
             f"transplanted, {kind} answer", subject, _transplant(kind), pauses=False, has=_has_donor(kind)
@@ -190,7 +193,10 @@ def _answers(
     answers: Sequence[str],
 ) -> Answers:
     tokens, evaluator = reasoner.write(thought.prompted, limit), run.evaluator
-    written: list[str | None] = [read_answer(evaluator.text(row), evaluator.marker) for row in tokens]
+    written: list[str | None] = [
+        read_answer(evaluator.text(row), evaluator.marker) if used >= control.least else None
+        for row, used in zip(tokens, materials.used, strict=True)
+    ]
     if control.has is None:
         return Answers(written, [None] * len(written))
     donors = control.has(materials).tolist()

@@ -20,7 +20,10 @@ from .kept import clock, kept_answers
 from .probes import Probe, probe_thoughts
 from .verdict import Line, Outcome, guessing_p, verdicts
 
-_GUESSES = '"needed" then shows only that an answer is written there, not that it is computed there'
+_GUESSES = (
+    '"needed" then shows only that an answer is written there, not that it is computed there, and '
+    '"not needed" shows nothing'
+)
 REPORT = Path("controls", "controls.json")
 """The report of a single run, relative to its directory."""
 
@@ -152,8 +155,8 @@ def controls(
         say(f"{run.folder}: {len(questions)} questions under {len(rows)} conditions")
     pooled = [_pooled(found) for name, found in outcomes.items() if name != AS_TRAINED]
     for outcome in pooled:
-        if len(set(outcome.clusters)) < 2:  # among few questions there may be no donors
-            say(f"{outcome.name}: left out, too few questions with a donor ({len(outcome.clusters)})")
+        if len(set(outcome.clusters)) < 2:  # few questions may have no donors, or too few thoughts each
+            say(f"{outcome.name}: left out, it applies to too few questions ({len(outcome.clusters)})")
     lines = verdicts([outcome for outcome in pooled if len(set(outcome.clusters)) >= 2])
     guessing = guessing_p(_pooled(outcomes[AS_TRAINED])) if two_candidates else None
     names = [str(run.folder) for run in runs]
@@ -167,6 +170,9 @@ def _check(runs: Sequence[TrainedRun]) -> None:
     first = runs[0]
     if first.method.filler == "none":
         raise ValueError(f"controls need a run with thoughts or pauses, got method {first.method.name}")
+    folders = [str(run.folder.resolve()) for run in runs]
+    if len(set(folders)) < len(folders):
+        raise ValueError(f"runs of one report must be different ones, got {', '.join(folders)}")
     for run in runs[1:]:
         if (run.method, run.recipe.hash) != (first.method, first.recipe.hash):
             raise ValueError(

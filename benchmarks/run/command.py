@@ -37,7 +37,7 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
 )  # fmt: skip
 @click.option(
     "--halting", type=click.Choice(["constant", "classifier"]), show_default="the recipe's",
-    help="How latent mode ends: after a constant number of thoughts, or when a classifier says so.",
+    help="What ends the thoughts: a constant number of them, or a classifier.",
 )  # fmt: skip
 @click.option(
     "--thoughts", multiple=True, type=click.IntRange(min=0), metavar="N",
@@ -77,6 +77,8 @@ def run_command(
 
     chosen = load_recipe(recipe).changed(dataset=dataset, model=model, halting=halting)
     numbers = tuple(range(seed, seed + seeds))
+    if job and not cluster:
+        raise ValueError(f"--job needs --cluster, got {', '.join(job)}")
     place = parse_cluster(cluster, job) if cluster else None
     chosen = chosen.quick() if quick else chosen
     grid = Grid(chosen, method_names(method), numbers, quick, ood, thoughts, track, place)

@@ -32,7 +32,7 @@ from ...leaderboard.predictions import Prediction, summarize, write_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.result import Base, Result, SeedResult
 from ...leaderboard.result import Recipe as RecipeRecord
-from ..recipe import save_recipe
+from ..recipe import load_recipe, save_recipe
 from .base_model import BaseModel, base_model, coconut_over
 from .data import RunData, open_data
 from .evaluate import Evaluation, Evaluator, recipe_encoder
@@ -61,10 +61,10 @@ def run(
         ValueError: Data, base model, method and recipe do not fit together, or ``out`` has another run.
         OSError: Data or model cannot be read, or ``out`` cannot be written.
     """
-    finished = out / "result.json"
-    if finished.exists():
+    done = read_finished(spec, out)
+    if done is not None:
         say(f"{out} already contains this run")
-        return _read_finished(finished, spec)
+        return done
     recipe = spec.recipe
     schedule = recipe.schedule(get_method(spec.method))
     data = open_data(recipe.data)
@@ -100,7 +100,7 @@ def run(
             tracker.log({"test": result.seeds[0].test.accuracy}, progress.global_step)
     model.save_pretrained(out / "model")
     base.tokenizer.save_pretrained(out / "model")
-    write_whole(finished, result.model_dump_json(indent=2).encode() + b"\n")
+    write_whole(out / "result.json", result.model_dump_json(indent=2).encode() + b"\n")
     (out / "checkpoint.pt").unlink(missing_ok=True)
     return result
 
@@ -157,19 +157,43 @@ def thoughts_by_depth(predictions: Sequence[Prediction]) -> str:
     return f"thoughts used: {', '.join(means)}"
 
 
-def _read_finished(path: Path, spec: RunSpec) -> Result:
-    """Read the result of a finished run, checking that it is this run's."""
+def read_finished(spec: RunSpec, out: Path) -> Result | None:
+    """Read the result of a finished run.
+
+    Args:
+        spec: The run.
+        out: Its directory.
+
+    Returns:
+        The result, None where the directory has none yet.
+
+    Raises:
+        ValueError: The directory has another run's, or a damaged one.
+    """
+    path = out / "result.json"
+    if not path.exists():
+        return None
     try:
         result = Result.model_validate_json(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path} must be a result written by `run`: {error}") from error
     found = (result.recipe.hash, result.method, result.seeds[0].seed)
     if found != (spec.recipe.hash, spec.method, spec.seed):
+        differs = _difference(out / "recipe.yaml", spec) if found[0] != spec.recipe.hash else ""
         raise ValueError(
             f"{path} is the result of another run (recipe {result.recipe.name}, method {found[1]}, "
-            f"seed {found[2]}); choose another --out"
+            f"seed {found[2]}{differs}); choose another --out"
         )
     return result
+
+
+def _difference(path: Path, spec: RunSpec) -> str:
+    """Name the first key of the recipe in which the run at hand differs from the one kept there."""
+    if not path.is_file():
+        return ""
+    kept, wanted = (one.model_dump(mode="json") for one in (load_recipe(str(path)), spec.recipe))
+    key = next((name for name in wanted if kept[name] != wanted[name]), None)
+    return f"; its {key} is {kept[key]}, not {wanted[key]}" if key else ""
 
 
 def _append(path: Path, entry: dict[str, Any]) -> None:

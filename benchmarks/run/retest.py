@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
 from ...coconut.methods import get_method
 from ...coconut.modeling import CoconutForCausalLM
@@ -38,9 +39,12 @@ def load_evaluator(spec: RunSpec, out: Path, thoughts: int | None = None) -> Eva
         ValueError: ``thoughts`` is given for a method without thoughts or pauses.
         OSError: There is no model in ``out``.
     """
-    tokenizer = AutoTokenizer.from_pretrained(out / "model")
+    if not (out / "model").is_dir():  # transformers would look for a repository of this name on the Hub
+        raise FileNotFoundError(f"{out / 'model'} must be the model of a finished run, and is missing")
+    transformers_logging.disable_progress_bar()  # loading a small model takes no time worth showing
+    tokenizer = AutoTokenizer.from_pretrained(out / "model", local_files_only=True)
     encoder = recipe_encoder(spec.recipe, tokenizer)
-    model = AutoModelForCausalLM.from_pretrained(out / "model", dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(out / "model", dtype=torch.float32, local_files_only=True)
     assert isinstance(model, CoconutForCausalLM)
     if torch.cuda.is_available():
         model.to(torch.device("cuda"))  # type: ignore[arg-type]

@@ -16,11 +16,11 @@ from ...leaderboard.store import add
 from ..recipe import Recipe
 from .cluster import Cell, Cluster, run_on_cluster
 from .ood import evaluate_ood, ood_datasets
-from .pipeline import run
+from .pipeline import read_finished, run
 from .retest import evaluate_thoughts
 from .spec import RunSpec, run_folder
 from .tracking import check_tracker
-from .training import check_thoughts
+from .training import check_slots
 
 ALL = "all"
 
@@ -98,8 +98,10 @@ def sweep(
         raise ValueError(f"--out must be left out for several runs, got {out}")
     if grid.thoughts and all(get_method(name).filler == "none" for name in grid.methods):
         raise ValueError(f"--thoughts needs a method with thoughts or pauses, got {', '.join(grid.methods)}")
-    for name in grid.methods if grid.thoughts else ():
-        check_thoughts(grid.recipe.schedule(get_method(name)), max(grid.thoughts))
+    for name in grid.methods:
+        check_slots(grid.recipe.schedule(get_method(name)), max(grid.thoughts, default=0))
+    for spec in grid.cells:
+        read_finished(spec, out or run_folder(spec))  # another run's folder is found before the training
     if grid.track is not None:
         check_tracker(grid.track)
     if grid.ood:

@@ -118,23 +118,27 @@ def train_settings(recipe: Recipe, device: torch.device) -> TrainSettings:
     )
 
 
-def check_thoughts(schedule: Schedule, thoughts: int) -> None:
-    """Check that a trained model can be tested with another number of thoughts.
+def check_slots(schedule: Schedule, thoughts: int) -> None:
+    """Check that a method whose thoughts are updated together is asked for what it can do.
 
     Args:
         schedule: Method and curriculum.
-        thoughts: The largest number.
+        thoughts: The largest number of thoughts that it is to be tested with.
 
     Raises:
-        ValueError: They are updated together, and the model has not learned so many.
+        ValueError: A classifier is to end them, or there are more than the model learns.
     """
-    most = schedule.thoughts(schedule.final_stage)
-    if RECURRENCES[schedule.method.recurrence].has_slots and thoughts > most:
-        raise ValueError(f"--thoughts must be in 0..{most} for {schedule.method.name}, got {thoughts}")
+    name, most = schedule.method.name, schedule.thoughts(schedule.final_stage)
+    if not RECURRENCES[schedule.method.recurrence].has_slots:
+        return
+    if schedule.halts:
+        raise ValueError(f"halting must be constant for {name}, whose thoughts are updated together")
+    if thoughts > most:
+        raise ValueError(f"--thoughts must be in 0..{most} for {name}, got {thoughts}")
 
 
 def check_chains(schedule: Schedule, data: RunData) -> None:
-    """Check that method, recipe and data fit: chains and stages for them, how thoughts end.
+    """Check that the data have the steps the method needs, and the recipe enough stages for them.
 
     Args:
         schedule: Method and curriculum.
@@ -143,10 +147,6 @@ def check_chains(schedule: Schedule, data: RunData) -> None:
     Raises:
         ValueError: They do not.
     """
-    if schedule.halts and RECURRENCES[schedule.method.recurrence].has_slots:
-        raise ValueError(
-            f"halting must be constant for {schedule.method.name}, whose thoughts are updated together"
-        )
     method, longest, name = schedule.method, data.longest_chain, data.record.name
     needs_steps = method.writes_chain or method.curriculum != "none" or "teacher" in method.views
     if needs_steps and longest == 0:
