@@ -47,8 +47,9 @@ class Recipe(Part):
         batch_size: Examples per optimizer step.
         eval_batch_size: Questions answered at once in evaluation.
         max_new_tokens: Maximum number of tokens written per answer.
-        checks_in_last_stage: Number of validations in the last stage; the checkpoint with the best validation
-            accuracy is tested.
+        checks_in_last_stage: Number of validations in the last stage, one in each other stage. Of the last
+            stage's checkpoints, that with the best validation accuracy is tested.
+        validate_every: Optimizer steps between validations, in every stage; exactly one of the two is given.
         micro_batch_size: Examples per forward pass in training; None for the whole batch.
         precision: ``auto`` means bf16 where the device supports it; None means fp32.
         gradient_checkpointing: Whether activations are recomputed in the backward pass to save memory.
@@ -68,7 +69,8 @@ class Recipe(Part):
     batch_size: Positive
     eval_batch_size: Positive
     max_new_tokens: Positive
-    checks_in_last_stage: Positive
+    checks_in_last_stage: Positive | None = None
+    validate_every: Positive | None = None
     micro_batch_size: Positive | None = None
     precision: Literal["fp32", "bf16", "auto"] | None = None
     gradient_checkpointing: bool | None = None
@@ -78,6 +80,12 @@ class Recipe(Part):
     def _the_base_is_trained_from_scratch(self) -> Recipe:
         if self.base is not None and self.model.pretrained is not None:
             raise ValueError("base (premise recall) must be left out for a pretrained model")
+        return self
+
+    @model_validator(mode="after")
+    def _validations_are_counted_in_one_way(self) -> Recipe:
+        if (self.checks_in_last_stage is None) == (self.validate_every is None):
+            raise ValueError("recipe must have exactly one of checks_in_last_stage and validate_every")
         return self
 
     @model_validator(mode="after")
@@ -126,6 +134,7 @@ class Recipe(Part):
                 "base": self.base and self.base.quick(),
                 "curriculum": curriculum.model_copy(update=cut),
                 "checks_in_last_stage": 1,
+                "validate_every": None,
             }
         )
 

@@ -72,7 +72,8 @@ class BasePart(Part):
         first_premises: Premises per example at the first step.
         premises: Premises per example after the growth.
         batch_size: Examples per step.
-        seed: Seed of initial weights and data.
+        seed: Seed of initial weights and data; ``run`` for the training seed, so that each seed of a run has a
+            base model of its own.
         optimizer: Optimizer settings.
     """
 
@@ -81,8 +82,16 @@ class BasePart(Part):
     first_premises: Positive
     premises: Positive
     batch_size: Positive
-    seed: int = 0
+    seed: int | Literal["run"] = 0
     optimizer: OptimizerSettings
+
+    def bound(self, seed: int) -> BasePart:
+        """Return the part with a number as its seed.
+
+        Args:
+            seed: Training seed of the run.
+        """
+        return self.model_copy(update={"seed": seed}) if self.seed == "run" else self
 
     def quick(self) -> BasePart:
         """Return the part with 1% of the steps."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -26,6 +25,7 @@ from .methods import View
 from .modeling import CoconutForCausalLM
 from .objectives import Items, ViewBatch, get_objective
 from .optim import Optimizers
+from .progress import Progress, StageLog, Validation
 from .settings import OptimizerSettings
 
 
@@ -34,60 +34,19 @@ class TrainSettings(NamedTuple):
 
     Attributes:
         optimizer: Which optimizer, and its learning rates.
-        checks: The number of validations in the last stage.
+        checks: The number of validations in the last stage; one in each other stage.
+        check_every: Steps between validations, in every stage; overrides ``checks``.
         save_every: Seconds between checkpoints.
         micro_batch: Examples per forward and backward pass (gradient accumulation); None for a whole batch.
         precision: Precision of forward and backward passes; the weights are fp32.
     """
 
     optimizer: OptimizerSettings
-    checks: int
+    checks: int = 1
+    check_every: int | None = None
     save_every: float = 30.0
     micro_batch: int | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
-
-
-class StageLog(NamedTuple):
-    """Log of a finished stage: its number, optimizer steps, and the accuracy of its last validation.
-
-    Attributes:
-        epochs: None where the training data are an endless stream.
-        loss: Mean training loss over the last tenth of the stage.
-        seconds: Wall-clock time.
-    """
-
-    stage: int
-    steps: int
-    epochs: float | None
-    loss: float
-    validation_accuracy: float
-    seconds: float
-
-
-@dataclass
-class Progress:
-    """Progress of a run.
-
-    Attributes:
-        plan: Index of the current stage plan.
-        step: Optimizer steps done in the current stage; ``global_step`` counts them over all stages.
-        checked: The step of the current stage that was validated last, 0 for none.
-        accuracy: Validation accuracy at that step.
-        best_accuracy: The best validation accuracy in the last stage, -1 for none.
-        seconds: Wall-clock time of training.
-        recent_losses: Losses of the current stage's latest steps, at most a tenth of the stage.
-        stages: Logs of finished stages.
-    """
-
-    plan: int = 0
-    step: int = 0
-    global_step: int = 0
-    checked: int = 0
-    accuracy: float = 0.0
-    best_accuracy: float = -1.0
-    seconds: float = 0.0
-    recent_losses: list[float] = field(default_factory=list)
-    stages: list[StageLog] = field(default_factory=list)
 
 
 class Trainer:
@@ -178,7 +137,8 @@ class Trainer:
             self.optimizers = Optimizers(self.model, self.settings.optimizer)
         optimizer = self.settings.optimizer
         loss = self._backward(self.batches.readings(self.progress.global_step, plan, self.plans))
-        self.accelerator.clip_grad_norm_(self.model.parameters(), optimizer.max_grad_norm)
+        if optimizer.max_grad_norm is not None:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), optimizer.max_grad_norm)
         factor = lr_factor(self.progress.step, plan.steps, optimizer.warmup, optimizer.final_lr)
         self.optimizers.step(factor * plan.lr_scale)
         return loss
@@ -223,7 +183,9 @@ class Trainer:
         return ViewBatch(collate(rows, self.batches.encoder.ids.pad).to(device), answers_B)
 
     def _check_steps(self, plan: StagePlan) -> set[int]:
-        """The steps after which a stage is validated: its last one; in the last stage, ``checks`` of them."""
+        """The steps of a stage that a validation follows: its last one, and those that the settings say."""
+        if self.settings.check_every is not None:
+            return {*range(self.settings.check_every, plan.steps, self.settings.check_every), plan.steps}
         checks = self.settings.checks if plan is self.plans[-1] else 1
         return {plan.steps * (i + 1) // checks for i in range(checks)} - {0}
 
@@ -234,11 +196,12 @@ class Trainer:
         self.model.train()
         entry = {"stage": plan.stage, "step": at.step, "global_step": at.global_step}
         parts = {"parts": self.parts} if self.parts else {}
-        self.log({**entry, "loss": _mean(at.recent_losses), **parts, "valid": accuracy})
+        self.log({**entry, "loss": at.loss, **parts, "valid": accuracy})
+        at.validations.append(Validation(plan.stage, at.global_step, at.loss, accuracy))
         if plan is self.plans[-1] and accuracy > at.best_accuracy:
             at.best_accuracy = accuracy
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        at.checked, at.accuracy = at.step, accuracy
+        at.checked = at.step
 
     def _finish(self, plan: StagePlan) -> None:
         """Log the stage and move to the start of the next one, with a new optimizer."""
@@ -246,8 +209,8 @@ class Trainer:
         spent = at.seconds - sum(stage.seconds for stage in at.stages)
         per_epoch = self.batches.steps_per_epoch
         epochs = plan.steps / per_epoch if per_epoch else None
-        loss = _mean(at.recent_losses)
-        at.stages.append(StageLog(plan.stage, plan.steps, epochs, loss, at.accuracy, spent))
+        accuracy = at.validations[-1].accuracy
+        at.stages.append(StageLog(plan.stage, plan.steps, epochs, at.loss, accuracy, spent))
         at.plan, at.step, at.checked, at.recent_losses = at.plan + 1, 0, 0, []
         self.optimizers = Optimizers(self.model, self.settings.optimizer)
         self._save()
@@ -259,14 +222,12 @@ class Trainer:
                 "identity": self.identity,
                 "stage": self._plan.stage,
                 "thoughts": self.batches.schedule.thoughts(self._plan.stage),
-                "progress": {
-                    **asdict(self.progress),
-                    "stages": [stage._asdict() for stage in self.progress.stages],
-                },
+                "progress": self.progress.state(),
                 "model": self.model.state_dict(),
                 "best": self.best,
                 "optimizers": self.optimizers.state_dict(),
                 "torch_rng": torch.get_rng_state(),
+                "cuda_rng": torch.cuda.get_rng_state_all(),
             },
         )
 
@@ -279,19 +240,16 @@ class Trainer:
         state = load_checkpoint(self.checkpoint, self.identity)
         if state is None:
             return
-        progress = state["progress"]
-        self.progress = Progress(**{**progress, "stages": [StageLog(**one) for one in progress["stages"]]})
+        self.progress = Progress.of(state["progress"])
         self.model.load_state_dict(state["model"])
         self.best = state["best"]
         self.optimizers.load_state_dict(state["optimizers"])
         torch.set_rng_state(state["torch_rng"])
+        if len(state["cuda_rng"]) == torch.cuda.device_count():  # dropout draws from the GPU's generator
+            torch.cuda.set_rng_state_all(state["cuda_rng"])
 
 
 def items_of(readings: Sequence[Reading]) -> Items:
     """Count the labels and rows of a whole batch."""
     labels = {view: sum(len(reading[view].target) for reading in readings) for view in readings[0]}
     return Items(labels, len(readings))
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values) if values else float("nan")

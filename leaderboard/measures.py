@@ -122,13 +122,42 @@ class Cost(Record):
 
 
 class Stage(Record):
-    """One stage of training: how long it was, its last loss, the validation accuracy at its end."""
+    """One stage of training: steps, epochs and seconds, its last loss, the validation accuracy at its end."""
 
     stage: NonNegativeInt
     steps: NonNegativeInt
     epochs: NonNegativeFloat | None = None
     loss: float | None = None
     validation_accuracy: Fraction | None = None
+    seconds: NonNegativeFloat | None = None
+
+
+class Curve(Record):
+    """The learning curve: each validation's stage, the optimizer steps before it, and its accuracy."""
+
+    stages: list[NonNegativeInt]
+    steps: list[NonNegativeInt]
+    accuracy: list[Fraction]
+
+    @model_validator(mode="after")
+    def _is_one_point_a_validation(self) -> Curve:
+        lengths = len(self.stages), len(self.steps), len(self.accuracy)
+        if len(set(lengths)) > 1 or self.steps != sorted(self.steps):
+            raise ValueError(f"stages, steps and accuracy must be equally long, in order, got {lengths}")
+        return self
+
+    def steps_to(self, accuracy: float) -> int | None:
+        """Return the optimizer steps after which the last stage first validates at an accuracy.
+
+        Args:
+            accuracy: A fraction.
+
+        Returns:
+            Steps over all stages; None if it never does.
+        """
+        last = self.stages[-1] if self.stages else 0
+        points = zip(self.stages, self.steps, self.accuracy, strict=True)
+        return next((step for stage, step, found in points if stage == last and found >= accuracy), None)
 
 
 class Answered(Record):

@@ -1,6 +1,6 @@
 """The record of a result: what was measured, on which data, by which code, and how to reproduce it.
 
-A leaderboard file is ``{"schema_version": 1, "rows": [...]}``. A row is ``measured`` (`Result`: one method
+A leaderboard file is ``{"schema_version": 2, "rows": [...]}``. A row is ``measured`` (`Result`: one method
 on one dataset, one entry per seed) or ``quoted`` (`QuotedResult`: printed in a paper). Shortened, a measured
 row is
 
@@ -22,9 +22,9 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 from pydantic import StringConstraints as Text
 
-from .measures import Answered, Cost, Fraction, Name, Record, Score, Sha256, Stage, Tokens
+from .measures import Answered, Cost, Curve, Fraction, Name, Record, Score, Sha256, Stage, Tokens
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 Shortcut = Literal["right", "silent", "wrong"]
 
 
@@ -47,10 +47,14 @@ class Dataset(Record):
 
 
 class Recipe(Record):
-    """The recipe's name and the hash of its checked content."""
+    """The recipe's name, the hash of its checked content, and the version of the training numerics.
+
+    Rows recorded before the numerics had a version have none.
+    """
 
     name: Name
     hash: Sha256
+    numerics: PositiveInt | None = None
 
 
 class Base(Record):
@@ -58,12 +62,14 @@ class Base(Record):
 
     ``revision`` names its origin and is part of a row's identity: the commit of a downloaded model, or the
     hash of the recipe of one that was trained here. The weights themselves may differ by seed:
-    `SeedResult.base_weights`.
+    `SeedResult.base_weights`. ``per_seed`` says that each training seed has a base model of its own;
+    otherwise all seeds have the same weights.
     """
 
     name: Name
     parameters: PositiveInt
     revision: Name | None = None
+    per_seed: bool = False
 
 
 class SideFile(Record):
@@ -106,7 +112,7 @@ class Provenance(Record):
 class SeedResult(Record):
     """One training run, evaluated once.
 
-    ``twins`` counts pairs: ``n_correct`` of ``n`` with both questions right. The parts of ``by_hops`` and
+    ``weights`` is the hash of the trained weights, ``curve`` the validations of the training. ``twins`` counts pairs: ``n_correct`` of ``n`` with both questions right. The parts of ``by_hops`` and
     ``by_shortcut`` add up to ``test``.
     """
 
@@ -119,9 +125,11 @@ class SeedResult(Record):
     training: Cost
     inference: Cost
     stages: list[Stage]
+    curve: Curve | None = None
     answered: Answered | None = None
     checkpoint_rule: Name
     base_weights: Sha256 | None = None
+    weights: Sha256 | None = None
     predictions: SideFile | None = None
     provenance: Provenance
 
@@ -162,7 +170,8 @@ class Result(Record):
         data, base = self.dataset, self.base_model
         start = (base.name, base.revision)
         same = (data.content_hash, data.split, self.method, self.recipe.hash, *start, self.quick)
-        return same if self.thoughts is None else (*same, self.thoughts)
+        numerics = () if self.recipe.numerics is None else (f"numerics {self.recipe.numerics}",)
+        return (*same, *numerics) if self.thoughts is None else (*same, *numerics, self.thoughts)
 
     @property
     def key(self) -> str:
@@ -220,7 +229,7 @@ Row = Annotated[Result | QuotedResult, Field(discriminator="kind")]
 class Leaderboard(Record):
     """The content of a leaderboard file."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     rows: list[Row] = Field(default_factory=list)
 
     @property

@@ -30,7 +30,9 @@ PREDICTIONS = "predictions"
 LOCK_SECONDS = 60
 
 # Schema version → the function that turns such a file's content into that of the next version.
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    1: lambda data: {**data, "schema_version": 2},  # 2 has more fields, none of which must be there
+}
 
 
 def read(path: Path | str) -> Leaderboard:

@@ -110,7 +110,7 @@ def test_a_bad_value_is_named_and_located_and_the_file_stays(name: str, tmp_path
         (b"[]", "schema_version, a whole number, got None"),
         (b'{"rows": []}', "schema_version, a whole number, got None"),
         (b'{"schema_version": true, "rows": []}', "schema_version, a whole number, got True"),
-        (b'{"schema_version": 2, "rows": []}', "schema_version must be at most 1 .* got 2"),
+        (b'{"schema_version": 3, "rows": []}', "schema_version must be at most 2 .* got 3"),
         (b'{"schema_version": 0, "rows": []}', "schema_version must be one of .* got 0"),
     ],
 )

@@ -208,7 +208,7 @@ def test_an_older_schema_is_migrated_with_a_backup(path: Path, monkeypatch: pyte
     old = json.dumps({"schema_version": 0, "results": data["rows"]}).encode()
     path.write_bytes(old)
     migration = {0: lambda data: {"schema_version": 1, "rows": data["results"]}}
-    monkeypatch.setattr(module, "MIGRATIONS", migration)
+    monkeypatch.setattr(module, "MIGRATIONS", {**module.MIGRATIONS, **migration})
     assert read(path).measured == [result()]
     assert path.read_bytes() == old, "reading changes nothing"
     board = add(path, result(method="cot"))

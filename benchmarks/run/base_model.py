@@ -30,6 +30,7 @@ from transformers.utils import logging as transformers_logging
 
 from ...coconut.curriculum import Schedule, lr_factor
 from ...coconut.modeling import CoconutForCausalLM
+from ...coconut.numerics import NUMERICS
 from ...coconut.optim import Optimizers
 from ...coconut.premise_recall import RecallTokens, premises_at, recall_batch
 from ...coconut.recurrence import RECURRENCES
@@ -40,8 +41,6 @@ from ..recipe_parts import BasePart
 from .data import RunData
 from .pretrained import load_pretrained, weights_hash
 
-FORMAT = 1
-"""Part of a cached base model's hash; increased when the code that trains it gives other weights."""
 VOCABULARY_EXAMPLES = 2_000
 """Training examples that define the vocabulary; a word in none of them is an error later."""
 RECORD = "premise-recall.json"
@@ -62,10 +61,12 @@ class BaseModel:
         model: The model in fp32.
         tokenizer: Its tokenizer, with Coconut's special tokens.
         name: Name for people: the pretrained model's, or the architecture and how it was trained.
-        hash: Hash of everything it was made from; for a pretrained model its commit, if known.
+        hash: Hash of everything it was made from, the seed of the run aside; for a pretrained model its commit,
+            if known.
         weights: SHA-256 of its weights.
         recall: Share of premises recalled correctly in the last tenth of training; None if not trained.
         seconds: Duration of that training.
+        per_seed: Whether each training seed has a base model of its own.
     """
 
     model: PreTrainedModel
@@ -75,6 +76,7 @@ class BaseModel:
     weights: str
     recall: float | None = None
     seconds: float = 0.0
+    per_seed: bool = False
 
     def __str__(self) -> str:
         if self.recall is None:
@@ -90,12 +92,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "coconut-bench"
 
 
-def base_model(recipe: Recipe, data: RunData) -> BaseModel:
+def base_model(recipe: Recipe, data: RunData, seed: int = 0) -> BaseModel:
     """Load or train the model that the recipe's methods start from.
 
     Args:
         recipe: Recipe of the run.
         data: Data of the recipe; its words are the vocabulary of a model from scratch.
+        seed: Training seed of the run; used if the recipe's ``base.seed`` is ``run``.
 
     Returns:
         The base model; one trained on premise recall comes from the cache if it is there.
@@ -116,28 +119,38 @@ def base_model(recipe: Recipe, data: RunData) -> BaseModel:
         model = from_scratch(recipe, word_level)
         weights = weights_hash(model)
         return BaseModel(model, word_level, f"{part.architecture}, untrained", weights, weights)
-    return _trained_on_recall(recipe, recipe.base, word_level, words)
+    bound = recipe.model_copy(update={"base": recipe.base.bound(seed)})
+    return _trained_on_recall(bound, word_level, words, revision=_origin(recipe, words))
+
+
+def _origin(recipe: Recipe, words: Words) -> str:
+    """Hash everything that a model trained on premise recall is made from."""
+    fields = {
+        "numerics": NUMERICS,
+        "model": recipe.model.model_dump(mode="json", exclude_none=True),
+        "base": recipe.base and recipe.base.model_dump(mode="json"),
+        "words": words,
+    }
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def _trained_on_recall(
-    recipe: Recipe, part: BasePart, tokenizer: PreTrainedTokenizerFast, words: Words
+    recipe: Recipe, tokenizer: PreTrainedTokenizerFast, words: Words, revision: str
 ) -> BaseModel:
-    fields = {
-        "format": FORMAT,
-        "model": recipe.model.model_dump(mode="json", exclude_none=True),
-        "base": part.model_dump(mode="json"),
-        "words": words,
-    }
-    digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    """Load the base model of a recipe whose seed is a number from the cache, or train it."""
+    digest = _origin(recipe, words)
     folder = cache_folder() / f"base-{digest[:16]}"
     if not (folder / RECORD).exists():
-        _train_into(folder, recipe, part, tokenizer, words.concepts)
+        _train_into(folder, recipe, tokenizer, words.concepts)
     try:
         record = json.loads((folder / RECORD).read_text())
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
         name = f"{recipe.model.architecture}, premise recall"
-        return BaseModel(model, tokenizer, name, digest, weights, record["recall"], record["seconds"])
+        recall, seconds = record["recall"], record["seconds"]
+        return BaseModel(
+            model, tokenizer, name, revision, weights, recall, seconds, per_seed=digest != revision
+        )
     except (ValueError, OSError, KeyError) as error:
         raise ValueError(
             f"cached base model in {folder} cannot be read ({error}); delete that directory"
@@ -184,10 +197,11 @@ def coconut_over(base: BaseModel, recipe: Recipe, schedule: Schedule, seed: int)
 
 
 def _train_into(
-    folder: Path, recipe: Recipe, part: BasePart, tokenizer: PreTrainedTokenizerFast, concepts: list[str]
+    folder: Path, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, concepts: list[str]
 ) -> None:
     """Train the base model and move it into place atomically; other processes may do so at the same time."""
-    started = time.monotonic()
+    started, part = time.monotonic(), recipe.base
+    assert part is not None
     model = from_scratch(recipe, tokenizer)
     recall = _pretrain(model, part, tokenizer, concepts)
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
@@ -204,7 +218,7 @@ def _train_into(
 def from_scratch(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     """Build the recipe's untrained model, initialized with the base part's seed."""
     ids = special_ids(tokenizer)
-    torch.manual_seed(recipe.base.seed if recipe.base else 0)
+    torch.manual_seed(int(recipe.base.seed) if recipe.base else 0)
     try:
         config = AutoConfig.for_model(
             str(recipe.model.architecture), vocab_size=len(tokenizer), pad_token_id=ids.pad,
@@ -226,7 +240,7 @@ def _pretrain(
     model.train()
     for step in tqdm(range(part.steps), desc="base model", unit="step", disable=None, leave=False):
         premises = premises_at(step, part.growth_steps, part.first_premises, part.premises)
-        batch = recall_batch(tokens, premises, part.batch_size, part.seed, step)
+        batch = recall_batch(tokens, premises, part.batch_size, int(part.seed), step)
         output = wrapped(batch.input_ids, labels=batch.labels)
         output.loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), part.optimizer.max_grad_norm)

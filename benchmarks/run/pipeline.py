@@ -25,9 +25,10 @@ from typing import Any
 import torch
 
 from ...coconut.methods import get_method
+from ...coconut.numerics import NUMERICS
 from ...coconut.training import Progress
 from ...generators.files import write_whole
-from ...leaderboard.measures import Cost, Stage
+from ...leaderboard.measures import Cost, Curve, Stage
 from ...leaderboard.predictions import Prediction, summarize, write_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.result import Base, Result, SeedResult
@@ -36,6 +37,7 @@ from ..recipe import load_recipe, save_recipe
 from .base_model import BaseModel, base_model, coconut_over
 from .data import RunData, open_data
 from .evaluate import Evaluation, Evaluator, recipe_encoder
+from .pretrained import weights_hash
 from .spec import RunSpec
 from .tracking import Tracker, open_tracker
 from .training import check_chains, train
@@ -71,7 +73,7 @@ def run(
     check_chains(schedule, data)
     if data.note:
         say(f"Note: {data.note}")
-    base = base_model(recipe, data)
+    base = base_model(recipe, data, spec.seed)
     if data.write_held_out(out / "data"):
         say(f"{out / 'data'}: {len(data.valid)} validation and {len(data.test)} test questions written")
     say(f"base model: {base}")
@@ -132,17 +134,28 @@ def _result(
         training=training,
         inference=Cost(seconds=evaluation.seconds, peak_memory=peak_memory()),
         stages=stages,
+        curve=Curve(
+            stages=[one.stage for one in progress.validations],
+            steps=[one.step for one in progress.validations],
+            accuracy=[one.accuracy for one in progress.validations],
+        ),
         answered=evaluator.answered(stages[-1].stage),
         checkpoint_rule=CHECKPOINT_RULE,
         base_weights=base.weights,
+        weights=weights_hash(evaluator.model),
         predictions=write_predictions(evaluation.predictions, out / "predictions"),
         provenance=provenance(device=base.model.device.type, threads=torch.get_num_threads()),
     )
     return Result(
         dataset=data.record,
         method=spec.method,
-        recipe=RecipeRecord(name=recipe.name, hash=recipe.hash),
-        base_model=Base(name=base.name, parameters=base.model.num_parameters(), revision=base.hash),
+        recipe=RecipeRecord(name=recipe.name, hash=recipe.hash, numerics=NUMERICS),
+        base_model=Base(
+            name=base.name,
+            parameters=base.model.num_parameters(),
+            revision=base.hash,
+            per_seed=base.per_seed,
+        ),
         quick=spec.quick,
         seeds=[entry],
     )
@@ -178,6 +191,12 @@ def read_finished(spec: RunSpec, out: Path) -> Result | None:
     except ValueError as error:
         raise ValueError(f"{path} must be a result written by `run`: {error}") from error
     found = (result.recipe.hash, result.method, result.seeds[0].seed)
+    numerics = result.recipe.numerics
+    if found == (spec.recipe.hash, spec.method, spec.seed) and numerics != NUMERICS:
+        raise ValueError(
+            f"{path} is the result of another version of the training numerics ({numerics or 'unversioned'}, "
+            f"here {NUMERICS}); choose another --out"
+        )
     if found != (spec.recipe.hash, spec.method, spec.seed):
         differs = _difference(out / "recipe.yaml", spec) if found[0] != spec.recipe.hash else ""
         raise ValueError(

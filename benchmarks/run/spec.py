@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...coconut.numerics import NUMERICS
 from ..recipe import Recipe
 
 
@@ -33,6 +34,7 @@ class RunSpec:
             "recipe_hash": self.recipe.hash,
             "method": self.method,
             "seed": self.seed,
+            "numerics": NUMERICS,
         }
 
 

@@ -112,7 +112,8 @@ def train_settings(recipe: Recipe, device: torch.device) -> TrainSettings:
     on_gpu = torch.device("cuda") if torch.cuda.is_available() else device
     return TrainSettings(
         optimizer=recipe.optimizer,
-        checks=recipe.checks_in_last_stage,
+        checks=recipe.checks_in_last_stage or 1,
+        check_every=recipe.validate_every,
         micro_batch=recipe.micro_batch_size,
         precision=precision(recipe, on_gpu),
     )

@@ -1,0 +1,89 @@
+"""The progress of a training: where it is, what was validated, which stages are done. All of it is plain
+data, so that a checkpoint keeps it as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+
+class Validation(NamedTuple):
+    """One validation: the stage, the optimizer steps before it over all stages, and its accuracy.
+
+    Attributes:
+        loss: Mean training loss over the steps before, at most a tenth of the stage.
+    """
+
+    stage: int
+    step: int
+    loss: float
+    accuracy: float
+
+
+class StageLog(NamedTuple):
+    """Log of a finished stage: its number, optimizer steps, and the accuracy of its last validation.
+
+    Attributes:
+        epochs: None where the training data are an endless stream.
+        loss: Mean training loss over the last tenth of the stage.
+        seconds: Wall-clock time.
+    """
+
+    stage: int
+    steps: int
+    epochs: float | None
+    loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+@dataclass
+class Progress:
+    """Progress of a run.
+
+    Attributes:
+        plan: Index of the current stage plan.
+        step: Optimizer steps done in the current stage; ``global_step`` counts them over all stages.
+        checked: The step of the current stage that was validated last, 0 for none.
+        best_accuracy: The best validation accuracy in the last stage, -1 for none.
+        seconds: Wall-clock time of training.
+        recent_losses: Losses of the current stage's latest steps, at most a tenth of the stage.
+        stages: Logs of finished stages.
+        validations: All validations so far, the learning curve.
+    """
+
+    plan: int = 0
+    step: int = 0
+    global_step: int = 0
+    checked: int = 0
+    best_accuracy: float = -1.0
+    seconds: float = 0.0
+    recent_losses: list[float] = field(default_factory=list)
+    stages: list[StageLog] = field(default_factory=list)
+    validations: list[Validation] = field(default_factory=list)
+
+    def state(self) -> dict[str, Any]:
+        """Return the fields as plain dictionaries and lists, for a checkpoint."""
+        parts = {name: [one._asdict() for one in getattr(self, name)] for name in ("stages", "validations")}
+        return {**asdict(self), **parts}
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> Progress:
+        """Build the progress that `state` returned.
+
+        Args:
+            state: Fields by name.
+
+        Raises:
+            TypeError: A field is missing in a part, or unknown.
+        """
+        stages = [StageLog(**one) for one in state["stages"]]
+        validations = [Validation(**one) for one in state["validations"]]
+        return cls(**{**state, "stages": stages, "validations": validations})
+
+    @property
+    def loss(self) -> float:
+        """Mean of the recent losses; NaN before the first step of a stage."""
+        losses = self.recent_losses
+        return sum(losses) / len(losses) if losses else float("nan")
