@@ -58,11 +58,12 @@ class Reproduction(NamedTuple):
         if self.is_same:
             return f"{name}: every answer is the same, {self.recorded.test.counts} right"
         counts = f"{self.recorded.test.n_correct} recorded and {self.here.test.n_correct} here"
+        weights = "the same" if self.recorded.weights == self.here.weights else "others"
+        base = "the same" if self.recorded.base_weights == self.here.base_weights else "another"
         lines = [
             f"{name}: {len(self.differing)} of {self.recorded.test.n} answers differ; right: {counts}",
             f"  first: {', '.join(self.differing[:5])}",
-            f"  weights: {'the same' if self.recorded.weights == self.here.weights else 'others'}; "
-            f"base model: {'the same' if self.recorded.base_weights == self.here.base_weights else 'another'}",
+            f"  weights: {weights}; base model: {base}",
         ]
         return "\n".join([*lines, *(f"  {line}" for line in self.environment)])
 

@@ -20,15 +20,15 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from micro import MICRO  # noqa: E402
+from micro import MICRO
 
-from coconut_bench.benchmarks.recipe import Recipe, load_recipe  # noqa: E402
-from coconut_bench.benchmarks.run.pipeline import run  # noqa: E402
-from coconut_bench.benchmarks.run.spec import RunSpec  # noqa: E402
-from coconut_bench.benchmarks.run.sweep import Grid, sweep  # noqa: E402
-from coconut_bench.coconut.methods import METHODS  # noqa: E402
-from coconut_bench.coconut.numerics import NUMERICS  # noqa: E402
-from coconut_bench.leaderboard.provenance import processor  # noqa: E402
+from coconut_bench.benchmarks.recipe import Recipe, load_recipe
+from coconut_bench.benchmarks.run.pipeline import run
+from coconut_bench.benchmarks.run.spec import RunSpec
+from coconut_bench.benchmarks.run.sweep import Grid, sweep
+from coconut_bench.coconut.methods import METHODS
+from coconut_bench.coconut.numerics import NUMERICS
+from coconut_bench.leaderboard.provenance import processor
 
 GOLDEN = Path(__file__).with_name("fingerprints.json")
 QUICK = Path(__file__).with_name("quick") / "leaderboard.json"
