@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from click.testing import CliRunner, Result
 from micro import MICRO, write_recipe
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -317,11 +318,13 @@ def test_the_controls_of_depth_run(name: str, layers: int) -> None:
     tiny, recipe = load_recipe("tiny"), load_recipe(name)
     alike = {"name": "tiny", "description": tiny.description, "model": tiny.model}
     assert recipe.model_copy(update=alike) == tiny
-    done = invoke("--method", "no-cot,coconut", "--recipe", name, "--quick")
+    smaller = {"extends": name, "batch_size": 4, "base": MICRO["base"]}
+    Path("smaller.yaml").write_text(yaml.safe_dump(smaller))
+    done = invoke("--method", "no-cot,coconut", "--recipe", "smaller.yaml", "--quick")
     assert done.exit_code == 0, done.output
     rows = {row.method: row for row in read("leaderboard.json").measured}
     assert set(rows) == {"no-cot", "coconut"}
-    saved = AutoModelForCausalLM.from_pretrained(f"runs/{name}-coconut-0-quick/model")
+    saved = AutoModelForCausalLM.from_pretrained("runs/smaller-coconut-0-quick/model")
     assert saved.config.get_text_config().num_hidden_layers == layers
     assert {row.base_model.parameters for row in rows.values()} == {saved.num_parameters()}
 
