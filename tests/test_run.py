@@ -27,6 +27,8 @@ from coconut_bench.generators.answers import read_answer
 from coconut_bench.generators.proof.verify import verify_dir
 from coconut_bench.leaderboard import read, read_predictions
 
+BERT = {"is_decoder": True, "num_hidden_layers": 1, "hidden_size": 16, "num_attention_heads": 2}
+
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -259,7 +261,7 @@ def test_bad_arguments_are_one_line_and_leave_nothing(arguments: list[str], mess
         ({"data": {**MICRO["data"], "name": "prosqa-tny"}}, ["unknown dataset 'prosqa-tny' (did you mean"]),
         ({"data": {**MICRO["data"], "test": 7}}, ["7"]),
         ({"model": {"architecture": "lama", "config": {}}}, ["model of recipe micro", "lama"]),
-        ({"model": {"architecture": "bert", "loops": 2, "config": {"is_decoder": True}}}, ["bert has none"]),
+        ({"model": {"architecture": "bert", "loops": 2, "config": BERT}}, ["bert has none"]),
         ({"model": {**MICRO["model"], "loops": 1}}, ["model.loops: Input should be greater than"]),
         ({"model": {"pretrained": "x", "loops": 2}}, ["loops must be left out for a pretrained"]),
         ({"extends": "micro.yaml"}, ["micro.yaml must not extend itself: micro.yaml > micro.yaml"]),
