@@ -200,12 +200,20 @@ def load_recipe(name: str) -> Recipe:
         The recipe, with that of its ``extends`` key merged in.
 
     Raises:
-        ValueError: The name is unknown (the nearest one is named), the file is not a YAML mapping, or keys
-            are unknown, missing or invalid (all of them are named).
+        ValueError: The name is unknown (the nearest one is named), the file is not a YAML mapping, it extends
+            itself, or keys are unknown, missing or invalid (all of them are named).
         OSError: The file cannot be read.
     """
+    return _load(name, ())
+
+
+def _load(name: str, children: tuple[Path, ...]) -> Recipe:
+    """Load a recipe that ``children`` extend, the outermost first."""
     is_path = name.endswith((".yaml", ".yml"))
     path = Path(name) if is_path else pick(recipe_names(), name, "recipe")
+    chain = (*children, path.resolve())
+    if chain[-1] in children:
+        raise ValueError(f"recipe {path.name} must not extend itself: {' > '.join(p.name for p in chain)}")
     try:
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -213,19 +221,17 @@ def load_recipe(name: str) -> Recipe:
     if not isinstance(fields, dict):
         raise ValueError(f"recipe {path} must be a YAML mapping, got {type(fields).__name__}")
     try:
-        return Recipe.model_validate({"name": path.stem, **_extended(fields, path)})
+        return Recipe.model_validate({"name": path.stem, **_extended(fields, chain)})
     except ValidationError as error:
         raise ValueError(f"recipe {path.name}: {_problems(error)}") from error
 
 
-def _extended(fields: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Merge the file's keys into the recipe it ``extends``, if any; a part is replaced as a whole."""
+def _extended(fields: dict[str, Any], chain: tuple[Path, ...]) -> dict[str, Any]:
+    """Merge the keys of the last file in ``chain`` into the recipe it ``extends``, if any; parts whole."""
     parent = fields.pop("extends", None)
     if parent is None:
         return fields
-    base = load_recipe(str(parent))
-    if base.name == path.stem:
-        raise ValueError(f"recipe {path.name} must not extend itself")
+    base = _load(str(parent), chain)
     return {**base.model_dump(mode="json", exclude={"name"}, exclude_none=True), **fields}
 
 

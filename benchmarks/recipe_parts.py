@@ -43,6 +43,8 @@ class ModelPart(Part):
     Attributes:
         architecture: Model type of transformers, to train from scratch.
         config: Fields of its configuration, without the vocabulary.
+        loops: Number of times that its layers are applied, with the same weights (`coconut.looping`); None
+            for once.
         pretrained: Name on the Hub, or a directory.
         revision: Commit, tag or branch of the pretrained model on the Hub.
         copy_token: Token whose embedding initializes those of the added tokens; None for the mean embedding.
@@ -50,6 +52,7 @@ class ModelPart(Part):
 
     architecture: str | None = None
     config: dict[str, Any] | None = None
+    loops: Annotated[int, Field(ge=2)] | None = None
     pretrained: str | None = None
     revision: str | None = None
     copy_token: str | None = None
@@ -60,6 +63,8 @@ class ModelPart(Part):
             raise ValueError("model must have exactly one of pretrained and architecture")
         if self.pretrained is None and (self.revision or self.copy_token):
             raise ValueError("revision and copy_token must be left out for a model from scratch")
+        if self.pretrained is not None and self.loops is not None:
+            raise ValueError(f"loops must be left out for a pretrained model, got {self.loops}")
         return self
 
 

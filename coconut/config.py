@@ -11,7 +11,8 @@ class CoconutConfig(PreTrainedConfig):
     """The base model's configuration, the token that marks a thought, and how thoughts are computed.
 
     Args:
-        base_config: Configuration of any causal LM: an object, or its dictionary with ``model_type``.
+        base_config: Configuration of any causal LM: an object, or its dictionary with ``model_type``. Its
+            ``loops`` says how often the layers are applied (see `looping`).
         latent_token_id: The token that marks a continuous thought.
         halting: Whether the model has a classifier that predicts whether a thought is the last one.
         recurrence: A row of `recurrence.RECURRENCES`.

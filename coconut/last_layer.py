@@ -22,6 +22,8 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from .looping import layers_of
+
 _SPLIT = ("self_attn.q_proj", "self_attn.o_proj", "mlp")
 POSITIONWISE = {
     "gpt2": ("attn.c_proj", "mlp"),
@@ -54,7 +56,7 @@ def read_only_at(base: PreTrainedModel, is_read_BT: Tensor | None) -> Iterator[N
         whole = output_1ND.new_zeros(shape.numel(), output_1ND.shape[-1])
         return whole.index_copy(0, read_N, output_1ND[0]).view(*shape, -1)
 
-    layer = _last_layer(base)
+    layer = layers_of(base)[-1]
     handles = []
     try:
         for name in parts:
@@ -72,11 +74,6 @@ def positionwise_weights(base: PreTrainedModel) -> int:
     Args:
         base: The base model.
     """
-    layer = _last_layer(base)
+    layer = layers_of(base)[-1]
     parts = [layer.get_submodule(name) for name in POSITIONWISE.get(base.config.model_type, ())]
     return sum(p.numel() for part in parts for p in part.parameters() if p.ndim == 2)
-
-
-def _last_layer(base: PreTrainedModel) -> nn.Module:
-    layers = next(part for part in base.get_decoder().children() if isinstance(part, nn.ModuleList))
-    return layers[-1]

@@ -31,6 +31,7 @@ from . import checkpointing
 from .activations import fuse_activations
 from .cache import PassCache, growing_cache
 from .config import CoconutConfig
+from .looping import share_layers
 from .loss import label_loss, label_share
 from .passes import PassesMixin
 from .recurrence import RECURRENCES
@@ -60,7 +61,7 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         super().__init__(config)
         if config.base_config is None:
             raise ValueError("base_config must be a causal LM's configuration, got None")
-        self.base = AutoModelForCausalLM.from_config(config.base_config)
+        self.base = share_layers(AutoModelForCausalLM.from_config(config.base_config))
         fuse_activations(self.base)
         width, needs = config.get_text_config().hidden_size, RECURRENCES[config.recurrence]
         if (config.halting or needs.has_slots) and not PassCache.fits(config.get_text_config()):
@@ -100,7 +101,7 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         settings = CoconutConfig(base_config=base.config, latent_token_id=latent_token_id, **config)
         with torch.device("meta"):
             model = cls(settings)
-        model.base = base
+        model.base = share_layers(base)
         fuse_activations(base)
         model.generation_config = base.generation_config
         with torch.random.fork_rng(devices=[]):
@@ -110,6 +111,11 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
                     part.to_empty(device="cpu").apply(model._init_weights)
                     part.to(base.device, base.dtype)
         return model
+
+    def tie_weights(self, *args: Any, **kwargs: Any) -> None:
+        """Tie what transformers ties, and share looped layers again, which loading separates."""
+        super().tie_weights(*args, **kwargs)
+        share_layers(self.base)
 
     def get_input_embeddings(self) -> nn.Module:
         return self.base.get_input_embeddings()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from click.testing import CliRunner, Result
 from micro import MICRO, write_recipe
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -25,6 +26,8 @@ from coconut_bench.coconut.training import Trainer
 from coconut_bench.generators.answers import read_answer
 from coconut_bench.generators.proof.verify import verify_dir
 from coconut_bench.leaderboard import read, read_predictions
+
+BERT = {"is_decoder": True, "num_hidden_layers": 1, "hidden_size": 16, "num_attention_heads": 2}
 
 
 @pytest.fixture(scope="module")
@@ -258,6 +261,10 @@ def test_bad_arguments_are_one_line_and_leave_nothing(arguments: list[str], mess
         ({"data": {**MICRO["data"], "name": "prosqa-tny"}}, ["unknown dataset 'prosqa-tny' (did you mean"]),
         ({"data": {**MICRO["data"], "test": 7}}, ["7"]),
         ({"model": {"architecture": "lama", "config": {}}}, ["model of recipe micro", "lama"]),
+        ({"model": {"architecture": "bert", "loops": 2, "config": BERT}}, ["bert has none"]),
+        ({"model": {**MICRO["model"], "loops": 1}}, ["model.loops: Input should be greater than"]),
+        ({"model": {"pretrained": "x", "loops": 2}}, ["loops must be left out for a pretrained"]),
+        ({"extends": "micro.yaml"}, ["micro.yaml must not extend itself: micro.yaml > micro.yaml"]),
         ({"base": {**MICRO["base"], "premises": 17}}, ["premises must be in 1..16"]),
     ],
 )  # fmt: skip
@@ -270,6 +277,15 @@ def test_a_bad_recipe_is_one_line_that_names_every_problem(
     [line] = refused.stderr.strip().splitlines()
     for message in messages:
         assert message in line
+
+
+def test_recipes_that_extend_each_other_are_one_line() -> None:
+    write_recipe(Path.cwd(), extends="other.yaml")
+    Path("other.yaml").write_text("extends: micro.yaml")
+    refused = invoke("--method", "cot", "--recipe", "other.yaml")
+    assert refused.exit_code == 2
+    [line] = refused.stderr.strip().splitlines()
+    assert "other.yaml must not extend itself: other.yaml > micro.yaml > other.yaml" in line
 
 
 def test_a_damaged_leaderboard_is_found_before_the_training() -> None:
@@ -297,6 +313,22 @@ def test_a_shipped_recipe_is_valid_and_its_hash_moves_with_its_numbers(name: str
     else:
         assert recipe.quick().data.train == 2 * recipe.batch_size
         assert set(recipe.quick().curriculum.lengths) == {1}
+
+
+@pytest.mark.parametrize(("name", "layers"), [("tiny-6layers", 6), ("tiny-9layers", 9), ("tiny-looped", 9)])
+def test_the_controls_of_depth_run(name: str, layers: int) -> None:
+    tiny, recipe = load_recipe("tiny"), load_recipe(name)
+    alike = {"name": "tiny", "description": tiny.description, "model": tiny.model}
+    assert recipe.model_copy(update=alike) == tiny
+    smaller = {"extends": name, "batch_size": 4, "base": MICRO["base"]}
+    Path("smaller.yaml").write_text(yaml.safe_dump(smaller))
+    done = invoke("--method", "no-cot,coconut", "--recipe", "smaller.yaml", "--quick")
+    assert done.exit_code == 0, done.output
+    rows = {row.method: row for row in read("leaderboard.json").measured}
+    assert set(rows) == {"no-cot", "coconut"}
+    saved = AutoModelForCausalLM.from_pretrained("runs/smaller-coconut-0-quick/model")
+    assert saved.config.get_text_config().num_hidden_layers == layers
+    assert {row.base_model.parameters for row in rows.values()} == {saved.num_parameters()}
 
 
 def test_the_published_schedules_are_the_paper_s() -> None:

@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from tqdm import tqdm
 from transformers import (
-    AutoConfig,
     AutoModelForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -29,6 +28,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from ...coconut.curriculum import Schedule, lr_factor
+from ...coconut.looping import looped_config, share_layers
 from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.numerics import NUMERICS
 from ...coconut.optim import Optimizers
@@ -144,7 +144,7 @@ def _trained_on_recall(
         _train_into(folder, recipe, tokenizer, words.concepts)
     try:
         record = json.loads((folder / RECORD).read_text())
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        model = share_layers(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32))
         weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
         name = f"{recipe.model.architecture}, premise recall"
         recall, seconds = record["recall"], record["seconds"]
@@ -220,11 +220,11 @@ def from_scratch(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrain
     ids = special_ids(tokenizer)
     torch.manual_seed(int(recipe.base.seed) if recipe.base else 0)
     try:
-        config = AutoConfig.for_model(
-            str(recipe.model.architecture), vocab_size=len(tokenizer), pad_token_id=ids.pad,
-            eos_token_id=ids.end, bos_token_id=None, **(recipe.model.config or {}),
+        config = looped_config(
+            str(recipe.model.architecture), recipe.model.loops, vocab_size=len(tokenizer),
+            pad_token_id=ids.pad, eos_token_id=ids.end, bos_token_id=None, **(recipe.model.config or {}),
         )  # fmt: skip
-        return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        return share_layers(AutoModelForCausalLM.from_config(config, dtype=torch.float32))
     except (TypeError, ValueError) as error:
         raise ValueError(f"model of recipe {recipe.name}: {error}") from error
 
