@@ -71,11 +71,12 @@ def lineage_problems(rows: Sequence[Result]) -> Iterator[str]:
         per_seed = run.row.base_model.per_seed
         first = owner[(*run.base, run.weights)]
         if run.weights != expected[run.start]:
-            of = f"seed {run.entry.seed}" if per_seed else "every seed"
-            newest = f"{expected[run.start]}, which the newest run of {of} from this base model has"
+            newest = (
+                f"{expected[run.start]}, those of the newest run {'with this seed ' * per_seed}from this base"
+            )
             yield run.problem(f"base_weights must be {newest}, got {run.weights}")
         elif per_seed and run.entry.base_weights and first != run.entry.seed:
             other = f"got {run.weights}, those of seed {first}"
-            yield run.problem(f"base_weights must differ by seed, as the base model is said to, {other}")
+            yield run.problem(f"base_weights must differ by seed, as base_model.per_seed says, {other}")
         if run.row.recipe.numerics is None and run.recipe in versioned:
             yield run.problem("recorded before the numerics had a version, unlike other rows of its recipe")
