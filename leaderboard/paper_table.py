@@ -157,7 +157,7 @@ def _sentence(pair: Judged, printed: Mapping[str, QuotedResult]) -> str:
     """The verdict, and the paper's order where that is the other one by more than its ±."""
     # An ablation stands below Coconut in the table: "– w/o thought".
     names = {
-        method: title.replace("– w/o", "Coconut w/o").removeprefix("– ") for method, title in ORDER.items()
+        method: title.replace("– w/o", "Coconut w/o").replace("– p", "P") for method, title in ORDER.items()
     }
     said = sentence(pair, names)
     above, below = (printed.get(row.method) for row in pair.order or (pair.a, pair.b))

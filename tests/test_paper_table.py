@@ -75,7 +75,7 @@ def test_ablations_have_a_name_of_their_own_in_a_sentence(tmp_path: Path) -> Non
     rows = [row(method, 190 - 40 * place, folder=tmp_path) for place, method in enumerate(names)]
     first, second = sentences(rows, tmp_path)
     assert first.startswith("Coconut is above Coconut w/o thought: ")
-    assert second.startswith("Coconut is above pause as thought: ")
+    assert second.startswith("Coconut is above Pause as thought: ")
 
 
 def test_rows_of_other_numerics_have_a_table_of_their_own(tmp_path: Path) -> None:
