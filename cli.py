@@ -58,6 +58,9 @@ COMMANDS = {
     ),
 }
 
+SUBCOMMANDS = {"leaderboard": {"reproduce": "benchmarks.run.command:reproduce_command"}}
+"""Commands of a group that live on a higher floor than the group."""
+
 
 class LazyCommands(click.Group):
     """A group that imports its commands one at a time; bad input is one line on stderr and exit code 2.
@@ -72,8 +75,10 @@ class LazyCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module, _, attribute = COMMANDS[cmd_name].target.partition(":")
-        command: click.Command = getattr(importlib.import_module(f".{module}", __package__), attribute)
+        command = _load(COMMANDS[cmd_name].target)
+        for name, target in SUBCOMMANDS.get(cmd_name, {}).items():
+            assert isinstance(command, click.Group)
+            command.add_command(_load(target), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -87,6 +92,13 @@ class LazyCommands(click.Group):
             message = str(error) or type(error).__name__
             click.echo("Error: " + " ".join(message.split()), err=True)
             sys.exit(2)
+
+
+def _load(target: str) -> click.Command:
+    """Import a command."""
+    module, _, attribute = target.partition(":")
+    command: click.Command = getattr(importlib.import_module(f".{module}", __package__), attribute)
+    return command
 
 
 # Every command inherits these.

@@ -72,7 +72,7 @@ class BasePart(Part):
         first_premises: Premises per example at the first step.
         premises: Premises per example after the growth.
         batch_size: Examples per step.
-        seed: Seed of initial weights and data; ``run`` for the training seed, so that each seed of a run has a
+        seed: Seed of initial weights and data; ``run`` for the training seed, so each training seed has a
             base model of its own.
         optimizer: Optimizer settings.
     """

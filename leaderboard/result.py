@@ -112,7 +112,8 @@ class Provenance(Record):
 class SeedResult(Record):
     """One training run, evaluated once.
 
-    ``weights`` is the hash of the trained weights, ``curve`` the validations of the training. ``twins`` counts pairs: ``n_correct`` of ``n`` with both questions right. The parts of ``by_hops`` and
+    ``weights`` is the hash of the trained weights, ``curve`` the validations of the training. ``twins``
+    counts pairs: ``n_correct`` of ``n`` with both questions right. The parts of ``by_hops`` and
     ``by_shortcut`` add up to ``test``.
     """
 

@@ -61,8 +61,8 @@ class BaseModel:
         model: The model in fp32.
         tokenizer: Its tokenizer, with Coconut's special tokens.
         name: Name for people: the pretrained model's, or the architecture and how it was trained.
-        hash: Hash of everything it was made from, the seed of the run aside; for a pretrained model its commit,
-            if known.
+        hash: Hash of everything it was made from, the training seed aside; for a pretrained model its
+            commit, if known.
         weights: SHA-256 of its weights.
         recall: Share of premises recalled correctly in the last tenth of training; None if not trained.
         seconds: Duration of that training.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from ...generators.listing import PATH, ListingCommand
+from ...leaderboard.commands import leaderboard_file
 
 
 def run_tables() -> dict[str, list[tuple[str, str]]]:
@@ -88,3 +90,20 @@ def run_command(
     click.echo(render(rows))
     if len(grid.cells) > 1:
         click.echo("\n" + render_paper_table(rows, read(SHIPPED).quoted, side_files(leaderboard)))
+
+
+@click.command("reproduce")
+@leaderboard_file
+@click.argument("row")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", show_default="the row's first", help="Seed.")
+@click.option("--out", type=PATH, show_default="runs/reproduce-KEY-SEED", help="Output directory.")
+def reproduce_command(path: Path, row: str, seed: int | None, out: Path | None) -> None:
+    """Train the run of a ROW again; exit with code 1 if any answer differs.
+
+    Name the row by its key, or by its method. An interrupted command resumes when it is started again.
+    """
+    from .reproduce import reproduce
+
+    found = reproduce(path, row, seed, out, click.echo)
+    click.echo(str(found))
+    sys.exit(0 if found.is_same else 1)

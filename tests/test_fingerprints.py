@@ -1,0 +1,90 @@
+"""The numbers of training do not drift: short trainings of every method are those that were recorded."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from coconut_bench.cli import main
+from coconut_bench.coconut import training
+from coconut_bench.coconut.numerics import NUMERICS
+from coconut_bench.leaderboard import read
+
+FILE = Path(__file__).parent / "golden" / "record_fingerprints.py"
+
+
+def loaded() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("record_fingerprints", FILE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+recorder = loaded()
+GOLDEN: dict[str, Any] = json.loads(recorder.GOLDEN.read_text(encoding="utf-8"))
+HINT = "raise coconut.numerics.NUMERICS and run tests/golden/record_fingerprints.py if this was intended"
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(cache))
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def is_near(found: list[float], recorded: list[float]) -> bool:
+    """Whether two courses of the loss are one, the last bits aside."""
+    return found == pytest.approx(recorded, rel=1e-4)
+
+
+def test_every_method_has_a_fingerprint_of_these_numerics() -> None:
+    assert GOLDEN["numerics"] == NUMERICS, HINT
+    assert list(GOLDEN["losses"]) == [f"{kind} {method}" for kind, method in recorder.CASES], HINT
+
+
+@pytest.mark.parametrize(("kind", "method"), recorder.CASES)
+def test_a_short_training_is_the_one_that_was_recorded(kind: str, method: str, tmp_path: Path) -> None:
+    found = recorder.fingerprint(kind, method, tmp_path / "run")
+    assert is_near(found["losses"], GOLDEN["losses"][f"{kind} {method}"]), HINT
+    digests = GOLDEN["digests"].get(recorder.environment())
+    if digests is not None:  # elsewhere the last bits may differ
+        assert found["base"][:16] == digests[f"{kind} base"], HINT
+        assert found["weights"][:16] == digests[f"{kind} {method}"], HINT
+
+
+def test_a_learning_rate_that_is_one_percent_higher_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factor = training.lr_factor
+    monkeypatch.setattr(training, "lr_factor", lambda *arguments: 1.01 * factor(*arguments))
+    found = recorder.fingerprint("llama", "coconut", tmp_path / "run")
+    assert not is_near(found["losses"], GOLDEN["losses"]["llama coconut"])
+
+
+@pytest.mark.parametrize("row", read(recorder.QUICK).measured, ids=lambda row: row.method)
+def test_a_quick_row_of_every_method_is_reproduced(row: Any) -> None:
+    done = CliRunner().invoke(
+        main, ["leaderboard", "reproduce", row.key, "--leaderboard", str(recorder.QUICK)]
+    )
+    if recorder.environment() in GOLDEN["digests"]:
+        assert "every answer is the same" in done.output, done.output
+        assert done.exit_code == 0
+    else:
+        assert done.exit_code in (0, 1), done.output
+        assert f"{row.key} {row.method} on prosqa-tiny, seed 0" in done.output
