@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import NamedTuple
 
 from .result import Result
 from .statistics import Interval, mean_interval
+
+TARGET = 0.99
+"""The validation accuracy whose steps are counted; an end point at a transition says little."""
+
+
+class Reached(NamedTuple):
+    """How fast the seeds of a row learn.
+
+    Attributes:
+        seeds: Number of seeds whose last stage validates at `TARGET` or more.
+        of: Number of seeds with a learning curve.
+        steps: Median over the former of the optimizer steps until then, over all stages; None without any.
+    """
+
+    seeds: int
+    of: int
+    steps: float | None
+
+    def __str__(self) -> str:
+        steps = "–" if self.steps is None else f"{self.steps:,.0f}"
+        return f"{steps} ({self.seeds}/{self.of})"
 
 
 class Aggregate(NamedTuple):
@@ -20,6 +42,7 @@ class Aggregate(NamedTuple):
         passes: Forward passes per question.
         training_seconds: Wall-clock seconds of training.
         inference_seconds: Wall-clock seconds of evaluation.
+        reached: Steps to `TARGET`; None where no seed has a learning curve.
     """
 
     accuracy: float
@@ -30,6 +53,7 @@ class Aggregate(NamedTuple):
     passes: float
     training_seconds: float
     inference_seconds: float
+    reached: Reached | None
 
 
 def aggregate(row: Result) -> Aggregate:
@@ -55,4 +79,11 @@ def aggregate(row: Result) -> Aggregate:
         passes=sum(entry.tokens.forward_passes for entry in seeds) / n,
         training_seconds=sum(entry.training.seconds for entry in seeds) / n,
         inference_seconds=sum(entry.inference.seconds for entry in seeds) / n,
+        reached=_reached(row),
     )
+
+
+def _reached(row: Result) -> Reached | None:
+    curves = [entry.curve for entry in row.seeds if entry.curve and entry.curve.steps]
+    found = [steps for curve in curves if (steps := curve.steps_to(TARGET)) is not None]
+    return Reached(len(found), len(curves), median(found) if found else None) if curves else None

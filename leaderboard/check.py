@@ -2,7 +2,8 @@
 
 `read` has already checked the schema, each score against its counts, and the parts against the whole. This
 module checks each predictions file against its checksum, each seed's numbers against its predictions, the
-predictions on one dataset against one another, and the dataset's hash against what its generator makes now.
+predictions on one dataset against one another, the dataset's hash against what its generator makes now, and
+whether rows that are compared start from the base model that they name (`lineage`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from .lineage import lineage_problems
 from .predictions import Prediction, read_predictions, summarize
 from .result import Dataset, Leaderboard, SeedResult
 from .store import PREDICTIONS, read
@@ -30,7 +32,8 @@ def check(path: Path | str) -> list[str]:
     """
     path = Path(path)
     board = read(path)
-    return [*_check_rows(board, path.resolve().parent / PREDICTIONS), *_check_datasets(board)]
+    rows = _check_rows(board, path.resolve().parent / PREDICTIONS)
+    return [*rows, *lineage_problems(board.measured), *_check_datasets(board)]
 
 
 def _check_rows(board: Leaderboard, folder: Path) -> Iterator[str]:

@@ -68,7 +68,7 @@ def show(path: Path, **chosen: Any) -> None:
 @click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
 @click.option("--markdown", is_flag=True, help="Print Markdown.")
 def table_command(path: Path, dataset: str | None, recipe: str | None, markdown: bool) -> None:
-    """Print measured rows in the form of the paper's Table 1, beside the paper's own numbers."""
+    """Print measured rows in the form of the paper's Table 1, with the verdict on each declared pair."""
     from .paper_table import paper_table
 
     click.echo(paper_table(path, dataset=dataset, recipe=recipe, markdown=markdown))
@@ -77,7 +77,7 @@ def table_command(path: Path, dataset: str | None, recipe: str | None, markdown:
 @leaderboard.command()
 @leaderboard_file
 def check(path: Path) -> None:
-    """Recompute every number from the predictions; exit with code 1 on any mismatch."""
+    """Recompute every number from the predictions, compare base weights; exit with code 1 on any mismatch."""
     from .report import check_report
 
     report = check_report(path)

@@ -1,6 +1,8 @@
-"""Table 1's form: mean and deviation over seeds, the paper's numbers, and where the order differs from it."""
+"""Table 1's form: mean and deviation over seeds, the paper's numbers, and what may be said of pairs."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -15,51 +17,79 @@ from coconut_bench.leaderboard.result import QuotedResult, Result
 from coconut_bench.leaderboard.store import SHIPPED, read
 
 QUOTED = read(SHIPPED).quoted
+NOWHERE = Path("nowhere")
+"""No predictions are there: without them rows are not compared."""
 
 
-def row(method: str, *right: int, recipe: str = "gpt2-prosqa", thoughts: int = 2) -> Result:
+def row(method: str, *right: int, recipe: str = "gpt2-prosqa", folder: Path | None = None) -> Result:
     """A row of ``method`` with so many of 200 questions right, a seed each."""
-    seeds = {
-        seed: predictions(lambda index, most=count: index < most, thoughts=thoughts)
-        for seed, count in enumerate(right)
-    }
-    return result(seeds, method=method, recipe=recipe, dataset="prosqa")
+    seeds = {seed: predictions(lambda index, most=count: index < most) for seed, count in enumerate(right)}
+    return result(seeds, method=method, recipe=recipe, dataset="prosqa", folder=folder)
+
+
+def sentences(rows: list[Result], folder: Path) -> list[str]:
+    """What stands below the table."""
+    return render_paper_table(rows, QUOTED, folder).partition("\n\n")[2].splitlines()
 
 
 def test_every_method_has_its_line_in_the_paper_s_order_with_the_paper_s_title() -> None:
     assert {method: METHODS[method].title for method in METHODS} == ORDER
     rows = [row(method, 100) for method in reversed(METHODS)]
-    _, _, *lines = render_paper_table(rows, QUOTED).splitlines()
+    _, _, *lines = render_paper_table(rows, QUOTED, NOWHERE).splitlines()
     assert [line.split("  ")[0] for line in lines[: len(ORDER)]] == list(ORDER.values())
 
 
 def test_mean_deviation_tokens_and_the_paper_s_numbers_stand_side_by_side() -> None:
-    lines = render_paper_table([row("coconut", 190, 194, 192)], QUOTED).splitlines()
+    lines = render_paper_table([row("coconut", 190, 194, 192)], QUOTED, NOWHERE).splitlines()
     assert lines[2].split() == ["Coconut", "3", "96.0", "±", "1.0", "4.0", "97.0", "±", "0.3", "14.2"]
-    own = render_paper_table([row("coconut", 190, 194, 192, recipe="tiny")], QUOTED).splitlines()
+    own = render_paper_table([row("coconut", 190, 194, 192, recipe="tiny")], QUOTED, NOWHERE).splitlines()
     assert own[2].split() == ["Coconut", "3", "96.0", "±", "1.0", "4.0"]
-    markdown = render_paper_table([row("coconut", 190)], QUOTED, markdown=True).splitlines()
-    assert markdown[-1] == "| Coconut | 1 | 95.0 | 4.0 | 97.0 ± 0.3 | 14.2 |"
+    markdown = render_paper_table([row("coconut", 190)], QUOTED, NOWHERE, markdown=True).splitlines()
+    assert markdown[-1] == "| Coconut | 1 | 95.0 | 4.0 |  | 97.0 ± 0.3 | 14.2 |"
 
 
-def test_an_order_that_differs_beyond_the_noise_is_said_and_no_other() -> None:
+def test_the_paper_s_order_is_told_where_both_are_beyond_their_noise(tmp_path: Path) -> None:
     """In the paper iCoT is above Coconut (98.2, 97.0), and CoT above No-CoT by less than their deviations."""
-    rows = [row("coconut", 190, 191), row("icot", 100, 101), row("cot", 100, 101), row("no-cot", 150, 151)]
-    text = render_paper_table(rows, QUOTED)
-    said = [line for line in text.splitlines() if "above" in line]
-    assert said == [
-        "No-CoT is above iCoT, 75.2 % and 50.2 %; in the paper, on prosqa, below it, 76.7 % and 98.2 %.",
-        "Coconut is above iCoT, 95.2 % and 50.2 %; in the paper, on prosqa, below it, 97.0 % and 98.2 %.",
-    ]
-    near = [row("coconut", 190, 150), row("icot", 180, 140)]
-    assert "above" not in render_paper_table(near, QUOTED)
+    counts = {"coconut": (190, 191), "icot": (100, 101), "cot": (100, 101), "no-cot": (150, 151)}
+    rows = [row(method, *right, folder=tmp_path) for method, right in counts.items()]
+    cot, no_cot, icot, control = sentences(rows, tmp_path)
+    assert cot.startswith(
+        "Coconut is above CoT: 95.2 % and 50.2 %, +45.0 points (95 % interval over 2 seeds "
+    )
+    assert no_cot.startswith("Coconut is above No-CoT: ")
+    assert icot.startswith("Coconut is above iCoT: ")
+    assert icot.endswith(" In the paper, on prosqa, it is below: 97.0 % and 98.2 %.")
+    assert control.startswith("No-CoT is above CoT: 75.2 % and 50.2 %")
+    assert not any("In the paper" in text for text in (cot, no_cot, control))
+
+
+def test_no_order_is_told_where_the_rows_do_not_differ(tmp_path: Path) -> None:
+    rows = [row("coconut", 190, 150, folder=tmp_path), row("icot", 140, 180, folder=tmp_path)]
+    (text,) = sentences(rows, tmp_path)
+    assert text.startswith("Coconut and iCoT: undecided")
+    assert "In the paper" not in text
+
+
+def test_ablations_have_a_name_of_their_own_in_a_sentence(tmp_path: Path) -> None:
+    names = ("coconut", "coconut-no-thought", "pause-as-thought")
+    rows = [row(method, 190 - 40 * place, folder=tmp_path) for place, method in enumerate(names)]
+    first, second = sentences(rows, tmp_path)
+    assert first.startswith("Coconut is above Coconut w/o thought: ")
+    assert second.startswith("Coconut is above Pause as thought: ")
+
+
+def test_rows_of_other_numerics_have_a_table_of_their_own(tmp_path: Path) -> None:
+    old = row("cot", 100, folder=tmp_path)
+    new = old.model_copy(update={"recipe": old.recipe.model_copy(update={"numerics": 2})})
+    first, second = render_paper_table([old, new], QUOTED, tmp_path).split("\n\n")
+    assert first.splitlines()[0] + ", numerics 2" == second.splitlines()[0]
 
 
 def test_answers_with_another_number_of_thoughts_stay_out() -> None:
     forced = row("coconut", 20).model_copy(update={"thoughts": 0})
-    assert "10.0" not in render_paper_table([row("coconut", 190), forced], QUOTED)
+    assert "10.0" not in render_paper_table([row("coconut", 190), forced], QUOTED, NOWHERE)
     with pytest.raises(ValueError, match="at least 1 measured one"):
-        render_paper_table([forced], QUOTED)
+        render_paper_table([forced], QUOTED, NOWHERE)
 
 
 def test_the_recipes_of_the_paper_name_datasets_that_it_has() -> None:

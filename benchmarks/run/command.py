@@ -71,7 +71,7 @@ def run_command(
     An interrupted run resumes when it is started again with the same arguments.
     """
     from ...leaderboard.paper_table import render_paper_table
-    from ...leaderboard.store import SHIPPED, read
+    from ...leaderboard.store import SHIPPED, read, side_files
     from ...leaderboard.table import render
     from ..recipe import load_recipe
     from .cluster import parse_cluster
@@ -89,7 +89,7 @@ def run_command(
     rows = sweep(grid, leaderboard, replace=replace, say=click.echo, out=out)
     click.echo(render(rows))
     if len(grid.cells) > 1:
-        click.echo("\n" + render_paper_table(rows, read(SHIPPED).quoted))
+        click.echo("\n" + render_paper_table(rows, read(SHIPPED).quoted, side_files(leaderboard)))
 
 
 @click.command("reproduce")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..aggregate import Aggregate
-from ..result import QuotedResult, Result
+from ..result import QuotedResult, Result, SeedResult
 from .axes import (
     BOTTOM,
     HEIGHT,
@@ -182,6 +182,37 @@ def seeds_chart(series: Sequence[Series], name: str) -> Markup:
         )
     axis = x_axis(x, ticks(x.low, x.high), "accuracy", height, shares=True)
     return _svg(height, f"Seeds and intervals, {name}", axis, *rows)
+
+
+def curve_chart(entry: SeedResult) -> Markup | None:
+    """Draw the learning curve of a seed: validation accuracy against optimizer steps, stages apart.
+
+    Args:
+        entry: The seed's entry.
+
+    Returns:
+        The SVG; None without validations.
+    """
+    curve = entry.curve
+    if curve is None or not curve.steps:
+        return None
+    x = Scale(0, nice_end(curve.steps[-1]), LEFT, WIDTH - RIGHT)
+    y = accuracy_scale(curve.accuracy, HEIGHT - BOTTOM, TOP)
+    places = [
+        f"{x(step):.1f},{y(share):.1f}" for step, share in zip(curve.steps, curve.accuracy, strict=True)
+    ]
+    ends = zip(curve.steps, curve.stages, curve.stages[1:], strict=False)
+    stages = "".join(_vertical(x(step), TOP, HEIGHT - BOTTOM) for step, now, after in ends if after > now)
+    line = tag("g", tag("path", class_="line", d="M" + "L".join(places)), class_=_classes(0))
+    axes = join(x_axis(x, ticks(x.low, x.high), "optimizer steps"), y_axis(y))
+    last = f"{percent(curve.accuracy[-1])} after {curve.steps[-1]:,} steps"
+    return _svg(
+        HEIGHT,
+        f"Learning curve, seed {entry.seed}: {last}",
+        axes,
+        tag("path", class_="front", d=stages),
+        line,
+    )
 
 
 def legend(series: Sequence[Series], hollow: bool) -> Markup:

@@ -10,8 +10,10 @@ from ..result import QuotedResult, Result, SeedResult
 from ..store import PREDICTIONS
 from ..table import rank_labels
 from .axes import percent
-from .charts import Series
+from .charts import Series, curve_chart
 from .markup import Markup, join, tag
+
+CURVE = "Validation accuracy by optimizer steps; a dashed line starts a stage"
 
 
 class Column(NamedTuple):
@@ -36,6 +38,7 @@ MEASURED = (
     Column("written", "Written", "ascending"),
     Column("thoughts", "Thoughts", "ascending"),
     Column("passes", "Forward passes", "ascending"),
+    Column("steps", "Steps to 99 %", "ascending"),
     Column("seconds", "Training, s", "ascending"),
     Column("recipe", "Recipe", "ascending"),
     Column("base", "Base model", "ascending"),
@@ -126,11 +129,12 @@ def _measured_body(one: Series, place: int | None, label: str, on_front: bool) -
         f"{means.language:.1f}",
         f"{means.thoughts:.1f}",
         f"{means.passes:.1f}",
+        str(means.reached or ""),
         f"{means.training_seconds:.0f}",
         row.recipe.name,
         row.base_model.name,
     )
-    values: dict[str, str | int] = {
+    values: dict[str, str | float] = {
         "rank": place if place is not None else 10**6,
         "method": row.method,
         "accuracy": f"{means.accuracy:.9f}",
@@ -138,6 +142,7 @@ def _measured_body(one: Series, place: int | None, label: str, on_front: bool) -
         "written": f"{means.language:.9f}",
         "thoughts": f"{means.thoughts:.9f}",
         "passes": f"{means.passes:.9f}",
+        "steps": 10**9 if means.reached is None or means.reached.steps is None else means.reached.steps,
         "seconds": f"{means.training_seconds:.3f}",
         "recipe": row.recipe.name,
         "base": row.base_model.name,
@@ -169,7 +174,7 @@ def _quoted_body(row: QuotedResult) -> Markup:
 
 
 def _body(
-    row: Result | QuotedResult, values: Mapping[str, str | int], *lines: Markup, quick: bool = False
+    row: Result | QuotedResult, values: Mapping[str, str | float], *lines: Markup, quick: bool = False
 ) -> Markup:
     """One table body per row, so that its details move with it."""
     data = {f"data_{key}": value for key, value in values.items()}
@@ -198,7 +203,9 @@ def _detail(row: Result) -> Markup:
         ("Data seed", "none" if data.seed is None else str(data.seed)),
         ("Data revision", data.revision or "none"),
         ("Recipe", f"{row.recipe.name}, {row.recipe.hash}"),
+        ("Numerics version", str(row.recipe.numerics or "none")),
         ("Base model", f"{base.name}, {base.parameters:,} parameters, revision {base.revision or 'none'}"),
+        ("Base weights", "one model per seed" if base.per_seed else "one model for all seeds"),
     )
     return join(facts, *(_seed(entry) for entry in row.seeds))
 
@@ -226,6 +233,7 @@ def _seed(entry: SeedResult) -> Markup:
             ("Inference", _cost(entry.inference.seconds, entry.inference.peak_memory)),
             ("Checkpoint", entry.checkpoint_rule),
             ("Base weights", entry.base_weights or "not recorded"),
+            ("Trained weights", entry.weights or "not recorded"),
             ("Commit", f"{source.commit}{dirty}" if source.commit else "unknown"),
             ("Date", source.date),
             ("Machine", f"{here.hardware}, {here.device}, threads: {here.threads}, {here.platform}"),
@@ -234,6 +242,7 @@ def _seed(entry: SeedResult) -> Markup:
             ("Predictions sha256", side.sha256 if side else "none"),
         ),
         _stages(entry),
+        *([tag("figure", curve, tag("figcaption", CURVE))] if (curve := curve_chart(entry)) else []),
         class_="seed",
     )
 
@@ -241,12 +250,13 @@ def _seed(entry: SeedResult) -> Markup:
 def _stages(entry: SeedResult) -> Markup:
     if not entry.stages:
         return Markup()
-    titles = ("Stage", "Steps", "Epochs", "Last loss", "Validation accuracy")
+    titles = ("Stage", "Steps", "Epochs", "Seconds", "Last loss", "Validation accuracy")
     lines = (
         (
             str(stage.stage),
             str(stage.steps),
             "" if stage.epochs is None else f"{stage.epochs:g}",
+            "" if stage.seconds is None else f"{stage.seconds:.0f}",
             "" if stage.loss is None else f"{stage.loss:.4g}",
             "" if stage.validation_accuracy is None else percent(stage.validation_accuracy),
         )

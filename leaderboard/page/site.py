@@ -24,7 +24,7 @@ from ..result import Leaderboard, QuotedResult, Result
 from ..store import PREDICTIONS, read, side_files
 from .charts import Series, hops_chart, legend, pareto_front, seeds_chart, tokens_chart
 from .markup import Markup, tag
-from .rows import measured_table, quoted_table
+from .rows import MEASURED, measured_table, quoted_table
 
 STYLE = Path(__file__).with_name("page.css")
 SCRIPT = Path(__file__).with_name("page.js")
@@ -128,7 +128,7 @@ def _header(board: Leaderboard) -> Markup:
 def _filters(board: Leaderboard) -> Markup:
     datasets = sorted({row.dataset.name for row in board.measured} | {row.dataset for row in board.quoted})
     methods = sorted({row.method for row in board.rows})
-    sortable = ("rank", "method", "accuracy", "generated", "written", "thoughts", "passes", "seconds")
+    sortable = [column.key for column in MEASURED if column.key not in ("recipe", "base")]
     return tag(
         "form",
         tag(

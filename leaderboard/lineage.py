@@ -1,0 +1,82 @@
+"""Check where rows come from: the weights of their base models, and whether their numerics have a version.
+
+A change of the code that changes the weights of a base model, but not its revision, would otherwise mix two
+base models in one row, or compare methods that start from different ones. Of runs that disagree, the newest
+counts, since running the others again gives what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .result import Result, SeedResult
+
+
+class Run(NamedTuple):
+    """One seed of one row."""
+
+    row: Result
+    entry: SeedResult
+
+    @property
+    def weights(self) -> str:
+        """The first digits of the hash of the base model's weights."""
+        return (self.entry.base_weights or "not recorded")[:12]
+
+    @property
+    def base(self) -> tuple[str, str, bool]:
+        """The base model as the row names it; without a revision it is known only within the row."""
+        base = self.row.base_model
+        return base.name, base.revision or self.row.key, base.per_seed
+
+    @property
+    def start(self) -> tuple[object, ...]:
+        """What runs must share to have the same base weights."""
+        return (*self.base, self.entry.seed) if self.row.base_model.per_seed else self.base
+
+    @property
+    def recipe(self) -> tuple[str, str]:
+        """What the runs of one table share: recipe and questions."""
+        return self.row.recipe.name, self.row.dataset.content_hash
+
+    def problem(self, text: str) -> str:
+        """Name the run, what is wrong, its predictions file and the command that gives it again."""
+        row, entry = self
+        name = f"{row.key} {row.method} on {row.dataset.name}, seed {entry.seed}"
+        file = entry.predictions.file if entry.predictions else "no predictions file"
+        options = f"--method {row.method} --recipe {row.recipe.name} --seed {entry.seed}"
+        thoughts = "" if row.thoughts is None else f" --thoughts {row.thoughts}"
+        options += f"{thoughts}{' --quick' if row.quick else ''} --replace"
+        return f"{name}: {text} ({file}); run again: coconut-bench run {options}"
+
+
+def lineage_problems(rows: Sequence[Result]) -> Iterator[str]:
+    """Find runs whose base model is not the one that their row names, and rows without a numerics version.
+
+    Args:
+        rows: The measured rows of a leaderboard.
+
+    Yields:
+        One line per problem.
+    """
+    runs = [Run(row, entry) for row in rows for entry in row.seeds]
+    expected: dict[tuple[object, ...], str] = {}
+    owner: dict[tuple[object, ...], int] = {}
+    for run in sorted(runs, key=lambda run: run.entry.provenance.date, reverse=True):
+        expected.setdefault(run.start, run.weights)
+        owner.setdefault((*run.base, run.weights), run.entry.seed)
+    versioned = {run.recipe for run in runs if run.row.recipe.numerics is not None}
+    for run in runs:
+        per_seed = run.row.base_model.per_seed
+        first = owner[(*run.base, run.weights)]
+        if run.weights != expected[run.start]:
+            newest = (
+                f"{expected[run.start]}, those of the newest run {'with this seed ' * per_seed}from this base"
+            )
+            yield run.problem(f"base_weights must be {newest}, got {run.weights}")
+        elif per_seed and run.entry.base_weights and first != run.entry.seed:
+            other = f"got {run.weights}, those of seed {first}"
+            yield run.problem(f"base_weights must differ by seed, as base_model.per_seed says, {other}")
+        if run.row.recipe.numerics is None and run.recipe in versioned:
+            yield run.problem("recorded before the numerics had a version, unlike other rows of its recipe")
