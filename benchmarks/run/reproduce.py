@@ -155,7 +155,9 @@ def environment_differences(recorded: SeedResult) -> list[str]:
         One line per difference that can change the last bits of the weights.
     """
     then, now = recorded.provenance.environment, provenance(device="cpu").environment
-    pairs = [("processor", then.hardware.rpartition(",")[0], now.hardware.rpartition(",")[0])]
+    pairs: list[tuple[str, str | None, str | None]] = [
+        ("processor", then.hardware.rpartition(",")[0], now.hardware.rpartition(",")[0])
+    ]
     pairs += [(name, then.packages.get(name), now.packages.get(name)) for name in ("torch", "transformers")]
     pairs += [("device", then.device, "cuda" if torch.cuda.is_available() else "cpu")]
     return [f"{name}: {before} recorded, {after} here" for name, before, after in pairs if before != after]
