@@ -32,8 +32,8 @@ class McNemar(NamedTuple):
 def mcnemar(differences: Sequence[int], clusters: Sequence[Hashable]) -> McNemar:
     """The exact McNemar test of paired answers that are dependent within clusters.
 
-    The sign of each cluster's sum of differences is flipped at random; where every cluster is one question this
-    is McNemar's exact test.
+    The sign of each cluster's sum of differences is flipped at random; where every cluster is one question
+    this is McNemar's exact test.
 
     Args:
         differences: Per answer 1 where only the first model is right, -1 where only the second is, else 0.
@@ -56,8 +56,9 @@ def _sign_flip_p(sizes: np.ndarray, counts: np.ndarray, observed: int) -> float:
     """P(abs(S) >= ``observed``) of S, the sum of ``counts[i]`` values ±``sizes[i]`` with random signs.
 
     That is 2 P(H >= h) of H = (S + total) / 2, a sum of ``sizes[i]`` times Binomial(``counts[i]``, 1/2). The
-    binomials are convolved by one Fourier transform, after a tilt that makes h the mean of H, so that a tail of
-    1e-200 keeps its relative precision: P(H >= h) = E[exp(tilt H)] Σ_{x >= h} P(tilted H = x) exp(-tilt x).
+    binomials are convolved by one Fourier transform, after a tilt that makes h the mean of H, so that a tail
+    of 1e-200 keeps its relative precision: P(H >= h) = E[exp(tilt H)] Σ_{x >= h} Q(x) exp(-tilt x), with Q
+    the tilted distribution.
     """
     if observed == 0:
         return 1.0
