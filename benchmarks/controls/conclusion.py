@@ -39,8 +39,8 @@ def conclude(lines: Sequence[Line], outcomes: Mapping[str, Outcome], *, is_guess
         right = outcomes[AS_TRAINED].here
         share = _percent(sum(right) / len(right))
         return (
-            f"As trained the model is no better than chance ({share}), so the controls say nothing about what "
-            f"its {noun} do."
+            f"As trained the model is no better than chance ({share}), so the controls say nothing about "
+            f"what its {noun} do."
         )
     found = {line.name: line for line in lines}
     content = found.get(TWIN) or found.get(ANOTHER_ANSWER)

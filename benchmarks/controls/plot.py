@@ -21,7 +21,7 @@ def plot(report: Report, path: Path) -> None:
         ValueError: As for `require_plot`.
     """
     require_plot(path)
-    figure = new_figure(6.5, 1.2 + 0.28 * len(report.lines))
+    figure = new_figure(8, 1.2 + 0.28 * len(report.lines))
     axes = figure.subplots()
     places = range(len(report.lines))
     colors = [COLORS[line.verdict] for line in report.lines]

@@ -1,8 +1,8 @@
 """Linear probes: what can be decoded from each thought, compared with permuted labels.
 
 A ridge regression from the hidden state at thought k (the input of the next one) to one score per concept is
-fitted on the first half of the questions and scored on the second half; no pair of twins (same premises, other
-query entity, other answer) is parted. Target: how often the right candidate scores above the wrong one.
+fitted on the first half of the questions and scored on the second half; twins (same premises, other query
+entity, other answer) are not parted. Target: how often the right candidate scores above the wrong one.
 Frontier: how often a concept k edges from the query entity scores above a farther one. p is the share of fits
 on permuted labels that do as well (questions keep their thoughts and get another question's labels). A
 successful probe shows that information is present, not that the model uses it; the controls test that.
