@@ -25,7 +25,6 @@ from coconut_bench.benchmarks.controls.battery import (
     run_battery,
 )
 from coconut_bench.benchmarks.controls.report import Report, controls
-from coconut_bench.benchmarks.controls.verdict import Line
 from coconut_bench.benchmarks.run.trained import TrainedRun, load_run
 from coconut_bench.cli import main
 from coconut_bench.coconut.decoding import Prompted
@@ -139,8 +138,8 @@ def test_a_model_that_ignores_its_thoughts_does_not_need_them(finished: Path) ->
     assert (rows[TWIN].donor, rows[TWIN].stay_right) == (0, QUESTIONS)
     assert rows[ANOTHER_ANSWER].donor == 0
     assert found.verdict == (
-        "The thoughts are not needed: with its twin's thoughts the model answers the twin's question in 0.0 % "
-        "of cases, its own in 100.0 %; forced to answer without thoughts it is right in 100.0 % of cases."
+        "The thoughts are not needed: with its twin's thoughts the model answers the twin's question in 0.0 "
+        "% of cases, its own in 100.0 %; forced to answer without thoughts it is right in 100.0 % of cases."
     )
 
 
@@ -167,8 +166,7 @@ def test_without_thoughts_is_one_thing_for_run_controls_and_analyze(
     by_analyze = [observation.written[0] for observation in observe(subject, asked, with_attention=False)]
     assert by_controls == [by_run[example.id] for example in asked]
     assert by_controls == [read_answer(text, run.evaluator.marker) for text in by_analyze]
-    with_markers = run.reasoner()._around(2)
-    assert with_markers != ([], []), "the recipe's markers are what could differ"
+    assert run.recipe.markers
 
 
 def test_as_trained_is_what_the_run_recorded_when_a_classifier_ends_the_thoughts(
@@ -258,7 +256,3 @@ def test_batches_of_other_controls_are_not_mixed_with_these(finished: Path, tmp_
     again = invoke(str(folder.parent), "--n", "40", "--json", str(out))
     assert again.exit_code == 0, again.output
     assert report(out) == before
-
-
-def line(name: str, verdict: Any, here: float, donor: int | None = None) -> Line:
-    return Line(name, "", 100, 1.0, here, 0, 0, 0.0, 0.0, verdict, donor, 0)

@@ -132,6 +132,10 @@ def p_of_a_t_test(pairs: list[float]) -> float:
     return float(stats.ttest_1samp(pairs, 0.5, alternative="greater").pvalue)
 
 
+def line(name: str, verdict: Any, here: float, donor: int | None = None) -> Line:
+    return Line(name, "", 100, 1.0, here, 0, 0, 0.0, 0.0, verdict, donor, 0)
+
+
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
@@ -144,8 +148,8 @@ def p_of_a_t_test(pairs: list[float]) -> float:
         (
             [line(REMOVED_FORCED, "needed", 0.7), line(TWIN, "not needed", 1.0, 0)],
             "Something must stand where the thoughts stand, but which thoughts does not matter: with its "
-            "twin's thoughts the model answers the twin's question in 0.0 % of cases, its own in 100.0 %; forced to "
-            "answer without thoughts it is right in 70.0 % of cases.",
+            "twin's thoughts the model answers the twin's question in 0.0 % of cases, its own in 100.0 %; "
+            "forced to answer without thoughts it is right in 70.0 % of cases.",
         ),
         (
             [line(REMOVED_MAY_WRITE, "undecided", 0.9)],

@@ -51,7 +51,7 @@ CONTROLS = (
     "fewer answers are right (exact McNemar test, clustered by twins, Holm-corrected over all lines). Not "
     "needed: equivalent within 2 points (TOST). Undecided: neither. Removing, zeroing and noise test whether "
     "the position is needed; mean and the thoughts of other questions test whether its content matters. The "
-    "best evidence are the thoughts of the twin: same premises, other query entity, other answer."
+    "thoughts of the twin (same premises, other query entity, other answer) are the best evidence."
 )
 TREE = (
     "Thick circles: the frontier, with its values. Gray: query entity; green: target; red: other candidate, "
