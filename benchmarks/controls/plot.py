@@ -32,7 +32,14 @@ def plot(report: Report, path: Path) -> None:
         (100 * line.donor / line.n, at) for at, line in enumerate(report.lines) if line.donor is not None
     ]
     if swapped:
-        axes.plot(*zip(*swapped, strict=True), "D", color="black", markersize=4, label="answers of the donor")
+        axes.plot(
+            *zip(*swapped, strict=True),
+            "D",
+            color="black",
+            markersize=4,
+            clip_on=False,
+            label="answers of the donor",
+        )
     trained = 100 * report.lines[0].trained
     axes.axvline(trained, color="black", linewidth=0.8, linestyle=":", label=f"as trained, {trained:.1f} %")
     axes.set_yticks(places, [line.name for line in report.lines], fontsize=8)
