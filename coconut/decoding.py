@@ -5,6 +5,7 @@ Axes: B rows still being written, T tokens, D width.
 
 from __future__ import annotations
 
+import copy
 from typing import NamedTuple
 
 import torch
@@ -70,6 +71,20 @@ def write(model: CoconutForCausalLM, prompted: Prompted, *, end: int, max_new_to
         mask_BT = longer(mask_BT, 1)
         h_BD = append(model, model.get_input_embeddings()(next_B[:, None]), mask_BT, cache)[:, -1]
     return written
+
+
+def fork(prompted: Prompted) -> Prompted:
+    """Fork a KV cache without a copy, so that prompts can be continued more than once.
+
+    All forks write their new columns into the same memory, after the prompts: finish one continuation before
+    starting the next.
+
+    Args:
+        prompted: The prompts; left as they are.
+    """
+    cache = copy.copy(prompted.cache)
+    cache.layers = [copy.copy(layer) for layer in prompted.cache.layers]
+    return prompted._replace(cache=cache)
 
 
 def longer(mask_BT: Tensor, count: int) -> Tensor:

@@ -19,9 +19,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .decoding import Prompted, append, longer
+from .decoding import Prompted, append, fork, longer
 from .modeling import CoconutForCausalLM
-from .thinking import fork
 
 
 class Lens(NamedTuple):

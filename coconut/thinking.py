@@ -23,7 +23,6 @@ Axes: B batch, T tokens, K thoughts, D width.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -32,9 +31,10 @@ import torch
 from torch import Tensor
 
 from .cache import growing_cache
-from .decoding import Prompted, append, longer, write
+from .decoding import Prompted, append, fork, longer, write
 from .encoding import collate_prompts
 from .modeling import CoconutForCausalLM
+from .readout import continuation_values
 from .recurrence import RECURRENCES, Replace, Span
 from .tokens import SpecialIds
 
@@ -185,6 +185,20 @@ class Reasoner:
         """
         return write(self.model, prompted, end=self.ids.end, max_new_tokens=max_new_tokens)
 
+    def choose(self, prompted: Prompted, options: Sequence[Sequence[list[int]]]) -> list[int]:
+        """Choose the most probable of given continuations, for each prompt.
+
+        Args:
+            prompted: Prompts as after `think`; left as they are.
+            options: ``[b][c]``: the tokens of option c of row b.
+
+        Returns:
+            The index of the option with the highest log probability (the first of equal ones) for each row;
+            -1 for a row without options.
+        """
+        values = continuation_values(self.model, prompted, [], options)
+        return [max(range(len(row)), key=row.__getitem__, default=-1) for row in values]
+
     def _without(self, readings: Readings) -> Thoughts:
         """No thoughts and no markers around them: the prompt of stage 0."""
         begin, _ = self._around(self.thinking.count)
@@ -250,17 +264,3 @@ class Reasoner:
         ids_BT = torch.tensor(tokens, device=self.model.device).expand(rows, -1)
         embedded: Tensor = self.model.get_input_embeddings()(ids_BT)
         return embedded
-
-
-def fork(prompted: Prompted) -> Prompted:
-    """Fork a KV cache without a copy, so that prompts can be continued more than once.
-
-    All forks write their new columns into the same memory, after the prompts: finish one continuation before
-    starting the next.
-
-    Args:
-        prompted: The prompts; left as they are.
-    """
-    cache = copy.copy(prompted.cache)
-    cache.layers = [copy.copy(layer) for layer in prompted.cache.layers]
-    return prompted._replace(cache=cache)

@@ -1,10 +1,12 @@
 """Compare rows on one dataset, question by question.
 
-A pair is `different` only if the difference holds over the questions (exact McNemar, seeds pooled) and, with
-several seeds, over the seeds (paired t): either test alone would take the luck of one seed, or of one
-question, for an effect. A pair is `equivalent` if two one-sided tests say so for a margin of 2 points, over
-the questions (clustered by twins: contrast pairs, i.e. same premises, other query entity, other answer) and
+A pair is `different` only if the difference holds over the questions (exact McNemar) and, with several seeds,
+over the seeds (paired t): either test alone would take the luck of one seed, or of one question, for an
+effect. A pair is `equivalent` if two one-sided tests say so for a margin of 2 points, over the questions and
 over the seeds. Otherwise it is `undecided`, which does not mean equal.
+
+Tests over the questions are clustered: twins (a contrast pair: same premises, other query entity, other
+answer), in all seeds, are one cluster.
 
 All pairs of one call form one family; their p-values are adjusted by Holm's method.
 """
@@ -16,18 +18,17 @@ from itertools import combinations
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from .mcnemar import McNemar, mcnemar
 from .predictions import Prediction, read_predictions
 from .result import Result
 from .statistics import (
     Estimate,
     Interval,
-    McNemar,
     bootstrap_interval,
     cluster_estimate,
     detectable,
     estimate,
     holm,
-    mcnemar,
     t_interval,
     t_test,
     tost,
@@ -45,8 +46,8 @@ class Comparison(NamedTuple):
     Attributes:
         a: The first row.
         b: The second row.
-        by_seed: Seed → McNemar test.
-        combined: McNemar test on the counts of all seeds.
+        by_seed: Seed → McNemar test, clustered by twins.
+        combined: McNemar test of all seeds, a pair of twins in all seeds being one cluster.
         by_questions: Mean difference over questions, with its clustered standard error.
         bootstrap: Bootstrap interval of that mean.
         by_seeds: The same mean with its standard error over seeds; None for one seed.
@@ -84,13 +85,13 @@ class Paired(NamedTuple):
     clusters: list[str]
 
     def by_seed(self) -> dict[int, McNemar]:
-        """Run McNemar's test for each seed."""
-        return {seed: mcnemar(row.count(1), row.count(-1)) for seed, row in self.differences.items()}
+        """Run McNemar's test for each seed, twins as clusters."""
+        return {seed: mcnemar(row, self.clusters) for seed, row in self.differences.items()}
 
     def combined(self) -> McNemar:
-        """Run McNemar's test on the counts of all seeds."""
-        tests = self.by_seed().values()
-        return mcnemar(sum(test.only_a for test in tests), sum(test.only_b for test in tests))
+        """Run McNemar's test on all seeds; answers to a pair of twins in all seeds are one cluster."""
+        answers = [value for row in self.differences.values() for value in row]
+        return mcnemar(answers, self.clusters * len(self.differences))
 
     def by_question(self) -> list[float]:
         """The difference at each question, averaged over seeds."""
@@ -278,7 +279,7 @@ def _report(pair: Comparison, family: int) -> str:
 
 
 def _mcnemar(test: McNemar) -> str:
-    return f"right only in a {test.only_a}, only in b {test.only_b}, exact McNemar {_p(test.p)}"
+    return f"right only in a {test.only_a}, only in b {test.only_b}, exact McNemar by clusters {_p(test.p)}"
 
 
 def _p(value: float) -> str:

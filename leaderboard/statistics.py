@@ -35,20 +35,6 @@ class Mean(NamedTuple):
     interval: Interval
 
 
-class McNemar(NamedTuple):
-    """Result of McNemar's test on paired answers.
-
-    Attributes:
-        only_a: Questions that only the first model answered right.
-        only_b: Questions that only the second model answered right.
-        p: Exact two-sided p-value.
-    """
-
-    only_a: int
-    only_b: int
-    p: float
-
-
 class Estimate(NamedTuple):
     """A mean, its standard error and the degrees of freedom of that error."""
 
@@ -140,7 +126,7 @@ def cluster_estimate(values: Sequence[float], clusters: Sequence[Hashable]) -> E
     Raises:
         ValueError: For fewer than two clusters, or another number of clusters than of values.
     """
-    sums, sizes = _by_cluster(values, clusters)
+    sums, sizes = by_cluster(values, clusters)
     groups, n = len(sums), len(values)
     if groups < 2:
         raise ValueError(f"clusters must be at least 2, got {groups}")
@@ -172,7 +158,7 @@ def bootstrap_interval(
     Raises:
         ValueError: For another number of clusters than of values.
     """
-    sums, sizes = _by_cluster(values, clusters)
+    sums, sizes = by_cluster(values, clusters)
     generator = np.random.Generator(np.random.PCG64(seed))
     rows = max(1, DRAWN_AT_ONCE // len(sums))
     means = []
@@ -181,23 +167,6 @@ def bootstrap_interval(
         means.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
     low, high = np.quantile(np.concatenate(means), [0.5 - confidence / 2, 0.5 + confidence / 2])
     return Interval(float(low), float(high))
-
-
-def mcnemar(only_a: int, only_b: int) -> McNemar:
-    """The exact McNemar test: do the two models miss equally many questions that the other gets right?
-
-    Counts of several seeds may be added up; the test then treats answers of different seeds as independent.
-
-    Args:
-        only_a: Questions that only the first model answered right.
-        only_b: Questions that only the second model answered right.
-
-    Returns:
-        The counts and the p-value.
-    """
-    n = only_a + only_b
-    p = 1.0 if n == 0 else min(1.0, 2 * float(special.bdtr(min(only_a, only_b), n, 0.5)))
-    return McNemar(only_a, only_b, p)
 
 
 def t_interval(found: Estimate, confidence: float = CONFIDENCE) -> Interval:
@@ -280,8 +249,19 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _by_cluster(values: Sequence[float], clusters: Sequence[Hashable]) -> tuple[np.ndarray, np.ndarray]:
-    """Sum and size of each cluster, [G] each, in the order of their first values."""
+def by_cluster(values: Sequence[float], clusters: Sequence[Hashable]) -> tuple[np.ndarray, np.ndarray]:
+    """Add up values by cluster.
+
+    Args:
+        values: One value per answer.
+        clusters: The cluster of each value.
+
+    Returns:
+        Sum and size of each cluster, [G] each, in the order of their first values.
+
+    Raises:
+        ValueError: For another number of clusters than of values.
+    """
     if len(values) != len(clusters):
         raise ValueError(f"clusters must be {len(values)}, one a value, got {len(clusters)}")
     numbers: dict[Hashable, int] = {}

@@ -8,22 +8,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 from micro import write_recipe
-from scipy import stats
 
-from coconut_bench.benchmarks.controls.battery import AS_TRAINED, battery
-from coconut_bench.benchmarks.controls.probes import frontier_labels, probe_thoughts, target_labels
-from coconut_bench.benchmarks.controls.report import controls
-from coconut_bench.benchmarks.controls.verdict import Line, Outcome, guessing_p, verdicts
+from coconut_bench.benchmarks.analysis.observe import observe, trained_subject
+from coconut_bench.benchmarks.controls.battery import (
+    ANOTHER_ANSWER,
+    AS_TRAINED,
+    REMOVED_FORCED,
+    REMOVED_MAY_WRITE,
+    SAME_ANSWER,
+    TWIN,
+    battery,
+    run_battery,
+)
+from coconut_bench.benchmarks.controls.report import Report, controls
 from coconut_bench.benchmarks.run.trained import TrainedRun, load_run
 from coconut_bench.cli import main
 from coconut_bench.coconut.decoding import Prompted
 from coconut_bench.coconut.thinking import Readings, Reasoner, Thoughts
-from coconut_bench.generators import examples
+from coconut_bench.generators.answers import read_answer
+from coconut_bench.leaderboard.predictions import read_predictions
+from coconut_bench.leaderboard.result import Result
 
 QUESTIONS = 400
 
@@ -80,13 +88,18 @@ class Planted(Reasoner):
         whole = range(len(self.asked))
         return [self.answers[tuple(self.asked[n])] if n in whole else [self.ids.end] for n in numbers]
 
+    def choose(self, prompted: Prompted, options: Sequence[Sequence[list[int]]]) -> list[int]:
+        """The option that it would write; the first, if none."""
+        known = self.write(prompted, 1)
+        return [row.index(answer) if answer in row else 0 for answer, row in zip(known, options, strict=True)]
 
-def planted_report(run: Path, seed: int, uses_thoughts: bool) -> dict[str, Line]:
+
+def planted(run: Path, seed: int, uses_thoughts: bool) -> Report:
     def load(folder: Path) -> TrainedRun:
         trained = load_run(folder)
         return replace(trained, mind=Planted(trained, uses_thoughts))
 
-    return {line.name: line for line in controls([run], n=None, seed=seed, load=load).lines}
+    return controls([run], n=None, seed=seed, load=load)
 
 
 def invoke(*arguments: str) -> Any:
@@ -98,27 +111,62 @@ def report(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_a_model_that_answers_from_its_thoughts_needs_them(finished: Path) -> None:
-    rows = planted_report(finished / "micro-coconut-0", seed=1, uses_thoughts=True)
-    for name in (
-        "removed",
-        "exit after 1",
-        "zeroed",
-        "mean",
-        "norm-matched noise",
-        "transplanted, another answer",
-    ):
+    found = planted(finished / "micro-coconut-0", seed=1, uses_thoughts=True)
+    rows = {line.name: line for line in found.lines}
+    needed = [row.name for row in battery(2)[1:] if row.name not in ("permuted", SAME_ANSWER, "noise σ=0.3")]
+    assert {REMOVED_FORCED, "forced answer after 1 thought", REMOVED_MAY_WRITE, TWIN} < set(needed)
+    for name in needed:
         assert rows[name].verdict == "needed", name
         assert rows[name].trained == 1.0
     assert rows["permuted"].verdict == "not needed"  # both of its thoughts are the same vector
-    given = rows["transplanted, another answer"]
-    assert given.donor == given.n
-    assert rows["transplanted, same answer"].here == 1.0
+    for name in (TWIN, ANOTHER_ANSWER):
+        assert (rows[name].donor, rows[name].stay_right, rows[name].n) == (QUESTIONS, 0, QUESTIONS)
+    assert rows[SAME_ANSWER].here == 1.0
+    share = 100 * rows[REMOVED_FORCED].here
+    assert 40 < share < 60
+    assert found.verdict == str(found).splitlines()[-1] == found.to_json()["verdict"]
+    assert found.verdict == (
+        "The thoughts are needed: with its twin's thoughts the model answers the twin's question in 100.0 % "
+        f"of cases, its own in 0.0 %; forced to answer without thoughts it is at chance ({share:.1f} %)."
+    )
 
 
 def test_a_model_that_ignores_its_thoughts_does_not_need_them(finished: Path) -> None:
-    rows = planted_report(finished / "micro-coconut-0", seed=2, uses_thoughts=False)
+    found = planted(finished / "micro-coconut-0", seed=2, uses_thoughts=False)
+    rows = {line.name: line for line in found.lines}
     assert {row.verdict for row in rows.values()} == {"not needed"}
-    assert rows["transplanted, another answer"].donor == 0
+    assert (rows[TWIN].donor, rows[TWIN].stay_right) == (0, QUESTIONS)
+    assert rows[ANOTHER_ANSWER].donor == 0
+    assert found.verdict == (
+        "The thoughts are not needed: with its twin's thoughts the model answers the twin's question in 0.0 "
+        "% of cases, its own in 100.0 %; forced to answer without thoughts it is right in 100.0 % of cases."
+    )
+
+
+def test_without_thoughts_is_one_thing_for_run_controls_and_analyze(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With markers too: the prompt of stage 0, which has neither thoughts nor markers."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
+    write_recipe(tmp_path, markers=True, max_new_tokens=6)  # fewer than a chain has, so one limit for all
+    command = ["run", "--recipe", "micro.yaml", "--method", "coconut"]
+    for arguments in (command, [*command, "--thoughts", "0"]):
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 0, done.output
+    folder = tmp_path / "runs" / "micro-coconut-0"
+    run = load_run(folder)
+    record = Result.model_validate_json((folder / "thoughts" / "0.json").read_bytes()).seeds[0].predictions
+    assert record
+    by_run = {one.id: one.prediction for one in read_predictions(record, folder / "predictions")}
+    asked = run.questions()
+    rows = [row for row in battery(2) if row.name in (AS_TRAINED, REMOVED_MAY_WRITE)]
+    by_controls = run_battery(run, rows, asked, 0).answers[REMOVED_MAY_WRITE].written
+    subject = trained_subject(run, 2, "run", every_k=True)
+    by_analyze = [observation.written[0] for observation in observe(subject, asked, with_attention=False)]
+    assert by_controls == [by_run[example.id] for example in asked]
+    assert by_controls == [read_answer(text, run.evaluator.marker) for text in by_analyze]
+    assert run.recipe.markers
 
 
 def test_as_trained_is_what_the_run_recorded_when_a_classifier_ends_the_thoughts(
@@ -139,36 +187,10 @@ def test_as_trained_is_what_the_run_recorded_when_a_classifier_ends_the_thoughts
     # A control takes the questions in which it changes something: those with thoughts enough.
     taking = {line.name: line.n for line in found.lines}
     more = round(24 * (found.thoughts - 1))  # questions that thought twice
-    assert taking["removed"] == taking["zeroed"] == 24
-    assert taking.get("exit after 1", 0) == taking.get("permuted", 0) == (more if more > 1 else 0)
+    assert taking[REMOVED_MAY_WRITE] == taking[REMOVED_FORCED] == taking["zeroed"] == 24
+    assert taking.get("exit after 1, may write", 0) == taking.get("permuted", 0) == (more if more > 1 else 0)
     assert entry["answered"]["thoughts"] == 2, "a constant number would have been this one"
     assert f"{found.thoughts:g} thoughts" in str(found).splitlines()[0]
-
-
-def test_verdicts_need_evidence() -> None:
-    def outcome(wrong_here: int, n: int) -> Outcome:
-        return Outcome("x", "the thoughts", [True] * n, [i >= wrong_here for i in range(n)], list(range(n)))
-
-    assert verdicts([outcome(3, 20)])[0].verdict == "undecided"
-    assert verdicts([outcome(12, 20)])[0].verdict == "needed"
-    assert verdicts([outcome(2, 2000)])[0].verdict == "not needed"
-    family = verdicts([outcome(7, 40)] * 10)
-    assert verdicts([outcome(7, 40)])[0].verdict == "needed"
-    assert {line.verdict for line in family} == {"undecided"}
-
-
-def test_a_run_is_above_guessing_when_its_pairs_of_twins_are() -> None:
-    def p(right: list[bool]) -> float:
-        return guessing_p(Outcome("as trained", "", right, right, [i // 2 for i in range(len(right))]))
-
-    assert p([True, False] * 500) > 0.4  # one twin of each pair: always the same guess
-    assert p([False] * 400) > 0.99
-    assert p([True] * 14 + [False] * 10) == pytest.approx(p_of_a_t_test([1.0] * 7 + [0.0] * 5))
-    assert p([True] * 300 + [False] * 200) < 0.001
-
-
-def p_of_a_t_test(pairs: list[float]) -> float:
-    return float(stats.ttest_1samp(pairs, 0.5, alternative="greater").pvalue)
 
 
 def test_it_goes_on_with_the_batches_that_are_missing(finished: Path, tmp_path: Path) -> None:
@@ -191,7 +213,9 @@ def test_a_pause_run_has_the_controls_that_mean_something(finished: Path) -> Non
     assert done.exit_code == 0, done.output
     rows = report(finished / "micro-pause-0" / "controls" / "controls.json")
     assert set(rows) == {row.name for row in battery(2) if row.pauses} - {AS_TRAINED}
-    assert "transplanted, same answer" not in rows
+    assert TWIN not in rows
+    verdict = done.stdout.splitlines()[-1]
+    assert verdict.startswith("As trained the model is no better than chance") and "pauses" in verdict
 
 
 def test_what_has_no_thoughts_is_refused_in_one_line(finished: Path) -> None:
@@ -200,26 +224,35 @@ def test_what_has_no_thoughts_is_refused_in_one_line(finished: Path) -> None:
         ([str(finished)], "must hold a finished run"),
         ([str(finished / "micro-coconut-0"), str(finished / "micro-pause-0")], "one method and recipe"),
         ([str(finished / "micro-coconut-0"), "--plot", "x.txt"], "must be a .png"),
+        (
+            [str(finished / "micro-coconut-0"), "--json", str(finished)],
+            "--json must be a file in an existing",
+        ),
+        (
+            [str(finished / "micro-coconut-0"), "--plot", str(finished)],
+            "--plot must be a file in an existing",
+        ),
+        ([str(finished / "micro-coconut-0"), "--plot", "no/x.png"], "--plot must be a file in an existing"),
         ([str(finished / "micro-coconut-0")] * 2, "must be different ones"),
     )
     for arguments, message in cases:
         refused = invoke(*arguments)
         assert refused.exit_code == 2, refused.output
         assert message in refused.stderr
+        assert refused.stderr.count("\n") == 1
 
 
-def test_probes_find_what_was_planted_and_nothing_in_noise() -> None:
-    questions = list(examples("prosqa-tiny", "valid", count=600, surface="symbolic"))
-    noise = np.random.default_rng(0).normal(size=(600, 2, 24))
-    holding = noise.copy()
-    frontier, target = frontier_labels(questions, 1), target_labels(questions)
-    holding[:, 0, : frontier.shape[1]] += 3 * (frontier > 0)
-    holding[:, 1, : target.shape[1]] += 3 * (target > 0)
-    found = {(probe.target, probe.thought): probe for probe in probe_thoughts(holding, questions)}
-    assert found["frontier", 1].score > 0.9
-    assert found["target", 2].score > 0.9
-    assert found["frontier", 1].p == found["target", 2].p == pytest.approx(0.005)
-    for probe in probe_thoughts(noise, questions):
-        assert 0.4 < probe.score < 0.6
-        assert 0.4 < probe.permuted < 0.6
-        assert probe.p > 0.005
+def test_batches_of_other_controls_are_not_mixed_with_these(finished: Path, tmp_path: Path) -> None:
+    folder, out = finished / "micro-coconut-0" / "controls", tmp_path / "a.json"
+    first = invoke(str(folder.parent), "--n", "40", "--json", str(out))
+    assert first.exit_code == 0, first.output
+    before, options = report(out), json.loads((folder / "options.json").read_text())
+    kept = json.loads((folder / "batch-0.json").read_text())
+    for answers in kept["answers"].values():
+        answers[0] = ["?"] * len(answers[0])
+    (folder / "batch-0.json").write_text(json.dumps(kept))
+    renamed = ["removed", *options["controls"][1:]]
+    (folder / "options.json").write_text(json.dumps({**options, "controls": renamed}))
+    again = invoke(str(folder.parent), "--n", "40", "--json", str(out))
+    assert again.exit_code == 0, again.output
+    assert report(out) == before

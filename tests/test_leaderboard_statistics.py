@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from coconut_bench.leaderboard.mcnemar import McNemar, mcnemar
 from coconut_bench.leaderboard.statistics import (
     Estimate,
     bootstrap_interval,
@@ -16,7 +17,6 @@ from coconut_bench.leaderboard.statistics import (
     detectable,
     estimate,
     holm,
-    mcnemar,
     mean_interval,
     t_interval,
     t_test,
@@ -59,15 +59,43 @@ def test_one_seed_has_no_interval_over_seeds() -> None:
         mean_interval([0.5])
 
 
+def of_counts(only_a: int, only_b: int) -> McNemar:
+    """Every question a cluster of its own."""
+    return mcnemar([1] * only_a + [-1] * only_b, range(only_a + only_b))
+
+
 @given(st.integers(0, 40), st.integers(0, 40))
-def test_mcnemar_is_the_exact_binomial_test(only_a: int, only_b: int) -> None:
+def test_mcnemar_without_clusters_is_the_exact_binomial_test(only_a: int, only_b: int) -> None:
     expected = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
-    assert mcnemar(only_a, only_b).p == pytest.approx(expected)
+    assert of_counts(only_a, only_b) == (only_a, only_b, pytest.approx(expected, rel=1e-9))
+
+
+@pytest.mark.parametrize(("only_a", "only_b"), [(1000, 0), (900, 10), (3000, 1200), (5000, 4800)])
+def test_tiny_p_values_of_mcnemar_keep_their_digits(only_a: int, only_b: int) -> None:
+    expected = 2 * stats.binom.cdf(only_b, only_a + only_b, 0.5)
+    assert of_counts(only_a, only_b).p == pytest.approx(expected, rel=1e-9, abs=0)
 
 
 def test_mcnemar_gives_the_published_value() -> None:
     """14 and 12 discordant questions of pause-as-thought against Coconut: p = .845."""
-    assert mcnemar(14, 12).p == pytest.approx(0.845, abs=5e-4)
+    assert of_counts(14, 12).p == pytest.approx(0.845, abs=5e-4)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(-1, 1)), min_size=1, max_size=14))
+def test_clustered_mcnemar_is_every_flip_of_the_clusters_signs(answers: list[tuple[int, int]]) -> None:
+    clusters, differences = zip(*answers, strict=True)
+    sums = np.bincount(clusters, weights=differences)
+    flipped = np.abs(np.array(list(product((1, -1), repeat=len(sums)))) @ sums)
+    expected = (flipped >= abs(sums.sum())).mean()
+    assert mcnemar(differences, clusters).p == pytest.approx(expected)
+
+
+def test_questions_asked_twice_in_a_cluster_are_no_more_evidence() -> None:
+    once = of_counts(14, 4)
+    twice = mcnemar(([1] * 14 + [-1] * 4) * 2, [*range(18), *range(18)])
+    assert twice == (28, 8, pytest.approx(once.p))
+    assert of_counts(28, 8).p < once.p / 10
+    assert mcnemar([1, -1] * 30, [i // 2 for i in range(60)]).p == 1.0  # one of each pair, in every pair
 
 
 def test_without_clusters_the_robust_error_is_that_of_independent_values() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,9 +48,10 @@ EVIDENCE = (
 )
 CONTROLS = (
     "The thoughts are ablated, and the answers compared question by question with those as trained. Needed: "
-    "fewer answers are right (exact McNemar test, Holm-corrected over all lines). Not needed: equivalent "
-    "within 2 points (TOST). Undecided: neither. Removing, zeroing and noise test whether the position is "
-    "needed; mean and the transplants test whether its content matters."
+    "fewer answers are right (exact McNemar test, clustered by twins, Holm-corrected over all lines). Not "
+    "needed: equivalent within 2 points (TOST). Undecided: neither. Removing, zeroing and noise test whether "
+    "the position is needed; mean and the thoughts of other questions test whether its content matters. The "
+    "thoughts of the twin (same premises, other query entity, other answer) are the best evidence."
 )
 TREE = (
     "Thick circles: the frontier, with its values. Gray: query entity; green: target; red: other candidate, "
@@ -64,7 +66,7 @@ def write_report(analysis: Analysis, out: Path) -> Path:
     """Write analysis.json, the figures and report.html.
 
     Args:
-        analysis: What was found. The run's report of `controls` is included if it exists.
+        analysis: What was found. The run's report of `controls` is included if there is one of this version.
         out: The output directory, made if missing.
 
     Returns:
@@ -72,8 +74,9 @@ def write_report(analysis: Analysis, out: Path) -> Path:
     """
     figures = {name: save(figure, out / "figures", name) for name, figure in _figures(analysis)}
     path, controls = analysis.run.folder / REPORT, None
-    if path.exists():
+    with suppress(FileNotFoundError, ValueError):  # not run, or by an older version
         controls = Report.from_json(json.loads(path.read_bytes()))
+    if controls:
         figures["controls"] = out / "figures" / "controls.svg"
         for kind in (".svg", ".png"):
             plot(controls, figures["controls"].with_suffix(kind))
@@ -123,8 +126,14 @@ def _controls(analysis: Analysis, report: Report | None, figures: Mapping[str, P
     yield tag("h2", "Controls: are the thoughts used?", id="controls")
     if report is None:
         command = f"coconut-bench controls {analysis.run.folder}"
-        yield tag("p", "Not run yet. Run ", tag("code", command), ", then this analysis again.")
+        yield tag(
+            "p",
+            "Not run yet, or by an older version. Run ",
+            tag("code", command),
+            ", then this analysis again.",
+        )
         return
+    yield tag("p", tag("b", report.verdict))
     yield tag("p", CONTROLS)
     yield tag("p", str(report).splitlines()[1])
     yield _picture(figures["controls"], "Share of right answers under each control")

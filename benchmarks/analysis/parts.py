@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from ...generators.example import Example
 from ...generators.files import write_whole
-from ..controls.battery import batches
+from ..controls.pairs import batches
 from .observation import Observation
 from .observe import Subject, observe
 

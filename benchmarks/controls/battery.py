@@ -1,28 +1,45 @@
 """Ablations of the thoughts: answers with thoughts removed, replaced or swapped, question by question.
 
-Every control keeps the weights and the questions and changes only the vectors that are fed as thoughts; all
+Every control keeps the weights and the questions and changes only what stands where the thoughts stood; all
 controls share one reading of the question (`coconut.thinking`). If a classifier ends the thoughts, a question
 keeps the number it had as trained, except under controls that change the number. Runs with pause tokens have
 the controls that are meaningful for them: the pauses of all questions are the same vector.
+
+With fewer thoughts a model trained in stages writes the chain instead, as in its earlier stages: such a
+control "may write". A "forced answer" is the more probable of the two candidates' answers, at once.
 
 Axes: B questions, K thoughts, D width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ...coconut.recurrence import Replace
 from ...coconut.thinking import Reasoner, Thoughts
 from ...generators.answers import read_answer
 from ...generators.example import Example
 from ..run.trained import TrainedRun
+from .pairs import Donor, candidate_answers, donors
+from .replacements import (
+    Materials,
+    Replacement,
+    added_noise,
+    means,
+    noise_up_to,
+    permuted,
+    transplanted,
+    zeros,
+)
 
 AS_TRAINED = "as trained"
+REMOVED_MAY_WRITE, REMOVED_FORCED = "removed, may write", "removed, forced answer"
+TWIN, UNRELATED = "thoughts of its twin", "thoughts of an unrelated question"
+ANOTHER_ANSWER, SAME_ANSWER = f"{UNRELATED}, another answer", f"{UNRELATED}, same answer"
 SIGMAS = (0.3, 1.0, 3.0)
 
 
@@ -34,38 +51,22 @@ class Control(NamedTuple):
         subject: What is (not) needed according to its verdict.
         replace: Builds the function that replaces the thoughts; None to keep them.
         thoughts: Constant number of thoughts; None for as many as the question had as trained.
+        is_forced: Whether the answer of a candidate must follow at once; questions without two candidates are
+            left out.
         pauses: Whether the control is meaningful for pause tokens.
-        has: Returns the donor of each question, -1 for none, [B]; questions without one are left out. None if
-            no donor is needed.
+        donor: Whose thoughts are fed; questions without such a donor are left out. None for no donor.
         least: Thoughts that a question must have as trained; with fewer the control would change nothing, so
             it is left out.
     """
 
     name: str
     subject: str
-    replace: Callable[[Materials], Replace] | None
+    replace: Replacement | None
     thoughts: int | None = None
+    is_forced: bool = False
     pauses: bool = True
-    has: Callable[[Materials], Tensor] | None = None
+    donor: Donor | None = None
     least: int = 1
-
-
-class Materials(NamedTuple):
-    """What a control may use.
-
-    Attributes:
-        fed_BKD: Vectors fed as thoughts, as trained.
-        used: Number of thoughts of each question, as trained.
-        generator: Random numbers.
-        other_answer_B: Index in the batch of a donor with another answer, -1 for none.
-        same_answer_B: Index in the batch of a donor with the same answer, -1 for none.
-    """
-
-    fed_BKD: Tensor
-    used: list[int]
-    generator: torch.Generator
-    other_answer_B: Tensor
-    same_answer_B: Tensor
 
 
 class Answers(NamedTuple):
@@ -91,32 +92,41 @@ def battery(thoughts: int) -> list[Control]:
     """
     last = thoughts - 1
     rows = [Control(AS_TRAINED, "", None)]
+    rows += [_fewer(k, thoughts, is_forced=True) for k in range(thoughts)]
+    rows += [_fewer(k, thoughts, is_forced=False) for k in range(thoughts)]
     rows += [
-        Control("removed" if k == 0 else f"exit after {k}", _which(k, thoughts), None, k, least=k + 1)
-        for k in range(thoughts)
+        Control("zeroed", "the content of the thoughts", zeros),
+        Control("mean", "what differs between the thoughts of questions", means, pauses=False),
+        Control("norm-matched noise", "the direction of the thoughts", noise_up_to(last)),
     ]
+    rows += [Control(f"noise σ={s:g}", "precision beyond this noise", added_noise(s)) for s in SIGMAS]
     rows += [
-        Control("zeroed", "the content of the thoughts", _zeros),
-        Control("mean", "what differs between the thoughts of questions", _means, pauses=False),
-        Control("norm-matched noise", "the direction of the thoughts", _noise_up_to(last)),
-    ]
-    rows += [Control(f"noise σ={s:g}", "precision beyond this noise", _added_noise(s)) for s in SIGMAS]
-    rows += [
-        Control(f"noise up to {j + 1}", f"the first {j + 1} of the thoughts", _noise_up_to(j))
+        Control(f"noise up to {j + 1}", f"the first {j + 1} of the thoughts", noise_up_to(j))
         for j in range(last)
     ]
     if thoughts > 1:
-        rows.append(Control("permuted", "the order of the thoughts", _permuted, pauses=False, least=2))
+        rows.append(Control("permuted", "the order of the thoughts", permuted, pauses=False, least=2))
+    transplants: tuple[tuple[str, Donor, str], ...] = (
+        (TWIN, "twin", "what the thoughts hold of the query entity"),
+        (ANOTHER_ANSWER, "another answer", "the question's own thoughts"),
+        (SAME_ANSWER, "same answer", "what the thoughts hold beyond the answer"),
+    )
     rows += [
-        Control(
-            f"transplanted, {kind} answer", subject, _transplant(kind), pauses=False, has=_has_donor(kind)
-        )
-        for kind, subject in (
-            ("another", "the question's own thoughts"),
-            ("same", "what the thoughts hold beyond the answer"),
-        )
+        Control(name, subject, transplanted(donor), pauses=False, donor=donor)
+        for name, donor, subject in transplants
     ]
     return rows
+
+
+def _fewer(k: int, thoughts: int, *, is_forced: bool) -> Control:
+    """The control with the first k thoughts only."""
+    subject = "the thoughts" if k == 0 else f"thinking more than {k} of {thoughts} times"
+    if is_forced:
+        name = REMOVED_FORCED if k == 0 else f"forced answer after {k} thought{'s' if k > 1 else ''}"
+    else:
+        subject += ", where it may write the chain instead"
+        name = REMOVED_MAY_WRITE if k == 0 else f"exit after {k}, may write"
+    return Control(name, subject, None, k, is_forced, least=k + 1)
 
 
 class Batch(NamedTuple):
@@ -153,7 +163,8 @@ def run_battery(
     trained = reasoner.think(readings)
     answers = expected(run, questions)
     generator = torch.Generator().manual_seed(seed * 1_000_003 + first)
-    materials = Materials(trained.fed_BKD, trained.used, generator, *_donors(answers))
+    materials = Materials(trained.fed_BKD, trained.used, generator, donors(questions, answers))
+    choices = _choices(run, questions)
     # A model with broken thoughts may never stop writing; allow no more than the longest chain and answer.
     whole = max(sum(map(len, parts.steps)) + len(parts.answer) for parts in segments)
     limit = min(whole, run.recipe.max_new_tokens)
@@ -161,10 +172,14 @@ def run_battery(
     for control in controls:  # the thoughts as trained have been computed above
         thought = trained
         if control.name != AS_TRAINED:
-            replace = None if control.replace is None else control.replace(materials)
+            replacing = None if control.replace is None else control.replace(materials)
             counts = trained.used if control.thoughts is None and reasoner.thinking.halts else None
-            thought = reasoner.think(readings, control.thoughts, replace=replace, counts=counts)
-        found[control.name] = _answers(run, reasoner, control, thought, limit, materials, answers)
+            thought = reasoner.think(readings, control.thoughts, replace=replacing, counts=counts)
+        if control.is_forced:
+            written = _forced(reasoner, thought, choices)
+        else:
+            written = [_read(run, row) for row in reasoner.write(thought.prompted, limit)]
+        found[control.name] = _taking_part(control, written, materials, answers)
     return Batch(found, trained.used, trained.states_BKD)
 
 
@@ -178,116 +193,42 @@ def expected(run: TrainedRun, questions: Sequence[Example]) -> list[str]:
     Returns:
         Normalized answers, comparable with the written ones.
     """
-    evaluator = run.evaluator
-    segments = run.encoder.segments(questions)
-    return [read_answer(evaluator.text(parts.answer), evaluator.marker) for parts in segments]
+    return [_read(run, parts.answer) for parts in run.encoder.segments(questions)]
 
 
-def _answers(
-    run: TrainedRun,
-    reasoner: Reasoner,
-    control: Control,
-    thought: Thoughts,
-    limit: int,
-    materials: Materials,
-    answers: Sequence[str],
+class _Choice(NamedTuple):
+    """The answer of one candidate: its tokens (answer marker and end token included), and as it is read."""
+
+    tokens: list[int]
+    text: str
+
+
+def _read(run: TrainedRun, tokens: list[int]) -> str:
+    return read_answer(run.evaluator.text(tokens), run.evaluator.marker)
+
+
+def _choices(run: TrainedRun, questions: Sequence[Example]) -> list[list[_Choice]]:
+    """The answers of each question's two candidates; none for a question without."""
+    found = []
+    for example in questions:
+        asked = [replace(example, answer=text) for text in candidate_answers(example) or ()]
+        found.append([_Choice(p.answer, _read(run, p.answer)) for p in run.encoder.segments(asked)])
+    return found
+
+
+def _forced(reasoner: Reasoner, thought: Thoughts, choices: Sequence[Sequence[_Choice]]) -> list[str | None]:
+    chosen = reasoner.choose(thought.prompted, [[one.tokens for one in row] for row in choices])
+    return [row[index].text if row else None for row, index in zip(choices, chosen, strict=True)]
+
+
+def _taking_part(
+    control: Control, written: Sequence[str | None], materials: Materials, answers: Sequence[str]
 ) -> Answers:
-    tokens, evaluator = reasoner.write(thought.prompted, limit), run.evaluator
-    written: list[str | None] = [
-        read_answer(evaluator.text(row), evaluator.marker) if used >= control.least else None
-        for row, used in zip(tokens, materials.used, strict=True)
-    ]
-    if control.has is None:
-        return Answers(written, [None] * len(written))
-    donors = control.has(materials).tolist()
-    written = [text if donor >= 0 else None for text, donor in zip(written, donors, strict=True)]
-    return Answers(written, [answers[donor] if donor >= 0 else None for donor in donors])
-
-
-def _donors(answers: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Return for each question the next one (cyclically) with another, and with the same, answer; else -1."""
-
-    def next_one(row: int, wanted: bool) -> int:
-        others = [(row + step) % len(answers) for step in range(1, len(answers))]
-        return next((other for other in others if (answers[other] == answers[row]) == wanted), -1)
-
-    rows = range(len(answers))
-    return torch.tensor([next_one(r, False) for r in rows]), torch.tensor([next_one(r, True) for r in rows])
-
-
-def _which(k: int, thoughts: int) -> str:
-    return "the thoughts" if k == 0 else f"thinking more than {k} of {thoughts} times"
-
-
-def _zeros(materials: Materials) -> Replace:
-    return lambda k, fed_BD: torch.zeros_like(fed_BD)
-
-
-def _means(materials: Materials) -> Replace:
-    """Replace each thought by the batch's mean thought at its position."""
-    mean_KD = materials.fed_BKD.mean(0)
-    return lambda k, fed_BD: mean_KD[k].expand_as(fed_BD)
-
-
-def _random(materials: Materials, like_BD: Tensor) -> Tensor:
-    """Draw Gaussian vectors scaled to the norms of ``like_BD``."""
-    noise_BD = torch.randn(like_BD.shape, generator=materials.generator).to(like_BD)
-    return noise_BD * (like_BD.norm(dim=-1, keepdim=True) / noise_BD.norm(dim=-1, keepdim=True))
-
-
-def _noise_up_to(last: int) -> Callable[[Materials], Replace]:
-    """Replace thoughts 0…last by noise of the same norm; the later ones follow from it."""
-
-    def made(materials: Materials) -> Replace:
-        return lambda k, fed_BD: _random(materials, fed_BD) if k <= last else fed_BD
-
-    return made
-
-
-def _added_noise(sigma: float) -> Callable[[Materials], Replace]:
-    """Add a random vector of σ times the thought's norm."""
-
-    def made(materials: Materials) -> Replace:
-        return lambda k, fed_BD: fed_BD + sigma * _random(materials, fed_BD)
-
-    return made
-
-
-def _permuted(materials: Materials) -> Replace:
-    """Rotate the thoughts as trained by one position; the last becomes the first."""
-    fed_BKD, used = materials.fed_BKD, materials.used
-    rows = torch.arange(len(fed_BKD))
-
-    def replace(k: int, fed_BD: Tensor) -> Tensor:
-        before = torch.tensor([(k - 1) % count if k < count else k for count in used])
-        return fed_BKD[rows, before]
-
-    return replace
-
-
-def _transplant(kind: str) -> Callable[[Materials], Replace]:
-    """Replace the thoughts by those of the donor, as trained."""
-
-    def made(materials: Materials) -> Replace:
-        given_BKD = materials.fed_BKD[_has_donor(kind)(materials).clamp(min=0)]
-        return lambda k, fed_BD: given_BKD[:, k]
-
-    return made
-
-
-def _has_donor(kind: str) -> Callable[[Materials], Tensor]:
-    return lambda materials: materials.same_answer_B if kind == "same" else materials.other_answer_B
-
-
-def batches(questions: Sequence[Example], size: int) -> Iterator[tuple[int, Sequence[Example]]]:
-    """Split questions into batches.
-
-    Args:
-        questions: All questions.
-        size: Questions per batch.
-
-    Yields:
-        The index of the batch's first question, and the batch.
-    """
-    for start in range(0, len(questions), size):
-        yield start, questions[start : start + size]
+    """Leave out the questions in which the control changes nothing, and those without a donor."""
+    rows = range(len(written))
+    given = materials.donors[control.donor].tolist() if control.donor else None
+    takes = [materials.used[b] >= control.least and (given is None or given[b] >= 0) for b in rows]
+    return Answers(
+        [written[b] if takes[b] else None for b in rows],
+        [answers[given[b]] if given and takes[b] else None for b in rows],
+    )

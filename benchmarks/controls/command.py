@@ -31,8 +31,8 @@ def controls_command(
     """Ablate the thoughts of finished RUNS: remove, zero, add noise, permute, swap.
 
     RUNS are output directories of `run`, of one method and recipe: its seeds. Accuracy under each ablation
-    is compared with accuracy as trained, question by question. An interrupted command resumes when it is
-    started again.
+    is compared with accuracy as trained, question by question; the last line is the verdict. An interrupted
+    command resumes when it is started again.
     """
     import json
 
@@ -41,8 +41,11 @@ def controls_command(
     from .plot import plot
     from .report import REPORT, controls
 
+    for option, path in (("--json", json_file), ("--plot", plot_file)):  # fail before the work
+        if path and (path.is_dir() or not path.parent.is_dir()):
+            raise ValueError(f"{option} must be a file in an existing folder, got {path}")
     if plot_file:
-        require_plot(plot_file)  # fail before the work
+        require_plot(plot_file)
     report = controls(runs, n=n, seed=seed, say=lambda line: click.echo(line, err=True))
     click.echo(str(report))
     target = json_file or (runs[0] / REPORT if len(runs) == 1 else None)

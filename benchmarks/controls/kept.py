@@ -21,7 +21,8 @@ from tqdm import tqdm
 from ...generators.example import Example
 from ...generators.files import write_whole
 from ..run.trained import TrainedRun
-from .battery import Answers, Control, batches, run_battery
+from .battery import Answers, Control, run_battery
+from .pairs import batches
 from .probes import Array
 
 OPTIONS = "options.json"
@@ -49,7 +50,7 @@ def kept_answers(
     Args:
         run: A finished run.
         rows: Rows of `battery`.
-        questions: Questions with their true answers.
+        questions: Questions with their true answers, twins as neighbors (`pairs.paired`).
         seed: Seed of the noise.
 
     Returns:

@@ -21,13 +21,25 @@ def plot(report: Report, path: Path) -> None:
         ValueError: As for `require_plot`.
     """
     require_plot(path)
-    figure = new_figure(6.5, 1.2 + 0.28 * len(report.lines))
+    figure = new_figure(8, 1.2 + 0.28 * len(report.lines))
     axes = figure.subplots()
     places = range(len(report.lines))
     colors = [COLORS[line.verdict] for line in report.lines]
     axes.barh(places, [100 * line.here for line in report.lines], color=colors)
     for verdict in dict.fromkeys(line.verdict for line in report.lines):
         axes.fill_between([], [], color=COLORS[verdict], label=verdict)
+    swapped = [
+        (100 * line.donor / line.n, at) for at, line in enumerate(report.lines) if line.donor is not None
+    ]
+    if swapped:
+        axes.plot(
+            *zip(*swapped, strict=True),
+            "D",
+            color="black",
+            markersize=4,
+            clip_on=False,
+            label="answers of the donor",
+        )
     trained = 100 * report.lines[0].trained
     axes.axvline(trained, color="black", linewidth=0.8, linestyle=":", label=f"as trained, {trained:.1f} %")
     axes.set_yticks(places, [line.name for line in report.lines], fontsize=8)

@@ -1,11 +1,11 @@
 """Linear probes: what can be decoded from each thought, compared with permuted labels.
 
 A ridge regression from the hidden state at thought k (the input of the next one) to one score per concept is
-fitted on the first half of the questions and scored on the second half. Target: how often the right candidate
-scores above the wrong one. Frontier: how often a concept k edges from the query entity scores above a farther
-one. p is the share of fits on permuted labels that do as well (questions keep their thoughts and get another
-question's labels). A successful probe shows that information is present, not that the model uses it; the
-controls test that.
+fitted on the first half of the questions and scored on the second half; twins (same premises, other query
+entity, other answer) are not parted. Target: how often the right candidate scores above the wrong one.
+Frontier: how often a concept k edges from the query entity scores above a farther one. p is the share of fits
+on permuted labels that do as well (questions keep their thoughts and get another question's labels). A
+successful probe shows that information is present, not that the model uses it; the controls test that.
 
 Axes: N questions, K thoughts, D width, C concepts.
 """
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...generators.example import Example
+from .pairs import pair_of
 
 Array = NDArray[np.float64]
 RIDGE = 1.0
@@ -60,7 +61,7 @@ def probe_thoughts(states_NKD: Array, questions: Sequence[Example], seed: int = 
 
     Args:
         states_NKD: Hidden states at the thoughts.
-        questions: Questions [N]; those without a graph are left out.
+        questions: Questions [N], twins as neighbors (`pairs.paired`); those without a graph are left out.
         seed: Seed of the permutations.
 
     Returns:
@@ -70,12 +71,13 @@ def probe_thoughts(states_NKD: Array, questions: Sequence[Example], seed: int = 
     if len(rows) < 4:
         return []
     chosen = [questions[index] for index in rows]
-    states = states_NKD[rows]
+    states, half = states_NKD[rows], len(rows) // 2
+    half += pair_of(chosen[half - 1]) == pair_of(chosen[half])
     found = []
     for k in range(states.shape[1]):
         for name, labels in (("target", target_labels(chosen)), ("frontier", frontier_labels(chosen, k + 1))):
-            score, permuted, p = _permutation_test(states[:, k], labels, np.random.default_rng(seed))
-            found.append(Probe(name, k + 1, len(rows) - len(rows) // 2, score, permuted, p))
+            score, permuted, p = _permutation_test(states[:, k], labels, half, np.random.default_rng(seed))
+            found.append(Probe(name, k + 1, len(rows) - half, score, permuted, p))
     return found
 
 
@@ -127,9 +129,8 @@ def _concepts(questions: Sequence[Example]) -> dict[str, int]:
 
 
 def _permutation_test(
-    thoughts_ND: Array, labels_NC: Array, generator: np.random.Generator
+    thoughts_ND: Array, labels_NC: Array, half: int, generator: np.random.Generator
 ) -> tuple[float, float, float]:
-    half = len(thoughts_ND) // 2
     fit = _Fit(thoughts_ND[:half], thoughts_ND[half:])
     score = _score(fit.predict(labels_NC[:half]), labels_NC[half:])
     permuted = [

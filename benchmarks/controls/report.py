@@ -1,7 +1,7 @@
 """The controls report: the battery on finished runs, verdicts and probes.
 
-Several runs of one method (its seeds) give one report: their questions are pooled. Twins (a contrast pair:
-same premises, other query entity, other answer) form one cluster in the tests that use clusters.
+Several runs of one method (its seeds) give one report: their answers are pooled. Twins (a contrast pair: same
+premises, other query entity, other answer), in all runs, are one cluster of the tests.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from ...generators.example import Example
 from ...leaderboard.compare import ALPHA
 from ..run.trained import TrainedRun, load_run
 from .battery import AS_TRAINED, Answers, Control, battery, expected
+from .conclusion import conclude
 from .kept import clock, kept_answers
+from .pairs import pair_of, paired
 from .probes import Probe, probe_thoughts
 from .verdict import Line, Outcome, guessing_p, verdicts
 
@@ -44,6 +46,7 @@ class Report:
         battery_seconds: Time of all controls, "as trained" included: processor time on a CPU, else wall-clock
             time; None if stored batches were reused.
         plain_seconds: Time of one evaluation of the same questions, measured in the same way.
+        verdict: What the controls say, in one sentence.
     """
 
     runs: list[str]
@@ -55,6 +58,7 @@ class Report:
     probes: dict[str, list[Probe]]
     battery_seconds: float | None
     plain_seconds: float | None
+    verdict: str
 
     @property
     def cost(self) -> float | None:
@@ -72,6 +76,7 @@ class Report:
             "thoughts": self.thoughts,
             "p of guessing": self.guessing,
             "controls": [line.to_json() for line in self.lines],
+            "verdict": self.verdict,
             "probes": {run: [probe.to_json() for probe in found] for run, found in self.probes.items()},
             "cost": {
                 "battery_seconds": self.battery_seconds,
@@ -89,13 +94,20 @@ class Report:
 
         Returns:
             The report.
+
+        Raises:
+            ValueError: It was written by another version, whose controls asked something else.
         """
+        if "verdict" not in data:
+            raise ValueError(
+                "the report must have a verdict, got that of an older version: run controls again"
+            )
         lines = [Line(**row) for row in data["controls"]]
         probes = {run: [Probe(**row) for row in found] for run, found in data["probes"].items()}
         cost = data["cost"]
         return cls(
             data["runs"], data["method"], data["questions"], data["thoughts"], lines, data["p of guessing"],
-            probes, cost["battery_seconds"], cost["plain_seconds"],
+            probes, cost["battery_seconds"], cost["plain_seconds"], data["verdict"],
         )  # fmt: skip
 
     def __str__(self) -> str:
@@ -105,7 +117,7 @@ class Report:
             trained += f", not above guessing between two candidates (p = {self.guessing:.3f}): {_GUESSES}"
         probes = [f"{run}: {probe}" for run, found in self.probes.items() for probe in found]
         cost = [] if self.cost is None else [f"all controls took {self.cost:.2f} times a plain evaluation"]
-        return "\n".join([head, trained, *map(str, self.lines), *probes, *cost])
+        return "\n".join([head, trained, *map(str, self.lines), *probes, *cost, self.verdict])
 
 
 def controls(
@@ -139,7 +151,7 @@ def controls(
     outcomes: dict[str, list[Outcome]] = {row.name: [] for row in rows}
     probes, seconds, two_candidates, used = {}, [0.0, 0.0], True, 0
     for run in runs:
-        questions = run.questions(n=n)
+        questions = paired(run.questions(n=n))
         if len(questions) < 4:
             raise ValueError(f"questions must be at least 4, got {len(questions)}")
         two_candidates &= all(example.graph is not None for example in questions)
@@ -153,17 +165,21 @@ def controls(
             [seconds[0] + computed, seconds[1] + _plain_seconds(run, questions)] if computed else [0.0, 0.0]
         )
         say(f"{run.folder}: {len(questions)} questions under {len(rows)} conditions")
-    pooled = [_pooled(found) for name, found in outcomes.items() if name != AS_TRAINED]
-    for outcome in pooled:
-        if len(set(outcome.clusters)) < 2:  # few questions may have no donors, or too few thoughts each
+    pooled = {name: _pooled(found) for name, found in outcomes.items()}
+    for (
+        outcome
+    ) in pooled.values():  # few questions may have a twin, a donor, two candidates, or thoughts enough
+        if len(set(outcome.clusters)) < 2:
             say(f"{outcome.name}: left out, it applies to too few questions ({len(outcome.clusters)})")
-    lines = verdicts([outcome for outcome in pooled if len(set(outcome.clusters)) >= 2])
-    guessing = guessing_p(_pooled(outcomes[AS_TRAINED])) if two_candidates else None
+    lines = verdicts([pooled[row.name] for row in rows[1:] if len(set(pooled[row.name].clusters)) >= 2])
+    guessing = guessing_p(pooled[AS_TRAINED]) if two_candidates else None
+    noun = "pauses" if runs[0].method.filler == "pause" else "thoughts"
+    verdict = conclude(lines, pooled, is_guessing=guessing is not None and guessing >= ALPHA, noun=noun)
     names = [str(run.folder) for run in runs]
     battery_seconds, plain = (value or None for value in seconds)
     mean = used / (len(runs) * len(questions))
     name, n = runs[0].method.name, len(questions)
-    return Report(names, name, n, mean, lines, guessing, probes, battery_seconds, plain)
+    return Report(names, name, n, mean, lines, guessing, probes, battery_seconds, plain, verdict)
 
 
 def _check(runs: Sequence[TrainedRun]) -> None:
@@ -185,7 +201,7 @@ def _outcomes(
     run: TrainedRun, rows: Sequence[Control], questions: Sequence[Example], answers: dict[str, Answers]
 ) -> Iterator[Outcome]:
     truth = expected(run, questions)
-    clusters = [(str(run.folder), min(e.id, e.twin or e.id)) for e in questions]
+    clusters = [pair_of(example) for example in questions]
     trained = [
         text is not None and is_right(text, answer)
         for text, answer in zip(answers[AS_TRAINED].written, truth, strict=True)
@@ -193,19 +209,19 @@ def _outcomes(
     for row in rows:
         written, donor = answers[row.name]
         chosen = [index for index, text in enumerate(written) if text is not None]
-        transplanted = sum(written[index] == donor[index] for index in chosen) if row.has else None
+        as_donor = [is_right(written[index] or "", donor[index] or "") for index in chosen]
         yield Outcome(
             row.name,
             row.subject,
             [trained[index] for index in chosen],
             [is_right(written[index] or "", truth[index]) for index in chosen],
             [clusters[index] for index in chosen],
-            transplanted,
+            sum(as_donor) if row.donor else None,
         )
 
 
 def _pooled(outcomes: Sequence[Outcome]) -> Outcome:
-    """Pool the questions of all runs; clusters keep the runs apart."""
+    """Pool the answers of all runs."""
     first = outcomes[0]
     donor = None if first.donor is None else sum(outcome.donor or 0 for outcome in outcomes)
     return Outcome(

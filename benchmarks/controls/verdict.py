@@ -3,8 +3,9 @@
     needed      the thoughts     99.6 -> 49.7 %   499 only as trained, 0 only here, p < .001
 
 *Needed*: fewer answers are right (exact McNemar test). *Not needed*: accuracy differs by less than 2 points
-(two one-sided tests; twins, i.e. contrast pairs with the same premises, as clusters). Otherwise *undecided*,
-which does not mean equal. P-values are Holm-adjusted over all controls of a report.
+(two one-sided tests). Otherwise *undecided*, which does not mean equal. All tests take twins (contrast pairs:
+same premises, other query entity, other answer) as clusters, in all runs of a report. P-values are
+Holm-adjusted over all controls of a report.
 
 A run that only guesses between the two candidates can "need" its thoughts too, because it has learned at
 which position an answer is written. The report therefore tests whether the run as trained is above guessing.
@@ -16,7 +17,8 @@ from collections.abc import Hashable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ...leaderboard.compare import ALPHA, MARGIN
-from ...leaderboard.statistics import cluster_estimate, holm, mcnemar, t_test, tost
+from ...leaderboard.mcnemar import mcnemar
+from ...leaderboard.statistics import Estimate, cluster_estimate, holm, t_test, tost
 
 Verdict = Literal["needed", "not needed", "undecided"]
 
@@ -56,6 +58,7 @@ class Line(NamedTuple):
         equivalence_p: P-value of equivalence, Holm-adjusted.
         verdict: Whether the subject is needed.
         donor: Number of answers that equal the donor's; None for controls without donors.
+        stay_right: Number of answers that are right as trained and under the control.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Line(NamedTuple):
     equivalence_p: float
     verdict: Verdict
     donor: int | None
+    stay_right: int
 
     def to_json(self) -> dict[str, Any]:
         return self._asdict()
@@ -77,7 +81,11 @@ class Line(NamedTuple):
         accuracy = f"{100 * self.trained:.1f} -> {100 * self.here:.1f} % of {self.n}"
         counts = f"{self.only_trained} right only as trained, {self.only_here} only here"
         tests = f"p {p_text(self.p)}, equivalence p {p_text(self.equivalence_p)}"
-        donor = "" if self.donor is None else f"; {self.donor} answers are the donor's"
+        donor = (
+            ""
+            if self.donor is None
+            else f"; {self.donor} answers are the donor's, {self.stay_right} stay right"
+        )
         return f"{self.verdict:<11} {self.subject} ({self.name}): {accuracy}; {counts}, {tests}{donor}"
 
 
@@ -108,9 +116,25 @@ def guessing_p(outcome: Outcome) -> float:
     Returns:
         One-sided p-value of the null hypothesis that accuracy is at most one half.
     """
-    found = cluster_estimate([float(right) - 0.5 for right in outcome.trained], outcome.clusters)
+    found = _above_half(outcome.trained, outcome)
     both = t_test(found)
     return both / 2 if found.mean > 0 else 1 - both / 2
+
+
+def is_at_chance(outcome: Outcome) -> bool:
+    """Whether accuracy under a control does not differ from guessing between two candidates.
+
+    Args:
+        outcome: Answers under the control.
+
+    Returns:
+        Whether a two-sided test, twins as clusters, finds no difference from one half.
+    """
+    return t_test(_above_half(outcome.here, outcome)) >= ALPHA
+
+
+def _above_half(right: Sequence[bool], outcome: Outcome) -> Estimate:
+    return cluster_estimate([float(value) - 0.5 for value in right], outcome.clusters)
 
 
 class _Tests(NamedTuple):
@@ -122,21 +146,21 @@ class _Tests(NamedTuple):
 
 def _tests(outcome: Outcome) -> _Tests:
     differences = [int(a) - int(b) for a, b in zip(outcome.trained, outcome.here, strict=True)]
-    found = mcnemar(differences.count(1), differences.count(-1))
+    found = mcnemar(differences, outcome.clusters)
     estimate = cluster_estimate(differences, outcome.clusters)
     return _Tests(found.only_a, found.only_b, found.p, tost(estimate, MARGIN))
 
 
 def _line(outcome: Outcome, test: _Tests, p: float, equivalence_p: float) -> Line:
-    n = len(outcome.trained)
+    n, right = len(outcome.trained), sum(outcome.trained)
     verdict: Verdict = "undecided"
     if equivalence_p < ALPHA:
         verdict = "not needed"
     elif p < ALPHA and test.only_trained > test.only_here:
         verdict = "needed"
     return Line(
-        outcome.name, outcome.subject, n, sum(outcome.trained) / n, sum(outcome.here) / n,
-        test.only_trained, test.only_here, p, equivalence_p, verdict, outcome.donor,
+        outcome.name, outcome.subject, n, right / n, sum(outcome.here) / n, test.only_trained, test.only_here,
+        p, equivalence_p, verdict, outcome.donor, right - test.only_trained,
     )  # fmt: skip
 
 
