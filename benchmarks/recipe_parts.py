@@ -115,7 +115,8 @@ class CurriculumPart(Part):
         stage_epochs: Length of each stage in epochs.
         lr_scales: Learning-rate scale of each stage; None for 1.
         thoughts_per_step: Continuous thoughts that replace one reasoning step (c in the paper).
-        earlier_stages: Share of batches that are drawn from an earlier stage.
+        earlier_stages: Share of batches that are drawn from an earlier stage; 0 for methods whose prompt does
+            not show the stage.
         extra_stage: Whether the last stage has as many thoughts as the one before it, and no steps.
         mixing: Per-example mixing of other stages; excludes ``earlier_stages``.
         icot: iCoT's own removal schedule; None derives it from the stages.

@@ -135,7 +135,8 @@ class TrainBatches(NamedTuple):
         if schedule.mixing is not None and first < last:
             keys = self._keys("example-mixing", global_step, count)
             return mixed_stages(schedule.mixing, keys, stage, first, last).tolist()
-        if stage > first and schedule.earlier_stages:
+        # Where the prompt does not show the stage, another stage is another target of the same prompt.
+        if stage > first and schedule.earlier_stages and schedule.method.shows_stage:
             words = draws(
                 example_keys("stage-mixing", "1", "train", self.seed, [global_step]), purpose=0, count=2
             )

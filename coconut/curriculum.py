@@ -43,7 +43,8 @@ class Schedule:
         extra_stage: Whether the last stage removes all steps that are left and adds no thoughts.
         halting: Whether a classifier ends the thoughts: in training the example's own chain then limits their
             number too, not the stage alone.
-        earlier_stages: Fraction of batches drawn from an earlier stage.
+        earlier_stages: Fraction of batches drawn from an earlier stage; ignored for methods whose prompt does
+            not show the stage (`Method.shows_stage`).
         mixing: How single examples are drawn from other stages, None for no mixing.
         optimizer_resets: Whether the optimizer is reset at each stage only, or at each epoch too.
     """

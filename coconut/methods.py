@@ -67,6 +67,11 @@ class Method:
         """Whether there are thoughts or pause tokens between question and answer."""
         return self.filler != "none"
 
+    @property
+    def shows_stage(self) -> bool:
+        """Whether the prompt shows the stage: by its thoughts or pause tokens."""
+        return self.thinks
+
     def stages(self, last: int) -> range:
         """Return the stages that are trained, in order.
 

@@ -20,7 +20,7 @@ from coconut_bench.coconut.training import Trainer, TrainSettings
 from coconut_bench.generators import Example, examples
 
 SETTINGS = TrainSettings(OptimizerSettings(name="adamw", lr=0.01), checks=1)
-OF_THE_SCHEDULE = ("thoughts_per_step", "mixing", "optimizer_resets")
+OF_THE_SCHEDULE = ("thoughts_per_step", "mixing", "optimizer_resets", "earlier_stages")
 
 
 def stream(start: int, count: int) -> Iterator[Example]:
@@ -123,6 +123,19 @@ def test_stages_are_mixed_row_by_row_as_the_schedule_says(tmp_path: Path) -> Non
     again = made.batches.readings(0, now, made.plans)
     assert rows == again
     assert rows != made.batches.readings(1, now, made.plans)
+
+
+@pytest.mark.parametrize(
+    ("method", "written"),
+    [("coconut", {9, 6, 3}), ("pause-as-thought", {9, 6, 3}), ("coconut-no-thought", {3})],
+)
+def test_earlier_stages_are_drawn_only_where_the_prompt_shows_the_stage(
+    method: str, written: set[int], tmp_path: Path
+) -> None:
+    """Elsewhere one prompt would have several targets: with the chain, and without it."""
+    made = trainer(tmp_path, SETTINGS, method=method, earlier_stages=0.5, batch_size=1)
+    rows = [made.batches.readings(step, StagePlan(2, 1, 1.0), made.plans)[0]["student"] for step in range(40)]
+    assert {len(row.target) for row in rows} == written
 
 
 def test_bf16_trains_and_keeps_fp32_weights(tmp_path: Path) -> None:
