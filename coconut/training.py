@@ -202,7 +202,7 @@ class Trainer:
         if size < len(readings):  # rows of similar length need little padding
             readings = sorted(readings, key=lambda reading: len(reading["student"].prompt))
         parts = [readings[start : start + size] for start in range(0, len(readings), size)]
-        items = items_of(readings) if len(parts) > 1 else None
+        items = items_of(readings, self.batches.encoder.ids.latent) if len(parts) > 1 else None
         total, is_bf16 = 0.0, self.settings.precision == "bf16"
         self.parts = {}
         for part in parts:
@@ -287,10 +287,11 @@ class Trainer:
         torch.set_rng_state(state["torch_rng"])
 
 
-def items_of(readings: Sequence[Reading]) -> Items:
-    """Count the labels and rows of a whole batch."""
+def items_of(readings: Sequence[Reading], latent: int) -> Items:
+    """Count the labels, rows and thoughts (tokens ``latent``) of a whole batch."""
     labels = {view: sum(len(reading[view].target) for reading in readings) for view in readings[0]}
-    return Items(labels, len(readings))
+    thoughts = sum(reading["student"].prompt.count(latent) for reading in readings)
+    return Items(labels, len(readings), thoughts)
 
 
 def _mean(values: list[float]) -> float:

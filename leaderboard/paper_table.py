@@ -1,9 +1,11 @@
 """Measured rows in the form of the paper's Table 1 (arXiv 2412.06769), its own numbers beside them.
 
+The form, with two rows as a sample (docs/results.md has the current numbers):
+
     prosqa-tiny 1.0.0 symbolic, 1000 test questions; recipe tiny, llama, premise recall
-    method        seeds  accuracy %   tokens
-    CoT           3      90.7 ± 15.9  8.0
-    Coconut       5      99.8 ± 0.1   4.0
+    method   seeds  accuracy %   tokens
+    CoT      3      73.9 ± 25.3  8.0
+    Coconut  8      99.9 ± 0.1   4.0
 
 Accuracy is the mean over seeds with their standard deviation, tokens are generated tokens a question. The
 paper's numbers stand in a column of their own where the recipe is the paper's.
