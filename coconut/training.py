@@ -178,7 +178,8 @@ class Trainer:
             self.optimizers = Optimizers(self.model, self.settings.optimizer)
         optimizer = self.settings.optimizer
         loss = self._backward(self.batches.readings(self.progress.global_step, plan, self.plans))
-        self.accelerator.clip_grad_norm_(self.model.parameters(), optimizer.max_grad_norm)
+        if optimizer.max_grad_norm:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), optimizer.max_grad_norm)
         factor = lr_factor(self.progress.step, plan.steps, optimizer.warmup, optimizer.final_lr)
         self.optimizers.step(factor * plan.lr_scale)
         return loss
