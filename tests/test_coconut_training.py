@@ -160,11 +160,12 @@ def test_earlier_stages_are_drawn_only_where_the_prompt_shows_the_stage(
 
 @pytest.mark.parametrize("norm", [0.0, 1e-9])
 def test_gradients_are_clipped_unless_the_norm_is_0(norm: float, tmp_path: Path) -> None:
-    optimizer = OptimizerSettings(name="muon", lr=0.0, weight_decay=0.0, max_grad_norm=norm)
+    optimizer = OptimizerSettings(name="muon", lr=0.001, max_grad_norm=norm)
     made, seen = trainer(tmp_path, SETTINGS._replace(optimizer=optimizer)), []
-    made.optimizers.step = lambda factor: seen.append(made.model.get_input_embeddings().weight.grad.norm())
+    embeddings = made.model.get_input_embeddings()
+    made.optimizers.step = lambda factor: seen.append(float(embeddings.weight.grad.norm()))
     made._step(made.plans[0])
-    assert (float(seen[0]) > 1e-6) == (norm == 0.0)
+    assert seen[0] > 1e-3 if norm == 0 else seen[0] <= norm
 
 
 def test_bf16_trains_and_keeps_fp32_weights(tmp_path: Path) -> None:
