@@ -156,8 +156,9 @@ def mixed_stages(
         Stages in ``first``…``last``, [B].
     """
     words = draws(keys, purpose=0, count=2)
-    highest = {"all": last, "earlier": current, "sample": np.asarray(steps)}[mixing.stages]
-    high_B = np.broadcast_to(highest, len(keys))
+    high_B = np.full(len(keys), last if mixing.stages == "all" else current)
+    if mixing.stages == "sample":
+        high_B = np.asarray(steps)
     stages = np.arange(first, high_B.max(initial=first) + 1)
     bounds = np.cumsum(stages + 1 if mixing.weights == "stage" else np.ones_like(stages))
     other_B = first + np.searchsorted(bounds, below(words[:, 1], bounds[high_B - first]), side="right")
