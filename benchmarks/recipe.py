@@ -55,6 +55,8 @@ class Recipe(Part):
         gradient_checkpointing: Whether activations are recomputed in the backward pass to save memory.
         halting: Whether the number of thoughts is constant, or a classifier on each thought ends them; None
             means constant.
+        empty_markers: Whether ``<bot>`` and ``<eot>`` stand around zero thoughts too (stage 0), as in the
+            published code; None means no.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Recipe(Part):
     precision: Literal["fp32", "bf16", "auto"] | None = None
     gradient_checkpointing: bool | None = None
     halting: Literal["constant", "classifier"] | None = None
+    empty_markers: bool | None = None
 
     @model_validator(mode="after")
     def _the_base_is_trained_from_scratch(self) -> Recipe:

@@ -105,7 +105,7 @@ class BasePart(Part):
 
 
 class IcotPart(Part):
-    """iCoT's removal of chain tokens from the first epoch on (see `coconut.curriculum.TokenRemoval`).
+    """iCoT's removal of chain tokens as published: one more after each interval of optimizer steps.
 
     Without this part the chain is complete in stage 0 and its tokens are removed at a constant rate until the
     last stage begins.
@@ -113,12 +113,12 @@ class IcotPart(Part):
     Attributes:
         tokens_per_epoch: Tokens removed per epoch.
         smoothing: Rate λ of the random extra number of removed tokens.
-        all_above: Number of removed tokens above which all are removed; None for no such limit.
+        all_at: Number of removed tokens from which on all are removed; None for no such limit.
     """
 
     tokens_per_epoch: Annotated[float, Field(gt=0)]
     smoothing: Annotated[float, Field(ge=0)] = 4.0
-    all_above: Positive | None = None
+    all_at: Positive | None = None
 
 
 class CurriculumPart(Part):

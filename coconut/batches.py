@@ -113,7 +113,7 @@ class TrainBatches(NamedTuple):
             ValueError: A row is longer than ``positions``.
         """
         parts = self._segments(global_step)
-        stages = self._stages(global_step, len(parts), plan.stage, plans)
+        stages = self._stages(global_step, parts, plan.stage, plans)
         removed = self._removed(global_step, len(parts))
         views = self.schedule.method.views
         read = [
@@ -128,13 +128,16 @@ class TrainBatches(NamedTuple):
             return self.source.segments(global_step, self.batch_size, self.encoder)
         return self.encoder.segments(list(self.source(global_step * self.batch_size, self.batch_size)))
 
-    def _stages(self, global_step: int, count: int, stage: int, plans: Sequence[StagePlan]) -> list[int]:
-        """The stage of each of ``count`` rows."""
+    def _stages(
+        self, global_step: int, parts: Sequence[Segments], stage: int, plans: Sequence[StagePlan]
+    ) -> list[int]:
+        """The stage of each row."""
         first, last = plans[0].stage, plans[-1].stage
         schedule = self.schedule
         if schedule.mixing is not None and first < last:
-            keys = self._keys("example-mixing", global_step, count)
-            return mixed_stages(schedule.mixing, keys, stage, first, last).tolist()
+            keys = self._keys("example-mixing", global_step, len(parts))
+            steps = [len(one.steps) for one in parts]
+            return mixed_stages(schedule.mixing, keys, stage, first, last, steps).tolist()
         # Where the prompt does not show the stage, another stage is another target of the same prompt.
         if stage > first and schedule.earlier_stages and schedule.method.shows_stage:
             words = draws(
@@ -142,7 +145,7 @@ class TrainBatches(NamedTuple):
             )
             if below(words[:, 0], FINE)[0] < schedule.earlier_stages * FINE:
                 stage = first + int(below(words[:, 1], stage - first)[0])
-        return [stage] * count
+        return [stage] * len(parts)
 
     def _removed(self, global_step: int, count: int) -> list[int]:
         """The number of chain tokens removed from each of ``count`` rows."""

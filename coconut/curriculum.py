@@ -139,7 +139,9 @@ def lr_factor(step: int, steps: int, warmup: int, final: float) -> float:
     return rise * (1.0 - (1.0 - final) * step / steps)
 
 
-def mixed_stages(mixing: Mixing, keys: U64, current: int, first: int, last: int) -> NDArray[np.int64]:
+def mixed_stages(
+    mixing: Mixing, keys: U64, current: int, first: int, last: int, steps: Sequence[int]
+) -> NDArray[np.int64]:
     """Draw the stage of each example.
 
     Args:
@@ -148,16 +150,20 @@ def mixed_stages(mixing: Mixing, keys: U64, current: int, first: int, last: int)
         current: The current stage.
         first: The method's first stage.
         last: The method's last stage.
+        steps: Number of steps of each row's own chain, [B].
 
     Returns:
         Stages in ``first``…``last``, [B].
     """
     words = draws(keys, purpose=0, count=2)
-    high = last if mixing.stages == "all" else current
-    sizes = np.arange(first, high + 1) + 1 if mixing.weights == "stage" else np.ones(high - first + 1, int)
-    bounds = np.cumsum(sizes)
-    other = first + np.searchsorted(bounds, below(words[:, 1], int(bounds[-1])), side="right")
-    return np.where(below(words[:, 0], FINE) < mixing.probability * FINE, other, current)
+    high_B = np.full(len(keys), last if mixing.stages == "all" else current)
+    if mixing.stages == "sample":
+        high_B = np.asarray(steps)
+    stages = np.arange(first, high_B.max(initial=first) + 1)
+    bounds = np.cumsum(stages + 1 if mixing.weights == "stage" else np.ones_like(stages))
+    other_B = first + np.searchsorted(bounds, below(words[:, 1], bounds[high_B - first]), side="right")
+    is_other_B = below(words[:, 0], FINE) < mixing.probability * FINE
+    return np.where(is_other_B, np.minimum(other_B, last), current)
 
 
 class TokenRemoval(NamedTuple):
@@ -168,14 +174,14 @@ class TokenRemoval(NamedTuple):
         steps_per_token: Optimizer steps between two removals.
         smoothing: λ: an example loses o more tokens with P(o) = (1 − e^−λ)·e^−λo, so that the model has
             already seen some of what comes next; 0 for none.
-        all_above: Once more than this many tokens are removed, all are.
+        all_at: Once this many tokens are removed, all are.
         all_from: From this optimizer step on, all are removed.
     """
 
     first_step: int
     steps_per_token: float
     smoothing: float = 4.0
-    all_above: int | None = None
+    all_at: int | None = None
     all_from: int | None = None
 
     def scheduled(self, step: int) -> int:
@@ -189,7 +195,7 @@ class TokenRemoval(NamedTuple):
         removed = (
             max(0, int((step - self.first_step) / self.steps_per_token) + 1) if step >= self.first_step else 0
         )
-        return ALL if self.all_above is not None and removed > self.all_above else removed
+        return ALL if self.all_at is not None and removed >= self.all_at else removed
 
     def draw(self, keys: U64, step: int) -> NDArray[np.int64]:
         """Draw the number of tokens removed from each example.

@@ -119,6 +119,6 @@ def append(model: CoconutForCausalLM, inputs_BTD: Tensor, mask_BT: Tensor, cache
 
 def _most_probable(model: CoconutForCausalLM, h_BD: Tensor) -> Tensor:
     """The next token [B] of each row."""
-    logits_BV = model.get_output_embeddings()(h_BD)
+    logits_BV = model.logits(h_BD)
     logits_BV[:, model.config.latent_token_id] = -torch.inf
     return logits_BV.argmax(-1)

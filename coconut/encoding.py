@@ -1,7 +1,8 @@
 """Example + method + stage → token ids, labels, and the positions of the thoughts.
 
 The text format is that of the published code: the question and each step end with a line break, the answer
-follows ``### ``, and each part is tokenized separately. With two thoughts and the markers a row is
+follows ``### ``, and each part is tokenized separately; the question also gets the special tokens that the
+tokenizer puts before a text (Llama's BOS). With two thoughts and the markers a row is
 
     question ⏎ <bot> <latent> <latent> <eot> step 3 ⏎ … ### answer <eos>
     labels:      -    -        -        -    step 3 ⏎ … ### answer <eos>
@@ -24,8 +25,8 @@ from transformers import PreTrainedTokenizerBase
 from ..generators.answers import ANSWER_MARKER
 from ..generators.example import Example
 from .curriculum import Schedule
-from .methods import View
-from .tokens import SpecialIds
+from .methods import Method, View
+from .tokens import SpecialIds, leading_tokens
 
 IGNORE = -100
 
@@ -74,17 +75,25 @@ class Encoder:
     """Encodes examples as rows with one tokenizer.
 
     Args:
-        tokenizer: Any tokenizer; it adds no special tokens of its own to a text.
+        tokenizer: Any tokenizer.
         ids: Ids of the special tokens.
         markers: Whether thoughts are enclosed in ``<bot>`` and ``<eot>``.
         answer_marker: Whether ``###`` precedes the answer; without it the last thought itself can predict
             the first token of the answer.
+        empty_markers: Whether a method with thoughts or pause tokens keeps the markers where there are none
+            (stage 0), as in the published code.
     """
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, ids: SpecialIds, markers: bool, answer_marker: bool = True
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        ids: SpecialIds,
+        markers: bool,
+        answer_marker: bool = True,
+        empty_markers: bool = False,
     ) -> None:
         self.tokenizer, self.ids, self.markers = tokenizer, ids, markers
+        self.empty_markers, self.leading = empty_markers, leading_tokens(tokenizer)
         self.answer_prefix = f"{ANSWER_MARKER} " if answer_marker else ""
         self._marker_tokens = len(self._tokens([ANSWER_MARKER])[0]) if answer_marker else 0
 
@@ -103,9 +112,21 @@ class Encoder:
             texts.append(f"{self.answer_prefix}{example.answer}")
         tokens = iter(self._tokens(texts))
         return [
-            Segments(next(tokens), [next(tokens) for _ in example.steps], [*next(tokens), self.ids.end])
+            Segments(
+                [*self.leading, *next(tokens)],
+                [next(tokens) for _ in example.steps],
+                [*next(tokens), self.ids.end],
+            )
             for example in examples
         ]
+
+    def keeps_markers(self, method: Method) -> bool:
+        """Return whether the markers stand around zero thoughts too.
+
+        Args:
+            method: The method that answers.
+        """
+        return self.markers and self.empty_markers and method.thinks
 
     def row(
         self,
@@ -127,17 +148,23 @@ class Encoder:
         """
         steps = len(parts.steps)
         if view == "teacher":
-            return self._filled(parts, [], parts.steps[:-1])
+            return self._filled(parts, [], parts.steps[:-1], is_marked=False)
         filler = self.ids.latent if schedule.method.filler == "latent" else self.ids.pause
         fillers = [filler] * schedule.thoughts(stage, steps)
         chain = parts.steps[schedule.steps_removed(stage, steps) :]
-        return self._filled(parts, fillers, chain, tokens_removed)
+        is_marked = (self.markers and bool(fillers)) or self.keeps_markers(schedule.method)
+        return self._filled(parts, fillers, chain, is_marked, tokens_removed)
 
     def _filled(
-        self, parts: Segments, fillers: list[int], chain: Sequence[list[int]], tokens_removed: int = 0
+        self,
+        parts: Segments,
+        fillers: list[int],
+        chain: Sequence[list[int]],
+        is_marked: bool,
+        tokens_removed: int = 0,
     ) -> Row:
-        """The row of question, ``fillers`` (enclosed in markers, if there are any), chain and answer."""
-        begin, end = self.ids.around(self.markers and bool(fillers))
+        """The row of question, ``fillers`` (enclosed in markers if ``is_marked``), chain and answer."""
+        begin, end = self.ids.around(is_marked)
         written = [token for step in chain for token in step][tokens_removed:]
         return Row(
             [*parts.question, *begin, *fillers, *end],

@@ -76,9 +76,14 @@ def label_loss(logits_NV: Tensor, targets_N: Tensor, items: int | Tensor | None)
     return F.cross_entropy(logits_NV.float(), targets_N, reduction="sum") / items
 
 
-def label_share(targets_N: Tensor, items: int | Tensor | None) -> float | Tensor:
-    """Return the share of the whole batch's labels that these are; arguments as in `label_loss`."""
-    return 1.0 if items is None else len(targets_N) / items
+def share_of(count: int, whole: int | Tensor | None) -> float | Tensor:
+    """Return the share of a whole batch's labels, thoughts or rows that a part of it has.
+
+    Args:
+        count: The part's number.
+        whole: The whole batch's number; None where the part is the whole.
+    """
+    return 1.0 if whole is None else count / whole
 
 
 def halting_loss(head: nn.Module, thoughts: Sequence[Tensor], is_thought_BT: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ from .activations import fuse_activations
 from .cache import PassCache, growing_cache
 from .config import CoconutConfig
 from .looping import share_layers
-from .loss import label_loss, label_share
+from .loss import label_loss, share_of
 from .passes import PassesMixin
 from .recurrence import RECURRENCES
 
@@ -123,6 +123,24 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
     def get_output_embeddings(self) -> nn.Module:
         return self.base.get_output_embeddings()
 
+    def logits(self, h: Tensor) -> Tensor:
+        """Apply the LM head in fp32, under autocast and with half-precision weights too.
+
+        In bf16, logits near 40 are 0.25 apart: there are ties, and greedy decoding takes the lowest id.
+
+        Args:
+            h: Hidden states, [..., D].
+
+        Returns:
+            Logits, [..., V].
+        """
+        head = self.get_output_embeddings()
+        dtype = torch.promote_types(head.weight.dtype, torch.float32)  # type: ignore[arg-type]
+        with torch.autocast(h.device.type, enabled=False):
+            weights = {name: weight.to(dtype) for name, weight in head.named_parameters()}
+            logits: Tensor = torch.func.functional_call(head, weights, (h.to(dtype),))
+        return logits
+
     def gradient_checkpointing_enable(  # type: ignore[override]
         self, gradient_checkpointing_kwargs: dict[str, Any] | None = None
     ) -> None:
@@ -145,14 +163,14 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
         num_items_in_batch: int | Tensor | None = None,
+        num_thoughts_in_batch: int | None = None,
         past_key_values: Cache | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int = 0,
     ) -> CausalLMOutputWithPast:
         """Compute the loss if ``labels`` are given, else logits.
 
-        With a halting head, its binary cross-entropy (`loss.halting_loss`) is added to the loss; for a part
-        of a batch, weighted by the part's share of the labels.
+        With a halting head, its binary cross-entropy (`loss.halting_loss`) is added to the loss.
 
         Args:
             input_ids: Tokens, thoughts marked by ``<latent>``, [B, T].
@@ -162,6 +180,8 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
                 previous one.
             num_items_in_batch: The number of labels in the whole batch, of which this is a part (gradient
                 accumulation): the loss is then the sum over labels divided by it. None: the mean.
+            num_thoughts_in_batch: The number of thoughts in the whole batch, by which the halting head's sum
+                is divided; None: its mean is weighted by the part's share of the labels.
             past_key_values: Keys and values of the positions before ``input_ids``; extended.
             use_cache: Whether to make a cache if none is given.
             logits_to_keep: Compute logits at this many last positions only, 0 for all; ignored with labels.
@@ -174,21 +194,27 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
             ValueError: A thought is in the first column of ``input_ids``.
         """
         if labels is not None:
-            return self._loss(input_ids, attention_mask, labels, num_items_in_batch)
+            return self._loss(input_ids, attention_mask, labels, num_items_in_batch, num_thoughts_in_batch)
         if use_cache and past_key_values is None:
             past_key_values = growing_cache(self.base.config)
         h_BTD = self.hidden_states(input_ids, attention_mask, past_key_values, logits_to_keep).h_BTD
-        logits = self.get_output_embeddings()(h_BTD)
-        return CausalLMOutputWithPast(logits=logits, past_key_values=past_key_values)
+        return CausalLMOutputWithPast(logits=self.logits(h_BTD), past_key_values=past_key_values)
 
     def _loss(
-        self, ids_BT: Tensor, mask_BT: Tensor | None, labels_BT: Tensor, items: int | Tensor | None
+        self,
+        ids_BT: Tensor,
+        mask_BT: Tensor | None,
+        labels_BT: Tensor,
+        items: int | Tensor | None,
+        thoughts: int | None,
     ) -> CausalLMOutputWithPast:
         found = self.labeled(ids_BT, mask_BT, labels_BT)
-        logits_NV = self.get_output_embeddings()(found.h_ND)
+        logits_NV = self.logits(found.h_ND)
         loss = label_loss(logits_NV, found.targets_N, items)
         if found.halting_loss is not None:
-            loss = loss + label_share(found.targets_N, items) * found.halting_loss
+            by_labels = share_of(len(found.targets_N), items)
+            share = by_labels if thoughts is None else share_of(found.thoughts, thoughts)
+            loss = loss + share * found.halting_loss
         return CausalLMOutputWithPast(loss=loss, logits=logits_NV)
 
     def generate(  # type: ignore[override]

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from ..generators.lookup import pick
 from .encoding import IGNORE, Batch
-from .loss import label_loss, label_share
+from .loss import label_loss, share_of
 from .methods import View
 from .modeling import CoconutForCausalLM
 
@@ -44,10 +44,11 @@ class ViewBatch(NamedTuple):
 
 
 class Items(NamedTuple):
-    """Counts over the whole batch of which a part is computed: labels of each view, and rows."""
+    """Counts over the whole batch of which a part is computed: labels of each view, rows, thoughts."""
 
     labels: Mapping[View, int]
     rows: int
+    thoughts: int
 
 
 class Loss(NamedTuple):
@@ -70,7 +71,11 @@ def labels(model: CoconutForCausalLM, views: Views, items: Items | None) -> Loss
         views: The batch, or a part of it.
         items: Counts over the whole batch; None if ``views`` is the whole batch.
     """
-    found = model(*views["student"].batch, num_items_in_batch=items and items.labels["student"])
+    found = model(
+        *views["student"].batch,
+        num_items_in_batch=items and items.labels["student"],
+        num_thoughts_in_batch=items and items.thoughts,
+    )
     return Loss(found.loss, {})
 
 
@@ -89,13 +94,13 @@ def distillation(model: CoconutForCausalLM, views: Views, items: Items | None) -
     before: dict[View, list[Tensor]] = {}
     for view, read in views.items():
         found = model.labeled(*read.batch, layers=True)
-        logits_NV = model.get_output_embeddings()(found.h_ND)
+        logits_NV = model.logits(found.h_ND)
         parts[view] = label_loss(logits_NV, found.targets_N, items and items.labels[view])
         places_B = before_answers(read)
         before[view] = [layer_ND[places_B] for layer_ND in found.layers_LND]
         if found.halting_loss is not None:
-            parts["halting"] = label_share(found.targets_N, items and items.labels[view]) * found.halting_loss
-    share = 1.0 if items is None else len(views["student"].answers_B) / items.rows
+            parts["halting"] = share_of(found.thoughts, items and items.thoughts) * found.halting_loss
+    share = share_of(len(views["student"].answers_B), items and items.rows)
     parts["distance"] = share * layer_distance(before["student"], before["teacher"])
     return Loss(torch.stack(list(parts.values())).sum(), parts)
 

@@ -59,12 +59,14 @@ class Labeled(NamedTuple):
         targets_N: The labels.
         layers_LND: The output of every layer; empty unless requested.
         halting_loss: The halting classifier's loss, None without a classifier or without thoughts.
+        thoughts: The number of thoughts that it is the mean of.
     """
 
     h_ND: Tensor
     targets_N: Tensor
     layers_LND: list[Tensor]
     halting_loss: Tensor | None = None
+    thoughts: int = 0
 
 
 class PassesMixin:
@@ -98,11 +100,12 @@ class PassesMixin:
         passes = self.passes(layout, None, read_positions(layout, first), layers)
         h_ND, targets_N = predicting(passes.states_P, layout)
         layers_LND = [predicting(states_P, layout)[0] for states_P in zip(*passes.layers_PL, strict=True)]
-        halting = None
+        halting, thoughts = None, 0
         if self.halting_head is not None and first is not None:
             is_thought_BT = layout.ids_BT == self.config.latent_token_id
             halting = halting_loss(self.halting_head, passes.states_P[1:], is_thought_BT[:, first:])
-        return Labeled(h_ND, targets_N, layers_LND, halting)
+            thoughts = int(is_thought_BT.sum())
+        return Labeled(h_ND, targets_N, layers_LND, halting, thoughts)
 
     def hidden_states(
         self,

@@ -175,5 +175,4 @@ def _appended(model: CoconutForCausalLM, prompted: Prompted, ids_BT: Tensor) -> 
 
 def _log_probabilities(model: CoconutForCausalLM, h: Tensor) -> Tensor:
     """Log-probabilities of the next token, in float32: [..., D] → [..., V]."""
-    logits: Tensor = model.get_output_embeddings()(h)
-    return logits.float().log_softmax(-1)
+    return model.logits(h).log_softmax(-1)

@@ -30,7 +30,7 @@ class OptimizerSettings(Part):
         betas: AdamW's betas.
         warmup: Optimizer steps of linear warm-up in each stage.
         final_lr: Fraction of the full rates at the end of a stage; they decay linearly.
-        max_grad_norm: Gradients are clipped to this norm.
+        max_grad_norm: Gradients are clipped to this norm; 0 for no clipping.
     """
 
     name: Literal["adamw", "muon"]
@@ -40,7 +40,7 @@ class OptimizerSettings(Part):
     betas: tuple[float, float] = (0.9, 0.999)
     warmup: Annotated[int, Field(ge=0)] = 0
     final_lr: Fraction = 1.0
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
 
 
 class Mixing(Part):
@@ -48,11 +48,11 @@ class Mixing(Part):
 
     Attributes:
         probability: Probability that an example's stage is drawn.
-        stages: Drawn from ``all`` stages of the method (as in the published code), or from the ``earlier``
-            ones and the current one.
+        stages: Drawn from ``all`` stages of the method, from the ``earlier`` ones and the current one, or
+            from 0 to the number of steps of the ``sample`` itself (as in the published code).
         weights: Drawn uniformly, or with weight stage + 1 (``stage``).
     """
 
     probability: Fraction
-    stages: Literal["all", "earlier"] = "all"
+    stages: Literal["all", "earlier", "sample"] = "all"
     weights: Literal["uniform", "stage"] = "uniform"

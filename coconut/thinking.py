@@ -48,16 +48,26 @@ class Thinking:
         is_pause: Whether there are pause tokens in place of thoughts.
         halts: Whether the classifier ends the thoughts.
         markers: Whether they are enclosed in ``<bot>`` and ``<eot>``, if there are any.
+        empty_markers: Whether the markers stand there too if there are none.
     """
 
     count: int
     is_pause: bool = False
     halts: bool = False
     markers: bool = False
+    empty_markers: bool = False
 
     def __post_init__(self) -> None:
         if self.count < 0:
             raise ValueError(f"thoughts must be at least 0, got {self.count}")
+
+    def is_marked(self, thoughts: int) -> bool:
+        """Return whether the markers stand around a number of thoughts or pause tokens.
+
+        Args:
+            thoughts: The number.
+        """
+        return self.empty_markers or (self.markers and thoughts > 0)
 
 
 class Generation(NamedTuple):
@@ -132,13 +142,13 @@ class Reasoner:
         ]
 
     def read(self, questions: Sequence[list[int]]) -> Readings:
-        """Process questions, each up to its first thought.
+        """Process questions, each up to its first thought, or its whole prompt if it has none.
 
         Args:
             questions: Token ids of each question.
         """
-        begin, _ = self._around(self.thinking.count)
-        return Readings(questions, self._read(questions, begin))
+        begin, after = self._around(self.thinking.count)
+        return Readings(questions, self._read(questions, begin if self.thinking.count else [*begin, *after]))
 
     @torch.inference_mode()
     def think(
@@ -200,9 +210,10 @@ class Reasoner:
         return [max(range(len(row)), key=row.__getitem__, default=-1) for row in values]
 
     def _without(self, readings: Readings) -> Thoughts:
-        """No thoughts and no markers around them: the prompt of stage 0."""
-        begin, _ = self._around(self.thinking.count)
-        prompted = self._read(readings.questions, []) if begin else fork(readings.opened)
+        """No thoughts, and markers around them only with ``empty_markers``: the prompt of stage 0."""
+        is_open = self.thinking.count > 0 and self.thinking.is_marked(self.thinking.count)
+        begin, after = self._around(0)
+        prompted = self._read(readings.questions, [*begin, *after]) if is_open else fork(readings.opened)
         none_BKD = prompted.h_BD.new_empty((len(prompted.h_BD), 0, prompted.h_BD.shape[1]))
         return Thoughts(prompted, none_BKD, none_BKD, [0] * len(prompted.h_BD))
 
@@ -251,7 +262,7 @@ class Reasoner:
         return Prompted(h_BD, mask_BT, cache, [1] * len(questions))
 
     def _around(self, thoughts: int) -> tuple[list[int], list[int]]:
-        return self.ids.around(self.thinking.markers and thoughts > 0)
+        return self.ids.around(self.thinking.is_marked(thoughts))
 
     def _replacing(self, replace: Replace | None, rows: int) -> Replace | None:
         """``replace``, applied to pause tokens where the method has them in place of thoughts."""

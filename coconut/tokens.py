@@ -78,6 +78,18 @@ def split_words(text: str) -> list[str]:
     return re.findall(WORD, text)
 
 
+def leading_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return the special tokens that a tokenizer puts before a text: Llama's BOS; none for GPT-2 and Qwen.
+
+    Args:
+        tokenizer: Any tokenizer.
+    """
+    marked: list[int] = tokenizer(ANSWER_MARKER)["input_ids"]
+    bare: list[int] = tokenizer(ANSWER_MARKER, add_special_tokens=False)["input_ids"]
+    starts = range(len(marked) - len(bare) + 1)
+    return marked[: next(i for i in starts if marked[i : i + len(bare)] == bare)]
+
+
 def special_ids(tokenizer: PreTrainedTokenizerBase) -> SpecialIds:
     """Look up the special ids of a tokenizer.
 

@@ -137,7 +137,7 @@ class Trainer:
             self.optimizers = Optimizers(self.model, self.settings.optimizer)
         optimizer = self.settings.optimizer
         loss = self._backward(self.batches.readings(self.progress.global_step, plan, self.plans))
-        if optimizer.max_grad_norm is not None:
+        if optimizer.max_grad_norm:
             self.accelerator.clip_grad_norm_(self.model.parameters(), optimizer.max_grad_norm)
         factor = lr_factor(self.progress.step, plan.steps, optimizer.warmup, optimizer.final_lr)
         self.optimizers.step(factor * plan.lr_scale)
@@ -162,7 +162,7 @@ class Trainer:
         if size < len(readings):  # rows of similar length need little padding
             readings = sorted(readings, key=lambda reading: len(reading["student"].prompt))
         parts = [readings[start : start + size] for start in range(0, len(readings), size)]
-        items = items_of(readings) if len(parts) > 1 else None
+        items = items_of(readings, self.batches.encoder.ids.latent) if len(parts) > 1 else None
         total, is_bf16 = 0.0, self.settings.precision == "bf16"
         self.parts = {}
         for part in parts:
@@ -249,7 +249,8 @@ class Trainer:
             torch.cuda.set_rng_state_all(state["cuda_rng"])
 
 
-def items_of(readings: Sequence[Reading]) -> Items:
-    """Count the labels and rows of a whole batch."""
+def items_of(readings: Sequence[Reading], latent: int) -> Items:
+    """Count the labels, rows and thoughts (tokens ``latent``) of a whole batch."""
     labels = {view: sum(len(reading[view].target) for reading in readings) for view in readings[0]}
-    return Items(labels, len(readings))
+    thoughts = sum(reading["student"].prompt.count(latent) for reading in readings)
+    return Items(labels, len(readings), thoughts)

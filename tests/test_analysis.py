@@ -16,7 +16,7 @@ from micro import MICRO, write_recipe
 
 from coconut_bench.benchmarks.analysis import frontier, heights, lens, parallelism, superposition
 from coconut_bench.benchmarks.analysis.observation import Observation, Observed, Question, read_example
-from coconut_bench.benchmarks.analysis.observe import Subject, observe, trained_subject
+from coconut_bench.benchmarks.analysis.observe import Subject, _by_premise, observe, trained_subject
 from coconut_bench.benchmarks.analysis.report import analyze
 from coconut_bench.benchmarks.analysis.views import VIEWS
 from coconut_bench.benchmarks.controls.report import Report
@@ -176,6 +176,19 @@ def test_values_in_english_follow_the_forced_prefix(finished: Path) -> None:
         shares = torch.tensor(entry.attention)
         assert shares.shape == (2, run.thoughts, len(example.graph.edges))
         assert bool(((shares.sum(-1) > 0.2) & (shares.sum(-1) < 1)).all())  # the rest is the question's end
+
+
+def test_attention_to_a_bos_token_belongs_to_no_premise(finished: Path) -> None:
+    """The first token attracts attention in most models; it must not count for the first premise."""
+    run = load_run(finished / "english/run")
+    run.encoder.leading = [run.encoder.ids.pad]
+    subject, [question] = trained_subject(run, run.thoughts, "Coconut", every_k=True), run.questions(n=1)
+    tokens = len(run.encoder.segments([question])[0].question)
+    attention = torch.zeros(2, 1, run.thoughts, tokens + 1 + run.thoughts)
+    attention[..., 0] = 1.0
+    assert not torch.tensor(_by_premise(subject, question, attention)).any()
+    attention[..., 1] = 1.0
+    assert torch.tensor(_by_premise(subject, question, attention))[..., 0].min() == 1.0
 
 
 class Planted(Reasoner):

@@ -95,6 +95,24 @@ def test_markers_stand_around_thoughts_and_only_there() -> None:
     assert "<bot>" not in drawn(made, "coconut", 0)
 
 
+def test_empty_markers_stand_around_no_thoughts_of_a_method_that_thinks() -> None:
+    made = encoder(markers=True, empty_markers=True)
+    assert drawn(made, "coconut", 0) == f"{Q} <bot> <eot> | {STEP1} {STEP2} {ANSWER}"
+    assert drawn(made, "coconut", 1) == f"{Q} <bot> {L} <eot> | {STEP2} {ANSWER}"
+    assert drawn(made, "pause-as-thought", 0) == f"{Q} <bot> <eot> | {STEP1} {STEP2} {ANSWER}"
+    for method in ("cot", "no-cot", "icot", "coconut-no-thought"):
+        assert "<bot>" not in drawn(made, method, 0)
+    assert drawn(made, "codi", 2, view="teacher") == TEACHER
+    assert drawn(encoder(markers=False, empty_markers=True), "coconut", 0) == LAYOUTS["coconut"][0]
+
+
+def test_the_question_alone_begins_with_the_tokenizer_s_bos() -> None:
+    plain, made = encoder(markers=False), encoder(markers=False, bos="<s>")
+    [bare], [parts] = plain.segments([EXAMPLE]), made.segments([EXAMPLE])
+    assert parts == bare._replace(question=[made.tokenizer.bos_token_id, *bare.question])
+    assert plain.leading == []
+
+
 @pytest.mark.parametrize("answer_marker", [True, False])
 @pytest.mark.parametrize("view", ["student", "teacher"])
 def test_a_row_knows_which_of_its_tokens_are_the_answer(answer_marker: bool, view: View) -> None:
@@ -149,8 +167,8 @@ def test_icot_loses_the_first_tokens_of_its_chain_and_then_all() -> None:
 def test_icot_s_schedule_grows_a_token_at_a_time_and_ends_with_all() -> None:
     schedule = TokenRemoval(first_step=10, steps_per_token=5, all_from=40)
     assert [schedule.scheduled(step) for step in (0, 9, 10, 14, 15, 39, 40)] == [0, 0, 1, 1, 2, 6, ALL]
-    above = TokenRemoval(first_step=0, steps_per_token=2.5, all_above=2)
-    assert [above.scheduled(step) for step in range(6)] == [1, 1, 1, 2, 2, ALL]
+    published = TokenRemoval(first_step=2, steps_per_token=2, all_at=3)
+    assert [published.scheduled(step) for step in range(8)] == [0, 0, 1, 1, 2, 2, ALL, ALL]
 
 
 def test_icot_s_smoothing_is_the_exponential_of_its_paper() -> None:
@@ -176,8 +194,26 @@ def test_mixing_draws_each_example_s_stage_with_its_weight(
     mixing: dict[str, Any], expected: dict[int, float]
 ) -> None:
     keys = example_keys("x", "1", "train", 0, range(40_000))
-    drawn = Counter(mixed_stages(Mixing(**mixing), keys, current=2, first=0, last=3).tolist())
+    steps = [4] * 40_000
+    drawn = Counter(mixed_stages(Mixing(**mixing), keys, current=2, first=0, last=3, steps=steps).tolist())
     assert {stage: count / 40_000 for stage, count in drawn.items()} == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [(3, {0: 0.25, 1: 0.25, 2: 0.25, 3: 0.25}), (1, {0: 0.5, 1: 0.5}), (0, {0: 1.0}), (4, {4: 0.2}),
+     (6, {3: 1 / 7, 4: 3 / 7})],
+)  # fmt: skip
+def test_the_published_mixing_draws_from_the_steps_of_the_sample_itself(
+    steps: int, expected: dict[int, float]
+) -> None:
+    """Of 0 to 6 a chain of 3 steps would have none left at 4 stages of 7; a longer one is cut at the last."""
+    keys = example_keys("x", "1", "train", 0, range(40_000))
+    mixing, lengths = Mixing(probability=1.0, stages="sample"), [steps, 2] * 20_000
+    drawn = Counter(mixed_stages(mixing, keys, current=2, first=0, last=4, steps=lengths)[::2].tolist())
+    assert max(drawn) == min(steps, 4)
+    shares = {stage: drawn[stage] / 20_000 for stage in expected}
+    assert shares == pytest.approx(expected, abs=0.01)
 
 
 def test_an_extra_stage_has_the_thoughts_of_the_one_before_and_no_step() -> None:

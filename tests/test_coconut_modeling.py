@@ -12,8 +12,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
 from transformers.activations import NewGELUActivation
 
 from coconut_bench.coconut.cache import growing_cache
+from coconut_bench.coconut.decoding import Prompted, write
 from coconut_bench.coconut.encoding import IGNORE, collate, collate_prompts
 from coconut_bench.coconut.modeling import CoconutForCausalLM
+from coconut_bench.coconut.readout import logit_lens
 from coconut_bench.coconut.reference import reference_logits, reference_loss
 
 GREEDY = {"do_sample": False, "max_new_tokens": 6, "eos_token_id": END, "pad_token_id": PAD}
@@ -92,6 +94,37 @@ def test_half_precision_weights_and_autocast_are_near_the_full_loss(architecture
     half = model.to(torch.bfloat16)(*made).loss
     half.backward()
     torch.testing.assert_close(torch.stack([mixed, half]), torch.stack([full, full]), rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize("architecture", CONFIGS)
+def test_logits_are_fp32_under_autocast_in_training_decoding_and_readouts(architecture: str) -> None:
+    """In bf16 logits near 40 are 0.25 apart; greedy decoding would take the lowest id of a tie."""
+    model, made = coconut(architecture), batch([2, 3, 1])
+    head_VD = model.get_output_embeddings().weight
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        h_BTD = model.hidden_states(made.input_ids, made.attention_mask).h_BTD.bfloat16()
+        found = [
+            model.logits(h_BTD),
+            model(made.input_ids, made.attention_mask).logits,
+            model(*made).logits,
+            logit_lens(model, h_BTD, top=3).probabilities,
+        ]
+    assert {logits.dtype for logits in found} == {torch.float32}
+    expected_BTV = h_BTD.float() @ head_VD.T
+    torch.testing.assert_close(found[0], expected_BTV, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found[3], expected_BTV.softmax(-1).topk(3).values)
+    assert model.to(torch.bfloat16).logits(h_BTD).dtype == torch.float32
+
+
+def test_a_tie_in_bf16_is_decided_in_fp32() -> None:
+    model = coconut("llama")
+    with torch.no_grad():  # tokens 8 and 9 differ by less than bf16 resolves near 40
+        model.get_output_embeddings().weight.zero_()
+        model.get_output_embeddings().weight[8] = 40.0 / 32
+        model.get_output_embeddings().weight[9] = 40.05 / 32
+    prompted = Prompted(torch.ones(1, 32), torch.ones(1, 1).long(), DynamicCache(), [1])
+    with torch.autocast("cpu", torch.bfloat16):
+        assert write(model, prompted, end=END, max_new_tokens=1) == [[9]]
 
 
 @pytest.mark.parametrize("architecture", CONFIGS)

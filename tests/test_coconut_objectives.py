@@ -135,12 +135,17 @@ def test_new_parts_follow_their_seed_and_are_saved_with_the_model(recurrence: st
     assert all(torch.equal(loaded[name], weights[0][name]) for name in new)
 
 
-def views(answer_marker: bool, count: int = 6) -> tuple[dict[str, ViewBatch], dict[str, list[Row]], int]:
-    """What CODI reads of a few questions, and how many words the tokenizer knows."""
+def views(
+    answer_marker: bool, stages: tuple[int, ...] = (2,) * 6
+) -> tuple[dict[str, ViewBatch], dict[str, list[Row]], int]:
+    """What CODI reads of a question per stage, and how many words the tokenizer knows."""
     made = encoder(markers=False, answer_marker=answer_marker)
     schedule = Schedule(get_method("codi"), last=2)
-    parts = made.segments(list(examples("prosqa-tiny", "train", count=count, surface="symbolic")))
-    read = {view: [made.row(one, schedule, 2, view=view) for one in parts] for view in schedule.method.views}
+    parts = made.segments(list(examples("prosqa-tiny", "train", count=len(stages), surface="symbolic")))
+    read = {
+        view: [made.row(one, schedule, stage, view=view) for one, stage in zip(parts, stages, strict=True)]
+        for view in schedule.method.views
+    }
     batches = {
         view: ViewBatch(collate(found, made.ids.pad), torch.tensor([row.answer for row in found]))
         for view, found in read.items()
@@ -220,10 +225,11 @@ def test_the_teacher_learns_nothing_from_the_student() -> None:
 
 def test_the_shares_of_parts_add_up_to_the_batch() -> None:
     """Cross-entropies exactly; of the distances each part divides by a deviation of its own."""
-    read, by_row, vocabulary = views(answer_marker=True)
-    model = coconut("llama", vocabulary=vocabulary, recurrence="projected")
+    read, by_row, vocabulary = views(True, stages=(0, 1, 2, 2, 1, 2))  # as many thoughts
+    model = coconut("llama", vocabulary=vocabulary, recurrence="projected", halting=True)
+    torch.nn.init.normal_(model.halting_head.weight)
     model.config.latent_token_id = encoder(markers=False).ids.latent
-    items = Items({view: sum(len(row.target) for row in found) for view, found in by_row.items()}, 6)
+    items = Items({view: sum(len(row.target) for row in found) for view, found in by_row.items()}, 6, 8)
     whole = get_objective("distillation")(model, read, None).parts
     parts = []
     for some in (slice(0, 2), slice(2, 6)):
@@ -232,6 +238,6 @@ def test_the_shares_of_parts_add_up_to_the_batch() -> None:
             for view, one in read.items()
         }
         parts.append(get_objective("distillation")(model, cut, items).parts)
-    for view in ("student", "teacher"):
-        torch.testing.assert_close(sum(part[view] for part in parts), whole[view])
+    for name in ("student", "teacher", "halting"):
+        torch.testing.assert_close(sum(part[name] for part in parts), whole[name])
     assert encoder(markers=False).ids.pad == PAD

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import coconut, encoder
+from tiny_models import LATENT, coconut, encoder
 
 from coconut_bench.coconut.batches import Pool, TrainBatches
 from coconut_bench.coconut.curriculum import Schedule, StagePlan, TokenRemoval
@@ -20,7 +20,7 @@ from coconut_bench.coconut.training import Trainer, TrainSettings
 from coconut_bench.generators import Example, examples
 
 SETTINGS = TrainSettings(OptimizerSettings(name="adamw", lr=0.01), checks=1)
-OF_THE_SCHEDULE = ("thoughts_per_step", "mixing", "optimizer_resets", "earlier_stages")
+OF_THE_SCHEDULE = ("thoughts_per_step", "mixing", "optimizer_resets", "earlier_stages", "halting")
 
 
 def stream(start: int, count: int) -> Iterator[Example]:
@@ -38,7 +38,8 @@ def trainer(
         **changes,
     }  # fmt: skip
     return Trainer(
-        coconut("llama", vocabulary=len(fields["encoder"].tokenizer)), TrainBatches(**fields),
+        coconut("llama", vocabulary=len(fields["encoder"].tokenizer), halting=schedule.halting),
+        TrainBatches(**fields),
         schedule.plan(steps, (1.0,) * len(steps)), settings,
         validate=lambda stage: 0.0, checkpoint=folder / "checkpoint.pt", identity={}, log=lambda entry: None,
     )  # fmt: skip
@@ -54,6 +55,25 @@ def test_a_batch_in_parts_gives_the_weights_of_the_whole(size: int, tmp_path: Pa
         assert a.loss == pytest.approx(b.loss, rel=1e-4)
     for name, value in whole.model.state_dict().items():
         torch.testing.assert_close(parts.model.state_dict()[name], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_batch_in_parts_gives_the_classifier_the_gradients_of_the_whole(size: int, tmp_path: Path) -> None:
+    """Rows differ in their numbers of thoughts and of labels, so a share of the labels is another loss."""
+    gradients = []
+    for part in (None, size):
+        settings = SETTINGS._replace(micro_batch=part)
+        made = trainer(tmp_path / str(part), settings, halting=True, mixing=Mixing(probability=1.0))
+        torch.manual_seed(0)
+        torch.nn.init.normal_(made.model.halting_head.weight)
+        readings = made.batches.readings(0, StagePlan(2, 1, 1.0), made.plans)
+        assert len({reading["student"].prompt.count(LATENT) for reading in readings}) == 3
+        loss = made._backward(readings)
+        gradients.append(
+            {name: p.grad for name, p in made.model.named_parameters()} | {"loss": torch.tensor(loss)}
+        )
+    for name, whole in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], whole, rtol=1e-4, atol=1e-6, msg=name)
 
 
 def test_the_parts_of_a_batch_hold_prompts_of_like_lengths(
@@ -136,6 +156,16 @@ def test_earlier_stages_are_drawn_only_where_the_prompt_shows_the_stage(
     made = trainer(tmp_path, SETTINGS, method=method, earlier_stages=0.5, batch_size=1)
     rows = [made.batches.readings(step, StagePlan(2, 1, 1.0), made.plans)[0]["student"] for step in range(40)]
     assert {len(row.target) for row in rows} == written
+
+
+@pytest.mark.parametrize("norm", [0.0, 1e-9])
+def test_gradients_are_clipped_unless_the_norm_is_0(norm: float, tmp_path: Path) -> None:
+    optimizer = OptimizerSettings(name="muon", lr=0.001, max_grad_norm=norm)
+    made, seen = trainer(tmp_path, SETTINGS._replace(optimizer=optimizer)), []
+    embeddings = made.model.get_input_embeddings()
+    made.optimizers.step = lambda factor: seen.append(float(embeddings.weight.grad.norm()))
+    made._step(made.plans[0])
+    assert seen[0] > 1e-3 if norm == 0 else seen[0] <= norm
 
 
 def test_bf16_trains_and_keeps_fp32_weights(tmp_path: Path) -> None:

@@ -344,3 +344,6 @@ def test_the_published_schedules_are_the_paper_s() -> None:
             assert schedule.thoughts(schedule.final_stage) == 6
             assert curriculum.lengths[0] == (6 if data == "gsm8k" else 5)
             assert bool(curriculum.extra_stage) == (data == "gsm8k")
+            assert (optimizer.max_grad_norm, recipe.empty_markers) == (0, True)
+            assert recipe.max_new_tokens == (64 if data == "gsm8k" else 128)
+            assert recipe.precision == ("fp32" if model == "gpt2" else "auto")

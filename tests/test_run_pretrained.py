@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 from click.testing import CliRunner, Result
-from pretrained_models import save_pretrained
+from pretrained_models import BEGIN, save_pretrained
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from coconut_bench.benchmarks.recipe import load_recipe
@@ -17,6 +17,7 @@ from coconut_bench.benchmarks.recipe_parts import ModelPart
 from coconut_bench.benchmarks.run.pretrained import ADDED, load_pretrained
 from coconut_bench.cli import main
 from coconut_bench.coconut.batches import Pool
+from coconut_bench.coconut.encoding import Batch, Row, collate, collate_prompts
 from coconut_bench.generators import examples
 from coconut_bench.leaderboard import read
 
@@ -44,6 +45,43 @@ def invoke(*arguments: str, **changes: Any) -> Result:
     return CliRunner().invoke(main, ["run", "--recipe", "small.yaml", *arguments])
 
 
+def collect_rows(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[list[int]]]:
+    """Collect the token ids of every row that is trained on, and of every prompt that is answered."""
+    found: dict[str, list[list[int]]] = {"training": [], "answers": []}
+
+    def collated(rows: list[Row], pad: int) -> Batch:
+        found["training"] += [row.prompt for row in rows]
+        return collate(rows, pad)
+
+    def prompted(prompts: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+        found["answers"] += prompts
+        return collate_prompts(prompts, pad)
+
+    monkeypatch.setattr("coconut_bench.coconut.training.collate", collated)
+    monkeypatch.setattr("coconut_bench.coconut.thinking.collate_prompts", prompted)
+    return found
+
+
+def test_llama_s_bos_begins_every_question_and_markers_surround_no_thoughts_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in the published code; trained and answered prompts of stage 0 are the same."""
+    save_pretrained(Path("model"), "llama")
+    found = collect_rows(monkeypatch)
+    done = invoke("--method", "coconut", "--model", "model", curriculum={"stage_epochs": [1] * 7})
+    assert done.exit_code == 0, done.output
+    ids = AutoTokenizer.from_pretrained("runs/small-coconut-0/model").convert_tokens_to_ids
+    bos, begin, end, latent = map(ids, (BEGIN, "<bot>", "<eot>", "<latent>"))
+    for prompts in found.values():
+        assert {prompt[0] for prompt in prompts} == {bos}
+        assert {prompt.count(bos) for prompt in prompts} == {1}
+        assert {prompt.count(begin) for prompt in prompts} == {1}
+    stage0 = [prompt for prompt in found["training"] if latent not in prompt]
+    assert len(stage0) == 10
+    assert all(prompt[-2:] == [begin, end] for prompt in stage0)
+    assert sum(prompt[-2:] == [begin, end] for prompt in found["answers"]) == 4  # validation in stage 0
+
+
 @pytest.mark.parametrize("architecture", ["gpt2", "llama", "qwen3"])
 def test_a_pretrained_model_is_trained_by_epochs_saved_and_loaded(architecture: str) -> None:
     save_pretrained(Path("model"), architecture)
@@ -68,7 +106,7 @@ def test_a_pretrained_model_is_trained_by_epochs_saved_and_loaded(architecture: 
 @pytest.mark.parametrize("method", ["cot", "icot", "pause", "pause-as-thought"])
 def test_the_other_methods_go_through_the_same_epochs(method: str) -> None:
     save_pretrained(Path("model"), "gpt2")
-    icot = {"icot": {"tokens_per_epoch": 8, "all_above": 39}, "optimizer_resets": "epoch"}
+    icot = {"icot": {"tokens_per_epoch": 8, "all_at": 39}, "optimizer_resets": "epoch"}
     done = invoke("--method", method, "--model", "model", curriculum={**SMALL["curriculum"], **icot})
     assert done.exit_code == 0, done.output
     [entry] = read("leaderboard.json").measured[0].seeds

@@ -117,13 +117,18 @@ def test_continuations_of_one_reading_leave_no_trace(
         assert written[0] == write_literally(mind.model, prompts, 6)
 
 
-def test_no_thoughts_are_no_markers_either() -> None:
+@pytest.mark.parametrize("empty_markers", [False, True])
+@pytest.mark.parametrize("is_pause", [False, True])
+def test_no_thoughts_are_the_prompt_of_stage_0(empty_markers: bool, is_pause: bool) -> None:
     """So "thoughts removed" is a prompt that the first stage was trained on, for every command."""
-    model = coconut("llama")
-    mind = reasoner(model, 2, markers=True)
-    removed = mind.write(mind.think(mind.read(QUESTIONS), 0).prompted, 6)
-    assert removed == [one.tokens for one in reasoner(model, 0, markers=True).answer(QUESTIONS, 6)]
-    assert removed == write_literally(model, QUESTIONS, 6)
+    model, how = coconut("llama"), {"markers": True, "empty_markers": empty_markers, "is_pause": is_pause}
+    mind = reasoner(model, 2, **how)
+    thought = mind.think(mind.read(QUESTIONS), 0)
+    assert thought.prompted.passes == [1] * len(QUESTIONS)
+    removed = mind.write(thought.prompted, 6)
+    assert removed == [one.tokens for one in reasoner(model, 0, **how).answer(QUESTIONS, 6)]
+    markers = [BEGIN, AFTER] if empty_markers else []
+    assert removed == write_literally(model, [[*question, *markers] for question in QUESTIONS], 6)
 
 
 def test_pauses_one_after_the_other_are_pauses_in_one_pass() -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from tokenizers import processors
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from coconut_bench.coconut.encoding import Batch, Encoder, Row, collate
 from coconut_bench.coconut.modeling import CoconutForCausalLM
@@ -82,7 +83,19 @@ def batch(thoughts: list[int], seed: int = 0) -> Batch:
     return collate(rows(thoughts, seed), PAD)
 
 
-def encoder(markers: bool, answer_marker: bool = True) -> Encoder:
-    """An encoder over digits and the punctuation of the symbolic wording."""
-    tokenizer = word_tokenizer([*map(str, range(20)), ".", ">", "<"])
-    return Encoder(tokenizer, special_ids(tokenizer), markers, answer_marker)
+def encoder(
+    markers: bool, answer_marker: bool = True, empty_markers: bool = False, bos: str | None = None
+) -> Encoder:
+    """An encoder over digits and the punctuation of the symbolic wording; ``bos`` begins every text."""
+    tokenizer = word_tokenizer([*map(str, range(20)), ".", ">", "<", *([bos] if bos else [])])
+    if bos:
+        begin_with(tokenizer, bos)
+    return Encoder(tokenizer, special_ids(tokenizer), markers, answer_marker, empty_markers)
+
+
+def begin_with(tokenizer: PreTrainedTokenizerFast, bos: str) -> None:
+    """Make a tokenizer add the token ``bos`` before every text, as Llama's does."""
+    tokenizer.add_special_tokens({"bos_token": bos})
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{bos} $A", special_tokens=[(bos, tokenizer.bos_token_id)]
+    )

@@ -72,7 +72,8 @@ class Subject:
     def reasoner(self) -> Reasoner:
         """The model with room for all its thoughts; without a number it ends them as trained."""
         is_pause, halts = self.run.method.filler == "pause", HALTED in self.writes
-        thinking = Thinking(self.thoughts, is_pause, halts, self.encoder.markers)
+        empty_markers = self.encoder.keeps_markers(self.run.method)
+        thinking = Thinking(self.thoughts, is_pause, halts, self.encoder.markers, empty_markers)
         return self.mind or Reasoner(self.model, self.encoder.ids, thinking)
 
 
@@ -203,8 +204,9 @@ def _by_premise(subject: Subject, example: Example, attention_NHKT: Tensor) -> l
     tokens = subject.encoder.segments([example])[0].question
     width = attention_NHKT.shape[-1] - subject.thoughts - (1 if subject.encoder.markers else 0)
     mean_NKT = attention_NHKT.mean(1)[:, :, width - len(tokens) : width]
-    count, premise, places = len(read_question(example.question).premises), 0, []
-    for token in tokens:
+    count, premise, leading = len(read_question(example.question).premises), 0, subject.encoder.leading
+    places = [count] * len(leading)
+    for token in tokens[len(leading) :]:
         places.append(min(premise, count))
         premise += str(subject.encoder.tokenizer.decode([token])).strip().endswith(".")
     sums_NKP = mean_NKT.new_zeros((*mean_NKT.shape[:2], count + 1))

@@ -124,7 +124,7 @@ model = CoconutForCausalLM.from_pretrained("{repo}")
         return load + "```"
     return f"""{load}
 prompt = {prompt!r}
-inputs = tokenizer(prompt, return_tensors="pt", add_special_tokens=False, return_token_type_ids=False)
+inputs = tokenizer(prompt, return_tensors="pt", return_token_type_ids=False)
 written = model.generate(**inputs, max_new_tokens={recipe.max_new_tokens}, do_sample=False)
 print(tokenizer.decode(written[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))
 ```
@@ -145,7 +145,7 @@ def _prompt(row: Result, recipe: Recipe | None, samples: Mapping[int, list[Sampl
             return None
         count = entry.answered.thoughts
     fillers = (LATENT if filler == "latent" else PAUSE) * count
-    if recipe.markers and fillers:
+    if recipe.markers and (fillers or (recipe.empty_markers and filler != "none")):
         fillers = f"{BEGIN_THOUGHT}{fillers}{END_THOUGHT}"
     return f"{first.question}\n{fillers}"
 

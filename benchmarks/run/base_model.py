@@ -243,7 +243,8 @@ def _pretrain(
         batch = recall_batch(tokens, premises, part.batch_size, int(part.seed), step)
         output = wrapped(batch.input_ids, labels=batch.labels)
         output.loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), part.optimizer.max_grad_norm)
+        if part.optimizer.max_grad_norm:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), part.optimizer.max_grad_norm)
         optimizers.step(lr_factor(step, part.steps, part.optimizer.warmup, part.optimizer.final_lr))
         if step >= part.steps - max(1, part.steps // 10):
             wanted = batch.labels[batch.labels >= 0]

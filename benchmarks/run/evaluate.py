@@ -80,6 +80,7 @@ class Evaluator:
             is_pause=self.schedule.method.filler == "pause",
             halts=self.schedule.halts and self.thoughts is None,
             markers=self.encoder.markers,
+            empty_markers=self.encoder.keeps_markers(self.schedule.method),
         )
 
     def reasoner(self, stage: int) -> Reasoner:
@@ -150,7 +151,7 @@ class Evaluator:
 
     def _limit(self, questions: list[list[int]], thinking: Thinking) -> int:
         """Return the token limit: the recipe's, or fewer if the model has too few positions."""
-        between = thinking.count + 2 * (thinking.markers and thinking.count > 0)
+        between = thinking.count + 2 * thinking.is_marked(thinking.count)
         longest, positions = max(map(len, questions)) + between, model_positions(self.model)
         if positions is not None and longest >= positions:
             raise ValueError(
@@ -198,4 +199,6 @@ def recipe_encoder(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Encode
     Returns:
         What turns examples into token ids.
     """
-    return Encoder(tokenizer, special_ids(tokenizer), recipe.markers, recipe.answer_marker)
+    return Encoder(
+        tokenizer, special_ids(tokenizer), recipe.markers, recipe.answer_marker, bool(recipe.empty_markers)
+    )

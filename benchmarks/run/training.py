@@ -102,7 +102,8 @@ def token_removal(
         return None
     part = recipe.curriculum.icot
     if part is not None and per_epoch is not None:
-        return TokenRemoval(0, per_epoch / part.tokens_per_epoch, part.smoothing, part.all_above)
+        interval = max(1, round(per_epoch / part.tokens_per_epoch))  # none is removed in the first one
+        return TokenRemoval(interval, interval, part.smoothing, part.all_at)
     longest = max(sum(map(len, parts.steps)) for parts in encoder.segments(data.valid))
     first, last = plans[0].steps, sum(stage.steps for stage in plans[:-1])
     return TokenRemoval(first, max(1.0, (last - first) / max(1, longest)), all_from=last)

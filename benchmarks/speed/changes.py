@@ -71,7 +71,7 @@ def whole_last_layer_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
     first = int((~is_thought_T).cumprod(0).sum())  # the first thought's column, or T
     layout = without_left_padding(batch.input_ids, batch.attention_mask, batch.labels, first)
     h_ND, targets_N = predicting(model.passes(layout, None).states_P, layout)
-    return label_loss(model.get_output_embeddings()(h_ND), targets_N, None)
+    return label_loss(model.logits(h_ND), targets_N, None)
 
 
 def masked_loss(model: CoconutForCausalLM, batch: Batch, cache: DynamicCache | None = None) -> Tensor:
@@ -94,7 +94,7 @@ def concatenated_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
 def everywhere_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
     """Return `masked_loss` of ``batch`` with the head applied at every position."""
     h_BTD = model.hidden_states(batch.input_ids, batch.attention_mask).h_BTD
-    logits_BTV = model.get_output_embeddings()(h_BTD)
+    logits_BTV = model.logits(h_BTD)
     is_target_BT = batch.labels[:, 1:] != IGNORE
     return label_loss(logits_BTV[:, :-1][is_target_BT], batch.labels[:, 1:][is_target_BT], None)
 
@@ -126,5 +126,5 @@ def unaligned(made: list[Row]) -> Batch:
 
 def _labeled_loss(model: CoconutForCausalLM, h_BTD: Tensor, batch: Batch) -> Tensor:
     is_target_BT = batch.labels[:, 1:] != IGNORE
-    logits_NV = model.get_output_embeddings()(h_BTD[:, :-1][is_target_BT])
+    logits_NV = model.logits(h_BTD[:, :-1][is_target_BT])
     return label_loss(logits_NV, batch.labels[:, 1:][is_target_BT], None)
