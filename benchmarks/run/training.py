@@ -12,8 +12,8 @@ from ...coconut.batches import Pool, TrainBatches
 from ...coconut.curriculum import Schedule, StagePlan, TokenRemoval
 from ...coconut.encoding import Encoder
 from ...coconut.methods import Method
-from ...coconut.recurrence import RECURRENCES
 from ...coconut.progress import Progress
+from ...coconut.recurrence import RECURRENCES
 from ...coconut.training import Trainer, TrainSettings
 from ...leaderboard.predictions import summarize
 from ..recipe import Recipe
