@@ -45,7 +45,7 @@ class Row(NamedTuple):
     Attributes:
         prompt: Question, thoughts or pause tokens, and the markers around them.
         target: The tokens to write: the rest of the chain, and the answer.
-        first_filler: Index in ``prompt`` of the first thought or pause token; its length if there is none.
+        first_filler: Index in ``prompt`` of the first thought or pause token, or where one would stand.
         answer: The number of tokens at the end of ``target`` that are the answer itself, not its marker.
     """
 
