@@ -113,8 +113,8 @@ def test_a_shared_parent_is_found() -> None:
 @pytest.mark.parametrize(
     ("guess", "low", "graph", "verdict"),
     [
-        (0.94, 0.9, 0.6, "best guess without reasoning: 94.0 % (mean): leaks; best undirected graph algorithm: "
-                         "60.0 % (ohms), O(n^3)"),
+        (0.94, 0.9, 0.6, "best guess without reasoning: 94.0 % (mean): leaks; best undirected graph "
+                         "algorithm: 60.0 % (ohms), O(n^3)"),
         (0.51, 0.5, 0.997, "best guess without reasoning: 51.0 % (mean): fair; best undirected graph "
                            "algorithm: 99.7 % (ohms), O(n^3)"),
         (0.54, 0.5, 0.2, "best guess without reasoning: 54.0 % (mean): undecided on 10 questions; best "

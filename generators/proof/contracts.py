@@ -209,6 +209,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "prosqa-fair-distractors": _fair(_PROSQA_FAIR, nodes=78, premises=104),
     "prosqa-fair-names": _fair(_PROSQA_FAIR, names="unseen"),
     "prosqa-fair-order": _fair(_PROSQA_FAIR, backward=True),
+    "prosqa-symmetric": _fair(_PROSQA_FAIR, nodes=68, premises=104, undirected=True),
     "prontoqa-fair": _fair(_PRONTOQA_FAIR),
     "prontoqa-fair-hops": _fair(_PRONTOQA_FAIR, hops=(8, 9, 10, 11, 12)),
     "prontoqa-fair-density": _fair(_PRONTOQA_FAIR, premises=92),
