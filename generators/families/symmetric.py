@@ -17,8 +17,8 @@ Exchanging i and j maps the directed graph to itself: nothing that does not star
 
 Walks rarely connect root and target: as in `walks`, at most 1 of 5 random ones, and as few guided ones.
 
-Axes: B graphs, N nodes of the component, R entities and T leaves, P pairs of
-nodes, X reversible edges, H layers, E edges.
+Axes: B graphs, N nodes of the component, R entities and T leaves, P pairs, X reversible
+edges, H layers, E edges.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _reverse(whole_BNN: Mask, ends: int, hops: int, keys: U64, attempt: U64) -> 
     pairs_BP = edges.pairs_BRT.reshape(-1, ends * ends)
     words_BP = draws(keys, purpose=_PAIR, count=ends * ends, attempt=attempt) | np.uint64(1)
     pair_B = np.where(pairs_BP, words_BP, np.uint64(0)).argmax(axis=1)
-    found: Mask = pairs_BP.any(axis=1)
+    found = np.asarray(pairs_BP.any(axis=1), np.bool_)
     batch, whole_BNN = np.arange(found.sum()), whole_BNN[found]
     turned = []
     for purpose in (_NEEDLESS, _NEEDED):
