@@ -115,6 +115,7 @@ def _graphs(name: str, family: str, spec: FairSpec, axis: str = "") -> Dataset:
         sampler=partial(_FAIR_FAMILIES[family].sample, spec),
         twins=True,
         split_by="shape",
+        caveat="" if axis or name == "prosqa-symmetric" else _ROUTES,
         base=name if axis else "",
         axis=axis,
     )
@@ -128,6 +129,7 @@ def _out_of(family: str, graph: LayeredConfig, **far: LayeredConfig) -> list[Dat
 
 
 _FAIR_FAMILIES = {"prosqa": prosqa_fair, "prontoqa": prontoqa_fair}
+_ROUTES = "Effective resistance, an undirected graph algorithm, is right on 99 %"
 _GRAPHS_SIZES = {"train": 18_000, "valid": 500, "test": 1_000}
 _GRAPHS = {
     "prosqa-fair": "ProsQA on mirrored graphs of 54 nodes, 3 to 6 hops mixed; with twins",
@@ -154,7 +156,7 @@ _ROWS = (
         sampler=prosqa.sample,
         twins=False,
         split_by="shape",
-        leak="a rule that never looks at who is asked about is right on 91 % of the published test split",
+        leak="a rule that never looks at the query entity is right on 91 % of the published test split",
     ),
     Dataset(
         name="prontoqa",

@@ -1,4 +1,4 @@
-r"""Graphs of many shapes that cannot be solved without a search: a random component and its mirror image.
+r"""Graphs of many shapes where guessing does not help: a random component and its mirror image.
 
 A component has layers; every premise leads one layer down, so every path from an entity (layer 0) ends in
 layer ``hops``, the right one and the dead ends alike, and every path into a candidate starts at an entity:
@@ -11,7 +11,8 @@ layer ``hops``, the right one and the dead ends alike, and every path into a can
                  \ / \ / \  /          l1 -> l2 -> l3, and so do p'[hops - 3] and p[hops - 1], mirrored
     layer 3      u    t    v
 
-Through the links t' is as near to r as t is when direction is ignored: ``hops`` steps. Since the graph is its
+Through the links t' is as near to r as t is when direction is ignored: ``hops`` steps. Only this
+shortest distance is balanced: there are more undirected routes to t, see `symmetric`. Since the graph is its
 own mirror image, nothing that does not start from the query entity can tell the candidates apart. Root and
 target are chosen such that a random walk from r ends at t in at most 1 of 5 cases, one back from t at r
 likewise, and no walk that follows the most or the least frequently mentioned neighbor connects them.

@@ -1,4 +1,4 @@
-"""ProntoQA without the look-up: the published wording on graphs that only a search solves.
+"""ProntoQA without the look-up: the published wording on graphs where guessing does not help.
 
     "Every danpus is a rompus. Lempuses are not shy. ... Each jompus is shy. Max is a danpus. ...
      True or false: Max is shy."

@@ -1,11 +1,11 @@
-"""ProsQA without the leak: the published wording on graphs that only a search solves.
+"""ProsQA without the leak: the published wording on graphs where guessing does not help.
 
     "Every rimpus is a wolpus. Fae is a gorpus. ... Every hanpus is a terpus. Is Fae a terpus or bompus?"
     steps  "Fae is a gorpus." "Every gorpus is a hanpus." "Every hanpus is a terpus."
     answer "Fae is a terpus."; its twin asks "Is Rex a terpus or bompus?" of the same premises
 
-The graphs are those of `layered`. A test set may differ from the training set in one factor at a time: depth,
-density, branching, distractor components, names, or the order of the premises (`FairSpec`).
+The graphs are those of `layered` or of `symmetric`. A test set may differ from the training set in one factor
+at a time: depth, density, branching, distractor components, names, or the order of the premises (`FairSpec`).
 
 Axes: B graphs, N nodes, E edges.
 """

@@ -146,7 +146,7 @@ def properties(proved: Proved) -> object:
 
 
 def two_alike_components(proved: Proved, hops: int) -> None:
-    """The query entity's component and its rival do not differ; only a search connects root and target.
+    """The query entity's component and its rival are alike.
 
     Without the bridges (nodes without parents above both candidates), the two candidates are in components
     that color refinement finds equal, roots and candidates marked: no count of nodes, edges, degrees, depths

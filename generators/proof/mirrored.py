@@ -18,7 +18,7 @@ SELDOM = 0.2  # how often one random walk may connect the query entity and the r
 
 @dataclass(frozen=True)
 class Mirrored:
-    """The graph is its own mirror image with the candidates exchanged; only a search tells them apart.
+    """The graph is its own mirror image with the candidates exchanged; no root-blind rule tells them apart.
 
     Attributes:
         hops: The depths there may be, in edges.
