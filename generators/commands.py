@@ -119,9 +119,10 @@ def audit_command(
     """Measure how far guessing without reasoning gets on SOURCE.
 
     SOURCE is the name of a dataset, a generated directory or a data file. Rules are grouped by effort:
-    zero-effort (words, positions, counts), root-blind (the whole graph, but not the query entity), walk and
-    search. Learned models are fitted on the scores of the first two; those of a single file are fitted on
-    each half and scored on the other.
+    zero-effort (words, positions, counts), root-blind (the whole graph, but not the query entity), walk,
+    search, and undirected graph algorithms, which are stated with their cost and never a leak. Learned models
+    are fitted on the scores of the first two; those of a single file are fitted on each half and scored on
+    the other. The last line is the verdict.
     """
     from .audit.plot import plot
     from .audit.report import audit

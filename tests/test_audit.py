@@ -66,11 +66,73 @@ def scores(name: str, puzzle: Puzzle) -> tuple[float, float]:
         ("search-3", 1, 0),
         ("undirected", 1, 0),
         ("undirected-nearer", -3, -99),
+        ("shared-parent", 0, 0),
+        ("effective-resistance", -3, -math.inf),
+        ("common-ball-3", 5, 0),
+        ("walks-8", 0, 0),
         ("search", 1, 0),
     ],
 )
 def test_a_rule_scores_what_it_says(name: str, right: float, wrong: float) -> None:
     assert scores(name, chain()) == (right, wrong)
+
+
+def test_graph_algorithms_against_sums_over_all_walks() -> None:
+    """Root 1, both candidates 3 away; 8 is on a chain, 9 at the end of a square: two parallel resistors."""
+    puzzle = Puzzle.read("1 2 . 2 3 . 3 8 . 1 4 . 5 4 . 1 5 . 5 6 . 4 7 . 6 9 . 7 9 . > 1 < 8 < 9", "8")
+    names = puzzle.names
+    steps = [[names.index(a), names.index(b)] for a, b in ("12", "23", "38", "14", "54", "15", "56", "47")]
+    steps += [[names.index("6"), names.index("9")], [names.index("7"), names.index("9")]]
+    assert sorted(map(tuple, steps)) == sorted(puzzle.premises)
+    near: list[list[int]] = [[] for _ in names]
+    for one, two in steps:
+        near[one].append(two)
+        near[two].append(one)
+    count = visited = [float(node == puzzle.root) for node in range(len(names))]
+    share = [0.03 * chance for chance in visited]
+    for step in range(1, 1500):
+        visited = [sum(visited[v] / len(near[v]) for v in near[node]) for node in range(len(names))]
+        share = [old + 0.03 * 0.97**step * new for old, new in zip(share, visited, strict=True)]
+        if step <= 12:
+            count = [sum(count[v] for v in near[node]) for node in range(len(names))]
+        if step in (8, 12):
+            for option, node in enumerate(puzzle.candidates):
+                assert RULES[f"walks-{step}"].score(puzzle, option) == count[node]
+    for option, node in enumerate(puzzle.candidates):
+        assert math.isclose(RULES["walk-with-restart"].score(puzzle, option), share[node], abs_tol=2e-9)
+    # Two ways of 1 + 1 + 1 ohm from 1 to 9, bridged by 4-5, which carries nothing: 3 / 2 in all.
+    assert scores("effective-resistance", puzzle) == (-3, -1.5)
+    assert scores("common-ball-3", puzzle) == (4, 6)
+
+
+def test_a_shared_parent_is_found() -> None:
+    puzzle = Puzzle.read("1 2 . 7 2 . 7 8 . 2 9 . > 1 < 8 < 9", "9")
+    assert scores("shared-parent", puzzle) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("guess", "low", "graph", "verdict"),
+    [
+        (0.94, 0.9, 0.6, "best guess without reasoning: 94.0 % (mean): leaks; best undirected graph "
+                         "algorithm: 60.0 % (ohms), O(n^3)"),
+        (0.51, 0.5, 0.997, "best guess without reasoning: 51.0 % (mean): fair; best undirected graph "
+                           "algorithm: 99.7 % (ohms), O(n^3)"),
+        (0.54, 0.5, 0.2, "best guess without reasoning: 54.0 % (mean): undecided on 10 questions; best "
+                         "undirected graph algorithm: 80.0 % (not ohms), O(n^3)"),
+    ],
+)  # fmt: skip
+def test_graph_algorithms_are_stated_and_never_a_leak(
+    guess: float, low: float, graph: float, verdict: str
+) -> None:
+    rows = (
+        Finding("mean", "root-blind", "", guess, low, 1, 0),
+        Finding("ohms", "graph-algorithm", "", graph, 0, 1, 0, "O(n^3)"),
+    )
+    assert Report("x", 10, "", rows).verdict() == verdict
+
+
+def test_every_graph_algorithm_states_its_cost() -> None:
+    assert all(bool(rule.cost) == (rule.effort == "graph-algorithm") for rule in RULES.values())
 
 
 def test_a_tie_counts_half_and_a_walk_its_chance() -> None:
@@ -160,6 +222,8 @@ def test_the_command_prints_writes_and_draws(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, [*arguments, "--no-learned"])
     assert done.exit_code == 0
     assert "nearest-entity" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("best guess without reasoning: ")
+    assert json.loads(out.read_text())["verdict"] == done.stdout.splitlines()[-1]
     findings = {row["name"]: row for row in json.loads(out.read_text())["findings"]}
     assert findings.keys() == RULES.keys()
     assert 0.8 < findings["nearest-entity"]["low"] < findings["nearest-entity"]["accuracy"]

@@ -14,6 +14,7 @@ from coconut_bench.generators.families import prontoqa_fair
 from coconut_bench.generators.families import prosqa_fair as fair
 from coconut_bench.generators.families.layered import LayeredConfig
 from coconut_bench.generators.families.prosqa_fair import FairSpec
+from coconut_bench.generators.families.symmetric import SymmetricConfig
 from coconut_bench.generators.families.vocabulary import NAMES
 from coconut_bench.generators.proof.contracts import CONTRACTS
 from coconut_bench.generators.proof.mirrored import Mirrored
@@ -22,7 +23,7 @@ from coconut_bench.generators.proof.verify import prove
 from coconut_bench.generators.seeding import SPLITS, example_keys
 from coconut_bench.generators.wordings.reading import read_question
 
-BASES = ("prosqa-fair", "prontoqa-fair")
+BASES = ("prosqa-fair", "prontoqa-fair", "prosqa-symmetric")
 FAIR = [name for name in DATASETS if name.startswith(BASES)]
 
 
@@ -60,8 +61,25 @@ def test_every_setting_of_the_dial_keeps_the_promises(
     assert pair[0].question.split(">")[0] == pair[1].question.split(">")[0]
 
 
+@st.composite
+def symmetric_dials(draw: st.DrawFn) -> SymmetricConfig:
+    hops = draw(depths(6))
+    nodes = 10 + 2 * max(hops) + draw(st.integers(0, 2))
+    return SymmetricConfig(hops, nodes, nodes + 4 + draw(st.integers(0, 2)))
+
+
 @settings(max_examples=10, deadline=None)
-@given(dials())
+@given(symmetric_dials(), st.sampled_from(SPLITS), st.sampled_from(fair.ORDERS))
+def test_every_symmetric_setting_keeps_the_promises(config: SymmetricConfig, split: str, order: str) -> None:
+    promise = Mirrored(
+        config.hops, config.size, 4 * config.edges, backward=order == "backward", undirected=True
+    )
+    for example in drawn(FairSpec(config, order=order), 1, split):
+        promise(prove(example))
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.one_of(dials(), symmetric_dials()))
 def test_any_order_and_any_batch_give_the_same_bytes(config: LayeredConfig) -> None:
     whole = b"".join(map(canonical_row, drawn(FairSpec(config), 4)))
     keys = example_keys("fair", "1", "test", 0, range(4))
@@ -140,6 +158,11 @@ def test_nothing_without_a_search_helps(name: str) -> None:
         assert report[walk].accuracy <= 0.6
     assert report["undirected-nearer"].accuracy == 0.5
     assert report["search"].accuracy == 1
+    graph = {row.name: row.accuracy for row in report.findings if row.effort == "graph-algorithm"}
+    if name == "prosqa-symmetric":
+        assert set(graph.values()) == {0.5}
+    else:
+        assert graph["effective-resistance"] > 0.97 and report["walk-with-restart"].accuracy > 0.97
 
 
 @pytest.mark.slow
@@ -183,6 +206,29 @@ def broken(promise: str) -> tuple[Proved, Mirrored]:
     return proved, replace(check, **{promise: changes[promise]})
 
 
+def test_a_fair_graph_is_not_symmetric() -> None:
+    """The promise of ``prosqa-symmetric`` is one that ``prosqa-fair`` does not keep."""
+    check = CONTRACTS["prosqa-fair"].check
+    assert isinstance(check, Mirrored)
+    for example in examples("prosqa-fair", "test", count=6):
+        with pytest.raises(ValueError, match="must look alike from the query entity"):
+            replace(check, undirected=True)(prove(example))
+
+
+def test_a_symmetric_graph_is_four_copies_of_one_component_if_direction_is_ignored() -> None:
+    """Every inner node comes four times, every entity and leaf twice, or a multiple of that."""
+    for example in examples("prosqa-symmetric", "test", count=20):
+        graph = prove(example).reading.graph
+        ends = {node for node in graph if not graph.in_degree(node) or not graph.out_degree(node)}
+        assert len(ends) == 20
+        undirected = graph.to_undirected()
+        nx.set_node_attributes(undirected, {node: str(node in ends) for node in graph}, "end")
+        colors = nx.weisfeiler_lehman_subgraph_hashes(undirected, node_attr="end", iterations=8)
+        for nodes, times in ((ends, 2), (set(graph) - ends, 4)):
+            counts = Counter(colors[node][-1] for node in nodes).values()
+            assert all(count % times == 0 for count in counts)
+
+
 @pytest.mark.parametrize("promise", ["hops", "nodes", "premises", "names", "backward"])
 def test_a_broken_promise_is_found(promise: str) -> None:
     proved, check = broken(promise)
@@ -221,6 +267,11 @@ def test_a_premise_turned_to_another_node_breaks_the_mirror(seed: int) -> None:
 def test_impossible_settings_are_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message.replace(".", r"\.")):
         LayeredConfig(**arguments)  # type: ignore[arg-type]
+
+
+def test_symmetric_graphs_have_no_distractors() -> None:
+    with pytest.raises(ValueError, match="distractors must be 0, got 1"):
+        SymmetricConfig(distractors=1)
 
 
 def test_a_graph_needs_names_enough() -> None:

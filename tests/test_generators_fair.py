@@ -1,4 +1,4 @@
-"""The fair sampler over its whole dial: proved, balanced, twins, and no rule without a search helps."""
+"""The fair sampler over its whole dial: proved, balanced, twins, and no guess helps."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -11,7 +11,7 @@ from .report import Finding, Report
 
 COLORS = {
     "zero-effort": "#4477aa", "root-blind": "#ee6677", "learned": "#aa3377",
-    "walk": "#ccbb44", "search": "#bbbbbb",
+    "walk": "#ccbb44", "search": "#bbbbbb", "graph-algorithm": "#228833",
 }  # fmt: skip
 _SHOWN = 6  # rules of each effort
 

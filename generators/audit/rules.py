@@ -2,11 +2,12 @@
 
 ``RULES`` is the table. ``effort`` is what a rule may look at:
 
-zero-effort   the words, their positions and counts; nothing is followed
-root-blind    the whole graph, but not the query entity
-walk          one walk along premises, from the query entity or from a candidate, no search
-search        a search that is cut short or ignores direction
-control       the search that the question asks for: right in 100 % unless the file is broken
+zero-effort      the words, their positions and counts; nothing is followed
+root-blind       the whole graph, but not the query entity
+walk             one walk along premises, from the query entity or from a candidate, no search
+search           a search of few steps
+graph-algorithm  the whole graph from the query entity on, direction ignored: no guess, each has its cost
+control          the search that the question asks for: right in 100 % unless the file is broken
 
 Both candidates with the same score count half. A rule is as much of a leak when it is wrong too often, so
 what matters is how far it is from one half.
@@ -18,13 +19,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from .graph import RESTART, common_ball, effective_resistance, random_walk_with_restart, walks
 from .puzzle import FAR, Puzzle
 
 EFFORTS: Mapping[str, str] = {
     "zero-effort": "words, positions and counts only",
     "root-blind": "the whole graph, but not the query entity",
     "walk": "one walk, no search",
-    "search": "a search that is cut short or ignores direction",
+    "search": "a search of few steps",
+    "graph-algorithm": "the whole graph from the query entity on, direction ignored; not a guess, has a cost",
     "learned": "fitted to zero-effort and root-blind features, or to the words",
     "control": "the search that the question asks for",
 }
@@ -40,6 +43,7 @@ class Rule(NamedTuple):
         score: (puzzle, option) -> how candidate 0 or 1 is rated; only the order of the two counts.
         random: Whether it is a random walk. The score is then the probability that the walk decides for this
             candidate, and the accuracy its expected value.
+        cost: What computing it takes, with n nodes and m premises; stated for graph algorithms.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Rule(NamedTuple):
     description: str
     score: Callable[[Puzzle, int], float]
     random: bool = False
+    cost: str = ""
 
 
 def credit(rule: Rule, puzzle: Puzzle) -> float:
@@ -160,6 +165,12 @@ def _reached(puzzle: Puzzle, option: int, steps: int) -> float:
     return puzzle.down(puzzle.root).get(puzzle.candidates[option], FAR) <= steps
 
 
+def _shared_parent(puzzle: Puzzle, option: int) -> float:
+    """Has a child of the query entity another parent that is a parent of the candidate too?"""
+    others = {parent for child in puzzle.children[puzzle.root] for parent in puzzle.parents[child]}
+    return not others.isdisjoint(set(puzzle.parents[puzzle.candidates[option]]) - {puzzle.root})
+
+
 def _undirected(puzzle: Puzzle, option: int) -> float:
     return -puzzle.around(puzzle.root).get(puzzle.candidates[option], FAR)
 
@@ -178,7 +189,7 @@ def _of(measure: Callable[[Puzzle, int], float], sign: int = 1) -> Callable[[Puz
     return lambda puzzle, option: sign * measure(puzzle, puzzle.candidates[option])
 
 
-_ZERO, _BLIND, _WALK, _SEARCH = "zero-effort", "root-blind", "walk", "search"
+_ZERO, _BLIND, _WALK, _SEARCH, _GRAPH = "zero-effort", "root-blind", "walk", "search", "graph-algorithm"
 
 _ROWS = (
     Rule("first-option", _ZERO, "the candidate named first; True", lambda puzzle, option: 1 - option),
@@ -230,8 +241,20 @@ _ROWS = (
     Rule("search-1", _SEARCH, "reached in 1 step", partial(_reached, steps=1)),
     Rule("search-2", _SEARCH, "reached in at most 2 steps", partial(_reached, steps=2)),
     Rule("search-3", _SEARCH, "reached in at most 3 steps", partial(_reached, steps=3)),
-    Rule("undirected", _SEARCH, "connected to the query entity, direction ignored", _connected),
-    Rule("undirected-nearer", _SEARCH, "nearer to the query entity, direction ignored", _undirected),
+    Rule("shared-parent", _SEARCH, "a child of the query entity has another parent, one of the candidate's",
+         _shared_parent),
+    Rule("undirected", _GRAPH, "connected to the query entity", _connected, cost="one search, O(m)"),
+    Rule("undirected-nearer", _GRAPH, "nearer to the query entity", _undirected, cost="one search, O(m)"),
+    Rule("effective-resistance", _GRAPH, "smaller effective resistance to the query entity",
+         effective_resistance, cost="a linear system of the graph's Laplacian, O(n^3)"),
+    Rule("walk-with-restart", _GRAPH, f"visited more often by a random walk with restart {RESTART}",
+         random_walk_with_restart, cost="a linear system of the transition matrix, O(n^3)"),
+    Rule("common-ball-3", _GRAPH, "more nodes within 3 steps of both it and the query entity",
+         partial(common_ball, steps=3), cost="two searches of 3 steps, O(m)"),
+    Rule("walks-8", _GRAPH, "more walks of 8 steps from the query entity", partial(walks, steps=8),
+         cost="8 passes over all premises, O(8 m)"),
+    Rule("walks-12", _GRAPH, "more walks of 12 steps from the query entity", partial(walks, steps=12),
+         cost="12 passes over all premises, O(12 m)"),
     Rule("search", "control", "reached by a full search", partial(_reached, steps=FAR - 1)),
 )  # fmt: skip
 

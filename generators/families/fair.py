@@ -1,4 +1,4 @@
-"""Graphs that cannot be solved without a search: two isomorphic components, the query entity in one.
+"""Graphs where guessing does not help: two isomorphic components, the query entity in one.
 
 With two hops, one fork and one bridge (the dataset ``prosqa-tiny``); A and B are the candidates:
 

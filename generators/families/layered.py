@@ -1,4 +1,4 @@
-r"""Graphs of many shapes that cannot be solved without a search: a random component and its mirror image.
+r"""Graphs of many shapes where guessing does not help: a random component and its mirror image.
 
 A component has layers; every premise leads one layer down, so every path from an entity (layer 0) ends in
 layer ``hops``, the right one and the dead ends alike, and every path into a candidate starts at an entity:
@@ -11,7 +11,8 @@ layer ``hops``, the right one and the dead ends alike, and every path into a can
                  \ / \ / \  /          l1 -> l2 -> l3, and so do p'[hops - 3] and p[hops - 1], mirrored
     layer 3      u    t    v
 
-Through the links t' is as near to r as t is when direction is ignored: ``hops`` steps. Since the graph is its
+Through the links t' is as near to r as t is when direction is ignored: ``hops`` steps. Only this
+shortest distance is balanced: there are more undirected routes to t, see `symmetric`. Since the graph is its
 own mirror image, nothing that does not start from the query entity can tell the candidates apart. Root and
 target are chosen such that a random walk from r ends at t in at most 1 of 5 cases, one back from t at r
 likewise, and no walk that follows the most or the least frequently mentioned neighbor connects them.
@@ -79,6 +80,11 @@ class LayeredConfig:
         return 2 + self.distractors
 
     @property
+    def side(self) -> int:
+        """How far a node's number is from that of its mirror image."""
+        return self.nodes
+
+    @property
     def size(self) -> int:
         """Number of nodes of a whole graph."""
         return self.components * self.nodes + 2 * LINKS
@@ -90,8 +96,23 @@ class LayeredConfig:
 
     def is_entity(self) -> list[bool]:
         """Return for each node of a whole graph whether it is an entity: the first ones of each component."""
-        component = [node < self.ends for node in range(self.nodes)]
-        return component * self.components + [False] * (2 * LINKS)
+        component = [node < self.ends for node in range(self.side)]
+        return component * self.components + [False] * (self.size - self.components * self.side)
+
+    def grow(self, keys: U64, split: str) -> Layered:
+        """Sample one graph for each key.
+
+        Args:
+            keys: Keys of the graphs [B].
+            split: Split that the shapes must belong to.
+
+        Returns:
+            The B graphs.
+
+        Raises:
+            RuntimeError: No graph of this configuration is accepted.
+        """
+        return _grow(self, keys, split)
 
 
 class Layered(NamedTuple):
@@ -108,30 +129,16 @@ class Layered(NamedTuple):
     layer_BE: I64
 
 
-def grow(config: LayeredConfig, keys: U64, split: str) -> Layered:
-    """Sample one graph for each key.
-
-    Args:
-        config: Difficulty of the graphs.
-        keys: Keys of the graphs [B].
-        split: Split that the shapes must belong to.
-
-    Returns:
-        The B graphs.
-
-    Raises:
-        RuntimeError: No graph of this configuration is accepted.
-    """
+def _grow(config: LayeredConfig, keys: U64, split: str) -> Layered:
     size = config.components * config.edges + 2 * (LINKS + 1)
 
     def propose(keys: U64, attempt: U64) -> tuple[Arrays, Mask]:
         """Check what is cheap first; ``rows`` are the graphs that are left for the next check."""
         edges_BE2 = np.zeros((len(keys), size, 2), np.int64)
         path_BH = np.full((len(keys), max(config.hops) + 1), -1)
-        words_BN = draws(keys, purpose=_LAYERS, count=config.nodes - 2 * config.ends, attempt=attempt)
-        layer_BN = _layers(config, _hops(config, keys), words_BN)
-        rows = np.flatnonzero(_roomy(config, layer_BN))
-        adjacent_BST, connected = _connect(config, layer_BN[rows], keys[rows], attempt[rows])
+        layer_BN, roomy = draw_layers(config, draw_hops(config, keys), keys, attempt)
+        rows = np.flatnonzero(roomy)
+        adjacent_BST, connected = connect(config, layer_BN[rows], keys[rows], attempt[rows])
         rows, adjacent_BST = rows[connected], adjacent_BST[connected]
         component = Component.of(adjacent_BST, layer_BN[rows], config.ends, config.edges)
         path_BH[rows] = choose_path(component, path_BH.shape[1], keys[rows], attempt[rows])
@@ -146,20 +153,31 @@ def grow(config: LayeredConfig, keys: U64, split: str) -> Layered:
     return Layered(edges_BE2, path_BH, _edge_layers(config, edges_BE2, layer_BN))
 
 
-def _hops(config: LayeredConfig, keys: U64) -> I64:
+def draw_hops(config: LayeredConfig, keys: U64) -> I64:
     """Draw the depth of each graph [B], once a key: one an attempt would favor depths accepted often."""
     return np.array(config.hops)[below(draws(keys, purpose=_HOPS, count=1)[:, 0], len(config.hops))]
 
 
-def _layers(config: LayeredConfig, hops_B: I64, words_BN: U64) -> I64:
-    """Put every node into a layer [B, N]: entities first, leaves last, no layer empty."""
+def draw_layers(config: LayeredConfig, hops_B: I64, keys: U64, attempt: U64) -> tuple[I64, Mask]:
+    """Put every node into a layer: entities first, leaves last, no layer empty.
+
+    Args:
+        config: Difficulty of the graphs.
+        hops_B: Depth of each graph.
+        keys: Keys of the graphs [B].
+        attempt: Attempts of rejection sampling [B].
+
+    Returns:
+        The layers [B, N], and which graphs have enough pairs of nodes in adjacent layers for their edges.
+    """
+    words_BN = draws(keys, purpose=_LAYERS, count=config.nodes - 2 * config.ends, attempt=attempt)
     layer_BN = np.zeros((len(hops_B), config.nodes), np.int64)
     at = np.arange(words_BN.shape[1])
     # Of the nodes between, the first hops - 1 take layers 1, 2, … in turn; the others any inner layer.
     drawn = 1 + below(words_BN, (hops_B - 1)[:, None])
     layer_BN[:, config.ends : -config.ends] = np.where(at < (hops_B - 1)[:, None], at + 1, drawn)
     layer_BN[:, -config.ends :] = hops_B[:, None]
-    return layer_BN
+    return layer_BN, _roomy(config, layer_BN)
 
 
 def _roomy(config: LayeredConfig, layer_BN: I64) -> Mask:
@@ -172,7 +190,7 @@ def _roomy(config: LayeredConfig, layer_BN: I64) -> Mask:
     return room_B
 
 
-def _connect(config: LayeredConfig, layer_BN: I64, keys: U64, attempts: U64) -> tuple[Mask, Mask]:
+def connect(config: LayeredConfig, layer_BN: I64, keys: U64, attempts: U64) -> tuple[Mask, Mask]:
     """Draw the edges [B, S, T], and return which graphs have exactly the number of edges wanted.
 
     Every node but an entity gets one parent, every node without a child but a leaf gets one, and then any

@@ -1,4 +1,4 @@
-"""ProntoQA without the look-up: the published wording on graphs that only a search solves.
+"""ProntoQA without the look-up: the published wording on graphs where guessing does not help.
 
     "Every danpus is a rompus. Lempuses are not shy. ... Each jompus is shy. Max is a danpus. ...
      True or false: Max is shy."
@@ -26,7 +26,7 @@ from ..example import Example
 from ..seeding import U64, below, draws, shuffled
 from ..wordings.table import WORDINGS
 from .fair import Shape, twins
-from .layered import LayeredConfig, grow
+from .layered import LayeredConfig
 from .prosqa_fair import FairSpec, symbols_of, told_order
 from .vocabulary import PROPERTY_FAMILIES
 
@@ -54,7 +54,7 @@ def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: s
         raise ValueError(
             f"ends must be small enough for {len(PROPERTY_FAMILIES)} families of adjectives, got {graph.ends}"
         )
-    grown = grow(graph, keys, split)
+    grown = graph.grow(keys, split)
     drawn = zip(
         grown.edges_BE2[:, :, 0].tolist(),
         grown.edges_BE2[:, :, 1].tolist(),

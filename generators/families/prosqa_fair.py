@@ -1,11 +1,11 @@
-"""ProsQA without the leak: the published wording on graphs that only a search solves.
+"""ProsQA without the leak: the published wording on graphs where guessing does not help.
 
     "Every rimpus is a wolpus. Fae is a gorpus. ... Every hanpus is a terpus. Is Fae a terpus or bompus?"
     steps  "Fae is a gorpus." "Every gorpus is a hanpus." "Every hanpus is a terpus."
     answer "Fae is a terpus."; its twin asks "Is Rex a terpus or bompus?" of the same premises
 
-The graphs are those of `layered`. A test set may differ from the training set in one factor at a time: depth,
-density, branching, distractor components, names, or the order of the premises (`FairSpec`).
+The graphs are those of `layered` or of `symmetric`. A test set may differ from the training set in one factor
+at a time: depth, density, branching, distractor components, names, or the order of the premises (`FairSpec`).
 
 Axes: B graphs, N nodes, E edges.
 """
@@ -24,7 +24,7 @@ from ..lookup import pick
 from ..seeding import U64, below, draws, shuffled
 from ..wordings.table import WORDINGS
 from .fair import Shape, drawn_labels, twins
-from .layered import Layered, LayeredConfig, grow
+from .layered import Layered, LayeredConfig
 from .vocabulary import NAMES
 
 # Purposes of draws; those below 8 are the graph's. The numbers are part of every dataset's version.
@@ -76,19 +76,19 @@ def sample(spec: FairSpec, keys: U64, ids: Sequence[str], split: str, surface: s
     Returns:
         The 2 B examples, twins side by side.
     """
-    graphs = grow(spec.graph, keys, split)
+    graphs = spec.graph.grow(keys, split)
     wording = WORDINGS["prosqa", surface]
     symbols = symbols_of(spec, keys, wording.uses_ids)
     orders = told_order(spec, graphs, keys).tolist()
     coins = below(draws(keys, purpose=_COINS, count=2), 2).tolist()
     is_entity = tuple(spec.graph.is_entity())
-    nodes = spec.graph.nodes
+    side = spec.graph.side
     found: list[Example] = []
     starts, ends = graphs.edges_BE2[:, :, 0].tolist(), graphs.edges_BE2[:, :, 1].tolist()
     drawn = zip(starts, ends, graphs.path_BH.tolist(), symbols, orders, coins, strict=True)
     for row, (start, end, path, names, order, coin) in enumerate(drawn):
         path = tuple([node for node in path if node >= 0])
-        mirrored = tuple([node + nodes for node in path])  # the second component is the mirror image
+        mirrored = tuple([node + side for node in path])  # the mirror image
         shape = Shape(tuple(zip(start, end, strict=True)), is_entity, (path, mirrored))
         found += twins(shape, names, order, coin, (ids[2 * row], ids[2 * row + 1]), wording)
     return found

@@ -146,7 +146,7 @@ def properties(proved: Proved) -> object:
 
 
 def two_alike_components(proved: Proved, hops: int) -> None:
-    """The query entity's component and its rival do not differ; only a search connects root and target.
+    """The query entity's component and its rival are alike.
 
     Without the bridges (nodes without parents above both candidates), the two candidates are in components
     that color refinement finds equal, roots and candidates marked: no count of nodes, edges, degrees, depths
@@ -209,6 +209,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "prosqa-fair-distractors": _fair(_PROSQA_FAIR, nodes=78, premises=104),
     "prosqa-fair-names": _fair(_PROSQA_FAIR, names="unseen"),
     "prosqa-fair-order": _fair(_PROSQA_FAIR, backward=True),
+    "prosqa-symmetric": _fair(_PROSQA_FAIR, nodes=68, premises=104, undirected=True),
     "prontoqa-fair": _fair(_PRONTOQA_FAIR),
     "prontoqa-fair-hops": _fair(_PRONTOQA_FAIR, hops=(8, 9, 10, 11, 12)),
     "prontoqa-fair-density": _fair(_PRONTOQA_FAIR, premises=92),

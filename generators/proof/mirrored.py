@@ -18,7 +18,7 @@ SELDOM = 0.2  # how often one random walk may connect the query entity and the r
 
 @dataclass(frozen=True)
 class Mirrored:
-    """The graph is its own mirror image with the candidates exchanged; only a search tells them apart.
+    """The graph is its own mirror image with the candidates exchanged; no root-blind rule tells them apart.
 
     Attributes:
         hops: The depths there may be, in edges.
@@ -27,6 +27,7 @@ class Mirrored:
         names: The set that the names are from, a row of ``NAMES``.
         backward: Whether every premise is told before those that lead to it.
         opposites: Whether the candidates are a property and its opposite, as in ProntoQA.
+        undirected: Whether, direction ignored, the candidates must look alike from the query entity too.
     """
 
     hops: tuple[int, ...]
@@ -35,6 +36,7 @@ class Mirrored:
     names: str = "seen"
     backward: bool = False
     opposites: bool = False
+    undirected: bool = False
 
     def __call__(self, proved: Proved) -> None:
         """Check one question.
@@ -58,6 +60,8 @@ class Mirrored:
         _walks_miss(proved)
         require(any(_mirror(proved, rival) for rival in entities_above(graph, proved.other)),
                 "exchanging the candidates must leave a graph of the same shape")  # fmt: skip
+        if self.undirected:
+            _alike_undirected(proved)
         if self.backward:
             place = {edge: at for at, edge in enumerate(told)}
             late = [(u, v) for u, v in told if any(place[v, w] > place[u, v] for w in graph.succ[v])]
@@ -135,3 +139,16 @@ def _mirror(proved: Proved, rival: str) -> bool:
     graph, root, target, other = proved.reading.graph, proved.reading.root, proved.target, proved.other
     one = refined(graph, {root: 1, rival: 2, target: 3, other: 4}, rounds=13)
     return one == refined(graph, {rival: 1, root: 2, other: 3, target: 4}, rounds=13)
+
+
+def _alike_undirected(proved: Proved) -> None:
+    """Direction ignored, color refinement must not tell the candidates apart once the query entity is marked.
+
+    Equal colors bound what any walk, flow or distance from there can tell.
+    """
+    graph: nx.DiGraph[str] = proved.reading.graph.to_undirected(as_view=True).to_directed()
+    one, two = (
+        refined(graph, {proved.reading.root: 1, first: 2, second: 3}, rounds=16)
+        for first, second in ((proved.target, proved.other), (proved.other, proved.target))
+    )
+    require(one == two, "direction ignored, the candidates must look alike from the query entity")
