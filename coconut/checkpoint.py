@@ -66,21 +66,21 @@ def load_checkpoint(path: Path, identity: dict[str, Any], fields: Collection[str
     damaged = f"{path} must be a checkpoint of this program"
     remedy = "remove it to train from the beginning"
     if not _is_whole(path):
-        raise ValueError(f"{damaged}: it is damaged (its sha256 is not the recorded one); {remedy}")
+        raise ValueError(f"{damaged}: it is damaged (its sha256 is not the one at its end); {remedy}")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        found, names = state["identity"], set(state) - {"identity"}
-        differing = [name for name in {**identity, **found} if found.get(name) != identity.get(name)]
+        found = state["identity"]
+        odd = (state.keys() ^ {"identity", *fields}) | (found.keys() ^ identity.keys())
     except Exception as error:  # torch raises anything from KeyError to UnpicklingError on another file
         raise ValueError(f"{damaged}: it cannot be read; {remedy}") from error
-    for name in differing[:1]:
-        raise ValueError(
-            f"{path} is a checkpoint of another run: its {name} is {found.get(name)!r}, not "
-            f"{identity.get(name)!r}; choose another --out, or remove the folder"
-        )
-    if names != set(fields):
-        wrong = ", ".join(sorted(names ^ set(fields)))
-        raise ValueError(f"{damaged}: it lacks, or should not have, {wrong}; {remedy}")
+    if odd:
+        raise ValueError(f"{damaged}: its fields differ in {', '.join(sorted(odd))}; {remedy}")
+    for name, wanted in identity.items():
+        if found[name] != wanted:
+            raise ValueError(
+                f"{path} is a checkpoint of another run: its {name} is {found[name]!r}, not {wanted!r}; "
+                f"choose another --out, or remove the folder"
+            )
     return state
 
 

@@ -15,11 +15,11 @@ Started again in the same directory, an interrupted run resumes and a finished o
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +39,11 @@ from .base_model import BaseModel, base_model, coconut_over
 from .data import RunData, open_data
 from .evaluate import Evaluation, Evaluator, recipe_encoder
 from .pretrained import weights_hash
-from .saved import read_record, save_model, write_record
+from .saved import log_validation, read_finished, read_record, save_model, settings, write_record
 from .spec import RunSpec
 from .tracking import Tracker, open_tracker
 from .training import check_chains, train
 
-FIELDS = {"data": "content of the dataset's files", "start": "content of the pretrained model's folder"}
-"""Fields of a run's identity -> how messages name them."""
-STARTED = ("checkpoint.pt", "log.jsonl", "result.json")
-"""Files of a run of which another one may not go on."""
 CHECKPOINT_RULE = "best validation accuracy in the last stage, the first of equals"
 
 
@@ -91,18 +87,7 @@ def run(
     evaluator = Evaluator(model, recipe_encoder(recipe, base.tokenizer), schedule, recipe)
     save_recipe(recipe, out / "recipe.yaml")
     with _tracker(track, spec, out) as tracker:
-
-        def log(entry: dict[str, Any]) -> None:
-            log_validation(out / "log.jsonl", entry)
-            say(
-                "stage {stage}, step {step}: loss {loss:.4f}, validation accuracy {valid:.1%}".format(**entry)
-            )
-            if tracker is not None:
-                metrics = {name: float(entry[name]) for name in ("stage", "loss", "valid")}
-                parts = {f"loss/{name}": value for name, value in entry.get("parts", {}).items()}
-                tracker.log(metrics | parts, entry["global_step"])
-
-        progress, stage = train(spec, data, evaluator, log, checkpoint)
+        progress, stage = train(spec, data, evaluator, partial(_log, out, say, tracker), checkpoint)
         train_memory = peak_memory()
         evaluation = evaluator(data.test, stage, "test")
         say(thoughts_by_depth(evaluation.predictions))
@@ -114,6 +99,16 @@ def run(
     write_whole(out / "result.json", result.model_dump_json(indent=2).encode() + b"\n")
     checkpoint.unlink(missing_ok=True)
     return result
+
+
+def _log(out: Path, say: Callable[[str], None], tracker: Tracker | None, entry: dict[str, Any]) -> None:
+    """Log a validation: in the run's directory, on the screen and in the experiment tracker."""
+    log_validation(out / "log.jsonl", entry)
+    say("stage {stage}, step {step}: loss {loss:.4f}, validation accuracy {valid:.1%}".format(**entry))
+    if tracker is not None:
+        metrics = {name: float(entry[name]) for name in ("stage", "loss", "valid")}
+        parts = {f"loss/{name}": value for name, value in entry.get("parts", {}).items()}
+        tracker.log(metrics | parts, entry["global_step"])
 
 
 def _base_model(spec: RunSpec, data: RunData, out: Path) -> BaseModel:
@@ -191,82 +186,6 @@ def thoughts_by_depth(predictions: Sequence[Prediction]) -> str:
         used.setdefault(prediction.hops, []).append(prediction.thoughts)
     means = [f"{hops} hops {sum(found) / len(found):.2f}" for hops, found in sorted(used.items())]
     return f"thoughts used: {', '.join(means)}"
-
-
-def read_finished(spec: RunSpec, out: Path) -> Result | None:
-    """Read the result of a finished run.
-
-    Args:
-        spec: The run.
-        out: Its directory.
-
-    Returns:
-        The result, None where the directory has none yet.
-
-    Raises:
-        ValueError: The directory has another run's (names the field that differs), or a damaged one.
-        OSError: A file of the run's dataset is missing.
-    """
-    path = out / "result.json"
-    record = read_record(out)
-    if record is not None and any((out / name).exists() for name in STARTED):
-        _check_same(record, spec, out)
-    if not path.exists():
-        return None
-    try:
-        result = Result.model_validate_json(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path} must be a result written by `run`: {error}") from error
-    found = {
-        "recipe_hash": result.recipe.hash, "method": result.method, "seed": result.seeds[0].seed,
-        "numerics": result.recipe.numerics, "data": None, "start": None,
-    }  # fmt: skip
-    if record is None:  # of a version that kept no record
-        _check_same({"identity": {"recipe": result.recipe.name, **found}}, spec, out)
-    return result
-
-
-def _check_same(record: Mapping[str, Any], spec: RunSpec, out: Path) -> None:
-    """Raise ValueError with the first field in which the run in a directory differs from the one at hand."""
-    found, wanted = record["identity"], spec.identity
-    for name in {**wanted, **found}:
-        old, new = found.get(name), wanted.get(name)
-        if old == new:
-            continue
-        if name == "recipe_hash" and "settings" in record:
-            name, old, new = _changed_setting(record["settings"], settings(spec))
-        label = FIELDS.get(name, name)
-        raise ValueError(
-            f"{out} holds another run: its {label} is {old}, not {new}; choose another --out, or remove it"
-        )
-
-
-def _changed_setting(old: Any, new: Any, place: str = "recipe") -> tuple[str, Any, Any]:
-    """Return the name of the first setting that differs, and both its values."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in {**new, **old}:
-            if old.get(name) != new.get(name):
-                inner = name if place == "recipe" else f"{place}.{name}"
-                return _changed_setting(old.get(name), new.get(name), inner)
-    return place, old, new
-
-
-def settings(spec: RunSpec) -> dict[str, Any]:
-    """Return the recipe's settings as plain values, for messages and trackers."""
-    return spec.recipe.model_dump(mode="json", exclude={"description"}, exclude_none=True)
-
-
-def log_validation(path: Path, entry: dict[str, Any]) -> None:
-    """Add a validation to the run's log, in place of those that it repeats after an interruption.
-
-    Args:
-        path: Log with one line of JSON per validation; created if missing.
-        entry: Its fields; ``global_step`` orders them.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    kept = [line for line in lines if json.loads(line)["global_step"] < entry["global_step"]]
-    write_whole(path, "".join(f"{line}\n" for line in [*kept, json.dumps(entry)]).encode())
 
 
 def peak_memory() -> int:

@@ -22,7 +22,7 @@ from .data import open_data
 from .evaluate import Evaluator, recipe_encoder
 from .pipeline import peak_memory
 from .pretrained import weights_hash
-from .saved import check_model
+from .saved import check_model, read_result
 from .spec import RunSpec
 
 
@@ -58,22 +58,6 @@ def load_evaluator(spec: RunSpec, out: Path, thoughts: int | None = None) -> Eva
         model.to(torch.device("cuda"))  # type: ignore[arg-type]
     schedule = spec.recipe.schedule(get_method(spec.method))
     return Evaluator(model, encoder, schedule, spec.recipe, thoughts)
-
-
-def read_result(out: Path) -> Result:
-    """Read the record of a finished run.
-
-    Args:
-        out: Its directory.
-
-    Raises:
-        ValueError: It is damaged.
-        OSError: There is no finished run in ``out``.
-    """
-    path = out / "result.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{out} must hold a finished run (result.json), got none")
-    return Result.model_validate_json(path.read_bytes())
 
 
 def retested(

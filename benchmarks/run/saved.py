@@ -1,22 +1,32 @@
-"""Files of a run that are read back: the saved model with its digests, and what the run is.
+"""Files of a run that are read back, and whether they are whole and this run's.
 
 RUN/model/SHA256SUMS   digests of the other files of the folder
-RUN/run.json           the run's identity and, once it is made, the record of its base model
+RUN/run.json           the run's identity and settings, and the record of its base model
+RUN/result.json        the leaderboard's record
+RUN/log.jsonl          one line per validation
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from typing import TYPE_CHECKING, Any
 
 from ...generators.files import check_sums, write_sums, write_whole
 from ...generators.stored.formats import manifest_digest
+from ...leaderboard.result import Result
+from .spec import RunSpec
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 RECORD = "run.json"
 DIGEST = "manifest_sha256"
+FIELDS = {"data": "content of the dataset's files", "start": "content of the pretrained model's folder"}
+"""Fields of a run's identity -> how messages name them."""
+STARTED = ("checkpoint.pt", "log.jsonl", "result.json")
+"""Files of a run of which another one may not go on."""
 
 
 def save_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None) -> None:
@@ -91,3 +101,102 @@ def read_record(out: Path) -> dict[str, Any] | None:
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     raise ValueError(f"{path} is damaged: choose another --out, or remove {out}")
+
+
+def read_result(out: Path) -> Result:
+    """Read the record of a finished run.
+
+    Args:
+        out: Its directory.
+
+    Raises:
+        ValueError: It is damaged.
+        OSError: There is no finished run in ``out``.
+    """
+    path = out / "result.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{out} must hold a finished run (result.json), got none")
+    try:
+        return Result.model_validate_json(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} must be a result written by `run`: {error}") from error
+
+
+def read_finished(spec: RunSpec, out: Path) -> Result | None:
+    """Read the result of a finished run.
+
+    Args:
+        spec: The run.
+        out: Its directory.
+
+    Returns:
+        The result, None where the directory has none yet.
+
+    Raises:
+        ValueError: The directory has another run's (names the field that differs), or a damaged one.
+        OSError: A file of the run's dataset is missing.
+    """
+    record = read_record(out)
+    if record is not None and any((out / name).exists() for name in STARTED):
+        _check_same(record, spec, out)
+    if not (out / "result.json").exists():
+        return None
+    result = read_result(out)
+    found = {
+        "recipe_hash": result.recipe.hash, "method": result.method, "seed": result.seeds[0].seed,
+        "numerics": result.recipe.numerics, "data": None, "start": None,
+    }  # fmt: skip
+    if record is None:  # of a version that kept no record
+        _check_same({"identity": {"recipe": result.recipe.name, **found}}, spec, out)
+    return result
+
+
+def _check_same(record: Mapping[str, Any], spec: RunSpec, out: Path) -> None:
+    """Raise ValueError with the first field in which the run in a directory differs from the one at hand."""
+    found, wanted = record["identity"], spec.identity
+    for name in {**wanted, **found}:
+        old, new = found.get(name), wanted.get(name)
+        if old == new:
+            continue
+        if name == "recipe_hash" and "settings" in record:
+            name, old, new = _changed_setting(record["settings"], settings(spec))
+        label = FIELDS.get(name, name)
+        raise ValueError(
+            f"{out} holds another run: its {label} is {old}, not {new}; choose another --out, or remove it"
+        )
+
+
+def _changed_setting(old: Any, new: Any, place: str = "recipe") -> tuple[str, Any, Any]:
+    """Return the name of the first setting that differs, and both its values."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in {**new, **old}:
+            if old.get(name) != new.get(name):
+                inner = name if place == "recipe" else f"{place}.{name}"
+                return _changed_setting(old.get(name), new.get(name), inner)
+    return place, old, new
+
+
+def settings(spec: RunSpec) -> dict[str, Any]:
+    """Return the recipe's settings as plain values, for messages and trackers."""
+    return spec.recipe.model_dump(mode="json", exclude={"description"}, exclude_none=True)
+
+
+def _step_of(line: str) -> float:
+    """Return the step of a line of the log; that of a damaged line comes after all others."""
+    try:
+        return float(json.loads(line)["global_step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
+
+
+def log_validation(path: Path, entry: dict[str, Any]) -> None:
+    """Add a validation to the run's log, in place of those that it repeats after an interruption.
+
+    Args:
+        path: Log with one line of JSON per validation; created if missing.
+        entry: Its fields; ``global_step`` orders them.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    kept = [line for line in lines if _step_of(line) < entry["global_step"]]
+    write_whole(path, "".join(f"{line}\n" for line in [*kept, json.dumps(entry)]).encode())

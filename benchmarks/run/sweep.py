@@ -16,8 +16,9 @@ from ...leaderboard.store import add
 from ..recipe import Recipe
 from .cluster import Cell, Cluster, run_on_cluster
 from .ood import evaluate_ood, ood_datasets
-from .pipeline import read_finished, run
+from .pipeline import run
 from .retest import evaluate_thoughts
+from .saved import read_finished
 from .spec import RunSpec, run_folder
 from .tracking import check_tracker
 from .training import check_slots

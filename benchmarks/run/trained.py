@@ -14,7 +14,8 @@ from ...leaderboard.result import Result
 from ..recipe import Recipe, load_recipe, recipe_names
 from .data import open_data
 from .evaluate import Evaluator
-from .retest import load_evaluator, read_result
+from .retest import load_evaluator
+from .saved import read_result
 from .spec import RunSpec
 
 
