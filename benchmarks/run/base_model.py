@@ -128,7 +128,9 @@ def base_model(
         return BaseModel(model, word_level, f"{part.architecture}, untrained", weights, weights)
     bound = recipe.model_copy(update={"base": recipe.base.bound(seed)})
     if record is not None:
-        return BaseModel(from_scratch(bound, word_level), word_level, **record)
+        model = from_scratch(bound, word_level)
+        model.config.architectures = [type(model).__name__]  # as in the cached one
+        return BaseModel(model, word_level, **record)
     return _trained_on_recall(bound, word_level, words, revision=_origin(recipe, words))
 
 
