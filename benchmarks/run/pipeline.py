@@ -27,7 +27,7 @@ import torch
 
 from ...coconut.methods import get_method
 from ...coconut.numerics import NUMERICS
-from ...coconut.training import Progress
+from ...coconut.progress import Progress
 from ...generators.files import sweep_temporary, write_whole
 from ...leaderboard.measures import Cost, Curve, Stage
 from ...leaderboard.predictions import Prediction, summarize, write_predictions

@@ -38,7 +38,7 @@ def save_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokeni
         tokenizer: Its tokenizer; None to save none.
     """
     for config in (model.config, getattr(model.config, "base_config", None)):
-        if config is not None and Path(config.name_or_path).is_absolute():
+        if config is not None and Path(config.name_or_path or "").is_absolute():
             config.name_or_path = ""
     model.save_pretrained(folder)
     if tokenizer is not None:
