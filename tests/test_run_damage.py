@@ -175,12 +175,17 @@ def test_the_log_has_each_validation_once_and_the_saved_model_no_path_of_this_ma
 
 def test_leftovers_of_a_kill_are_swept_at_the_next_start() -> None:
     shutil.copy("stopped/checkpoint.pt", Path(FINISHED, "checkpoint.pt"))
-    left = Path(FINISHED, ".result.json.99999999.tmp")
-    left.touch()
+    left = [
+        Path(FINISHED, ".result.json.99999999.tmp"),
+        Path(FINISHED, "model", ".SHA256SUMS.99999999.tmp"),
+        Path("cache", ".base-0123456789abcdef.checkpoint.pt.99999999.tmp"),
+    ]
+    for path in left:
+        path.touch()
     partial = Path("cache", "base-0123456789abcdef.99999999.partial")
     partial.mkdir()
     assert invoke("run", "--method", "coconut,cot", "--recipe", "micro.yaml").exit_code == 0
-    assert not left.exists()
+    assert not any(path.exists() for path in left)
     assert not partial.exists()
     assert not Path(FINISHED, "checkpoint.pt").exists()
 

@@ -30,7 +30,7 @@ from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.numerics import NUMERICS
 from ...coconut.recurrence import RECURRENCES
 from ...coconut.tokens import special_ids, split_words, word_tokenizer
-from ...generators.files import check_sums, leftovers, write_whole
+from ...generators.files import check_sums, leftovers, sweep_temporary, write_whole
 from ..recipe import Recipe
 from .data import RunData
 from .pretrained import load_pretrained, weights_hash
@@ -151,6 +151,7 @@ def _trained_on_recall(
     """Load the base model of a recipe whose seed is a number from the cache, or train it."""
     digest = _origin(recipe, words)
     folder = cache_folder() / f"base-{digest[:16]}"
+    sweep_temporary(folder.parent)
     for left in leftovers(folder.parent, r"base-[0-9a-f]{16}\.(\d+)\.partial"):
         shutil.rmtree(left, ignore_errors=True)
     if not (folder / RECORD).exists():

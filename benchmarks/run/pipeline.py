@@ -67,7 +67,8 @@ def run(
     """
     done = read_finished(spec, out)
     checkpoint = out / "checkpoint.pt"
-    sweep_temporary(out)
+    for folder in (out, *out.glob("*/")):
+        sweep_temporary(folder)
     if done is not None:
         checkpoint.unlink(missing_ok=True)  # of a process that was killed before it removed it
         say(f"{out} already contains this run")
