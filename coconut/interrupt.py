@@ -14,16 +14,39 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class Stopped(KeyboardInterrupt):
+    """A training was stopped by a signal, and its state is saved.
+
+    Attributes:
+        exit_code: 128 + the signal's number, as shells count.
+    """
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
+
+
 class StopRequest:
     """Whether a signal has arrived."""
 
     def __init__(self) -> None:
-        self.requested = False
+        self.number: int | None = None
 
-    def raise_if_requested(self) -> None:
-        """Raise KeyboardInterrupt if a signal has arrived."""
-        if self.requested:
-            raise KeyboardInterrupt
+    @property
+    def requested(self) -> bool:
+        return self.number is not None
+
+    def raise_if_requested(self, place: str) -> None:
+        """Raise if a signal has arrived; the state must be saved by then.
+
+        Args:
+            place: The step and where it is saved, for the message.
+
+        Raises:
+            Stopped: A signal has arrived.
+        """
+        if self.number is not None:
+            raise Stopped(self.number, f"Stopped at {place}; the same command resumes there")
 
 
 @contextmanager
@@ -36,7 +59,7 @@ def stop_between_steps() -> Iterator[StopRequest]:
     old = {number: signal.getsignal(number) for number in SIGNALS}
 
     def remember(number: int, frame: FrameType | None) -> None:
-        request.requested = True
+        request.number = number
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     for number in SIGNALS:

@@ -4,7 +4,7 @@ data, so that a checkpoint keeps it as it is.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NamedTuple
 
 
@@ -76,8 +76,11 @@ class Progress:
             state: Fields by name.
 
         Raises:
-            TypeError: A field is missing in a part, or unknown.
+            TypeError: A field is missing or unknown, in the progress or in a part.
         """
+        names = {one.name for one in fields(cls)}
+        if state.keys() != names:
+            raise TypeError(f"progress must have the fields {sorted(names)}, got {sorted(state)}")
         stages = [StageLog(**one) for one in state["stages"]]
         validations = [Validation(**one) for one in state["validations"]]
         return cls(**{**state, "stages": stages, "validations": validations})

@@ -6,6 +6,7 @@ weights kept are those with the best validation accuracy in the last stage.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +28,9 @@ from .objectives import Items, ViewBatch, get_objective
 from .optim import Optimizers
 from .progress import Progress, StageLog, Validation
 from .settings import OptimizerSettings
+
+FIELDS = ("stage", "thoughts", "progress", "model", "best", "optimizers", "torch_rng", "cuda_rng")
+"""Fields of a checkpoint besides the run's identity."""
 
 
 class TrainSettings(NamedTuple):
@@ -64,7 +68,7 @@ class Trainer:
             the last step's loss (if it has several), accuracy.
 
     Raises:
-        ValueError: More than one process, or a checkpoint of another run.
+        ValueError: More than one process, or a checkpoint that is damaged or another run's.
     """
 
     def __init__(
@@ -97,11 +101,13 @@ class Trainer:
         """Train the remaining steps, then load the best weights of the last stage into the model.
 
         Raises:
-            KeyboardInterrupt: On Ctrl-C or SIGTERM, after the current step; a checkpoint has been written.
+            Stopped: On Ctrl-C or SIGTERM, after the current step; a checkpoint has been written.
+            ValueError: The loss or the weights are not finite; the last checkpoint is kept.
         """
         with stop_between_steps() as stop:
             while self.progress.plan < len(self.plans):
                 self._stage(self.plans[self.progress.plan], stop)
+            stop.raise_if_requested(f"the end of the training; saved in {self.checkpoint}")
         if self.best is not None:
             self.model.load_state_dict(self.best)
         return self.progress
@@ -121,9 +127,10 @@ class Trainer:
                 if at.step == plan.steps:
                     break
                 if stop.requested or time.monotonic() - saved > self.settings.save_every:
+                    self._check_weights()
                     self._save()
                     saved = time.monotonic()
-                    stop.raise_if_requested()
+                    stop.raise_if_requested(f"{self._place(plan)}; saved in {self.checkpoint}")
                 at.recent_losses.append(self._step(plan))
                 del at.recent_losses[: -max(1, plan.steps // 10)]
                 at.step += 1
@@ -137,11 +144,33 @@ class Trainer:
             self.optimizers = Optimizers(self.model, self.settings.optimizer)
         optimizer = self.settings.optimizer
         loss = self._backward(self.batches.readings(self.progress.global_step, plan, self.plans))
+        if not math.isfinite(loss):
+            raise ValueError(self._diverged(f"the loss is {loss}"))
         if optimizer.max_grad_norm:
             self.accelerator.clip_grad_norm_(self.model.parameters(), optimizer.max_grad_norm)
-        factor = lr_factor(self.progress.step, plan.steps, optimizer.warmup, optimizer.final_lr)
-        self.optimizers.step(factor * plan.lr_scale)
+        self.optimizers.step(self._rate_factor(plan))
         return loss
+
+    def _check_weights(self) -> None:
+        """Raise ValueError before weights that are not finite are saved."""
+        if not all(bool(torch.isfinite(value).all()) for value in self.model.parameters()):
+            raise ValueError(self._diverged("the weights are not finite"))
+
+    def _rate_factor(self, plan: StagePlan) -> float:
+        """The factor on the full learning rates at this step."""
+        optimizer = self.settings.optimizer
+        factor = lr_factor(self.progress.step, plan.steps, optimizer.warmup, optimizer.final_lr)
+        return factor * plan.lr_scale
+
+    def _place(self, plan: StagePlan) -> str:
+        return f"stage {plan.stage}, step {self.progress.step} of {plan.steps}"
+
+    def _diverged(self, what: str) -> str:
+        """Say where the training diverged and what is left of it."""
+        plan = self._plan
+        rate = self.settings.optimizer.lr * self._rate_factor(plan)
+        kept = f"{self.checkpoint} is kept as it was" if self.checkpoint.exists() else "nothing was saved"
+        return f"the training diverged: {what} at {self._place(plan)}, learning rate {rate:g}; {kept}"
 
     def _starts_anew(self) -> bool:
         """Whether this step begins with a new optimizer, besides those at the start of a stage."""
@@ -205,6 +234,7 @@ class Trainer:
 
     def _finish(self, plan: StagePlan) -> None:
         """Log the stage and move to the start of the next one, with a new optimizer."""
+        self._check_weights()
         at = self.progress
         spent = at.seconds - sum(stage.seconds for stage in at.stages)
         per_epoch = self.batches.steps_per_epoch
@@ -237,14 +267,17 @@ class Trainer:
         return self.plans[min(self.progress.plan, len(self.plans) - 1)]
 
     def _resume(self) -> None:
-        state = load_checkpoint(self.checkpoint, self.identity)
+        state = load_checkpoint(self.checkpoint, self.identity, FIELDS)
         if state is None:
             return
-        self.progress = Progress.of(state["progress"])
-        self.model.load_state_dict(state["model"])
-        self.best = state["best"]
-        self.optimizers.load_state_dict(state["optimizers"])
-        torch.set_rng_state(state["torch_rng"])
+        try:
+            self.progress = Progress.of(state["progress"])
+            self.model.load_state_dict(state["model"])
+            self.best = state["best"]
+            self.optimizers.load_state_dict(state["optimizers"])
+            torch.set_rng_state(state["torch_rng"])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(f"{self.checkpoint} does not fit this version's training: {error}") from error
         if len(state["cuda_rng"]) == torch.cuda.device_count():  # dropout draws from the GPU's generator
             torch.cuda.set_rng_state_all(state["cuda_rng"])
 

@@ -43,7 +43,7 @@ def split_option(name: str, title: str) -> Callable[[Any], Any]:
     help="File format: jsonl, parquet, or published (the JSON list that the paper's code reads).",
 )  # fmt: skip
 @click.option("--shard", default="1/1", metavar="I/N", help="Write only the I-th of N equal parts.")
-@click.option("--force", is_flag=True, help="Overwrite an output directory that is not empty.")
+@click.option("--force", is_flag=True, help="Replace an output directory that `generate` wrote.")
 def generate_command(
     dataset: str, out: Path, seed: int, train: int | None, valid: int | None, test: int | None,
     surface: str | None, workers: int, format: str, shard: str, force: bool,

@@ -11,10 +11,12 @@ import torch
 from tiny_models import LATENT, coconut, encoder
 
 from coconut_bench.coconut.batches import Pool, TrainBatches
+from coconut_bench.coconut.checkpoint import load_checkpoint, save_checkpoint
 from coconut_bench.coconut.curriculum import Schedule, StagePlan, TokenRemoval
 from coconut_bench.coconut.encoding import Batch, Row, collate
 from coconut_bench.coconut.methods import get_method
 from coconut_bench.coconut.optim import Optimizers
+from coconut_bench.coconut.progress import Progress
 from coconut_bench.coconut.settings import Mixing, OptimizerSettings
 from coconut_bench.coconut.training import Trainer, TrainSettings
 from coconut_bench.generators import Example, examples
@@ -130,6 +132,30 @@ def test_the_checkpoint_says_its_stage_and_its_thoughts(tmp_path: Path) -> None:
     made.run()
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert (state["stage"], state["thoughts"], state["progress"]["plan"]) == (2, 4, 3)
+
+
+def test_a_checkpoint_has_its_fields_and_no_others_and_is_whole(tmp_path: Path) -> None:
+    path, fields = tmp_path / "checkpoint.pt", ("step", "model")
+    state = {"identity": {"seed": 1}, "step": 3, "model": {"weight": torch.ones(2)}}
+    save_checkpoint(path, state)
+    found = load_checkpoint(path, {"seed": 1}, fields)
+    assert found is not None
+    assert (found["step"], found["model"]["weight"].tolist()) == (3, [1.0, 1.0])
+    for identity, known, message in (
+        ({"seed": 1}, ("step",), "its fields differ in model"),
+        ({"seed": 1}, (*fields, "best"), "its fields differ in best"),
+        ({"seed": 1, "data": None}, fields, "its fields differ in data"),
+        ({"seed": 2}, fields, "another run: its seed is 1, not 2"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            load_checkpoint(path, identity, known)
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 37):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        with pytest.raises(ValueError, match="it is damaged"):
+            load_checkpoint(path, {"seed": 1}, fields)
+    with pytest.raises(TypeError, match="progress must have the fields"):
+        Progress.of({key: value for key, value in Progress().state().items() if key != "checked"})
 
 
 def test_stages_are_mixed_row_by_row_as_the_schedule_says(tmp_path: Path) -> None:

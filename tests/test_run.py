@@ -131,12 +131,11 @@ def test_a_folder_of_another_run_is_found_before_the_training_and_says_what_diff
     write_recipe(Path.cwd())
     done = invoke("--method", "cot", "--recipe", "micro.yaml")
     assert done.exit_code == 0, done.output
-    refused = invoke("--method", "coconut,cot", "--recipe", "micro.yaml", "--halting", "classifier")
+    optimizer = {**MICRO["optimizer"], "muon_lr": 0.02}
+    write_recipe(Path.cwd(), optimizer=optimizer)
+    refused = invoke("--method", "coconut,cot", "--recipe", "micro.yaml")
     assert refused.exit_code == 2
-    assert (
-        "another run (recipe micro, method cot, seed 0; its halting is None, not classifier)"
-        in refused.stderr
-    )
+    assert "runs/micro-cot-0 holds another run: its optimizer.muon_lr is 0.01, not 0.02;" in refused.stderr
     assert not Path("runs/micro-coconut-0").exists()
 
 
@@ -200,7 +199,7 @@ def test_a_classifier_ends_the_thoughts_and_what_it_used_is_recorded(markers: bo
     assert all(p.forward_passes == p.thoughts + p.language_tokens + markers for p in predictions)
     mean = sum(p.thoughts for p in predictions) / len(predictions)
     assert f"thoughts used: 2 hops {mean:.2f}" in done.output
-    saved = AutoModelForCausalLM.from_pretrained("runs/micro-coconut-0/model")
+    saved = AutoModelForCausalLM.from_pretrained("runs/micro-coconut-0-classifier/model")
     assert saved.halting_head is not None
     assert row.recipe.hash != load_recipe("micro.yaml").hash
     again = invoke(
@@ -230,7 +229,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(monkeypatch: pytest.MonkeyPat
     write_recipe(Path.cwd(), batch_size=5)
     refused = invoke("--method", "coconut", "--recipe", "micro.yaml", "--out", "out")
     assert refused.exit_code == 2
-    assert "checkpoint of another run: its recipe_hash is" in refused.output
+    assert "out holds another run: its batch_size is 4, not 5; choose another --out" in refused.output
     assert Path("out/checkpoint.pt").read_bytes() == before
 
 

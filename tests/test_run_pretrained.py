@@ -95,7 +95,7 @@ def test_a_pretrained_model_is_trained_by_epochs_saved_and_loaded(architecture: 
     assert entry.tokens.thoughts == 6
     assert entry.answered is not None
     assert (entry.answered.stage, entry.answered.thoughts, entry.answered.halting) == (6, 6, "constant")
-    folder = Path("runs/small-coconut-0")
+    folder = Path("runs/small-coconut-0-model")
     assert load_recipe(str(folder / "recipe.yaml")).hash == row.recipe.hash
     tokenizer = AutoTokenizer.from_pretrained(folder / "model")
     model = AutoModelForCausalLM.from_pretrained(folder / "model")

@@ -38,13 +38,14 @@ def publish_command(
     directory of `run`. Publishing makes one commit, then a tag that is never moved; an existing version is
     left unchanged, and an interrupted upload is completed.
     """
+    from ...generators.files import scratch_folder
     from ...generators.hub.repository import Hub, next_step
     from .model import is_run
 
     hub = Hub(repo, "model" if is_run(source) else "dataset", token)
     user = None if dry_run else hub.login()  # fail before the work
-    with tempfile.TemporaryDirectory(prefix="coconut-bench.") as scratch:
-        upload = _build(source, repo, version, dataset_repo, Path(scratch))
+    with scratch_folder(Path(tempfile.gettempdir()), "coconut-bench") as scratch:
+        upload = _build(source, repo, version, dataset_repo, scratch)
         if dry_run:
             _show(upload, repo)
             _show_texts(upload)

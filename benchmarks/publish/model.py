@@ -27,6 +27,7 @@ from ...leaderboard.result import Leaderboard, Result
 from ...leaderboard.samples import Sample, read_samples
 from ...leaderboard.store import dump
 from ..recipe import Recipe, load_recipe, recipe_names
+from ..run.saved import check_model
 from .card import model_card
 
 _UNPUBLISHED = "_name_or_path"  # where a model was loaded from on the machine that trained it
@@ -72,7 +73,7 @@ def build_model(
         The upload.
 
     Raises:
-        ValueError: Invalid version or record, or predictions that do not belong to the record.
+        ValueError: Invalid version or record, or predictions or model files that do not belong to it.
         OSError: A file is missing.
     """
     if version is not None:
@@ -119,7 +120,7 @@ def _recipe_of(folder: Path, row: Result) -> Recipe | None:
 
 def _model_files(folder: Path) -> dict[str, bytes | Path]:
     """Return weights and tokenizer unchanged, and the configuration without local paths."""
-    files: dict[str, bytes | Path] = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    files: dict[str, bytes | Path] = {path.name: path for path in check_model(folder)}
     if "config.json" not in files:
         raise FileNotFoundError(f"no such file: {folder / 'config.json'}")
     for name in ("config.json", "generation_config.json"):

@@ -11,14 +11,11 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from tqdm import tqdm
 from transformers import (
     AutoModelForCausalLM,
     PreTrainedModel,
@@ -27,19 +24,18 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from ...coconut.curriculum import Schedule, lr_factor
+from ...coconut.curriculum import Schedule
 from ...coconut.looping import looped_config, share_layers
 from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.numerics import NUMERICS
-from ...coconut.optim import Optimizers
-from ...coconut.premise_recall import RecallTokens, premises_at, recall_batch
 from ...coconut.recurrence import RECURRENCES
-from ...coconut.tokens import BACKWARD, FORWARD, special_ids, split_words, word_tokenizer
-from ...generators.files import write_whole
+from ...coconut.tokens import special_ids, split_words, word_tokenizer
+from ...generators.files import check_sums, leftovers, sweep_temporary, write_whole
 from ..recipe import Recipe
-from ..recipe_parts import BasePart
 from .data import RunData
 from .pretrained import load_pretrained, weights_hash
+from .recall import RecallTrainer
+from .saved import save_model
 
 VOCABULARY_EXAMPLES = 2_000
 """Training examples that define the vocabulary; a word in none of them is an error later."""
@@ -78,6 +74,11 @@ class BaseModel:
     seconds: float = 0.0
     per_seed: bool = False
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """All but the model and its tokenizer, as plain values."""
+        return {name: value for name, value in vars(self).items() if name not in ("model", "tokenizer")}
+
     def __str__(self) -> str:
         if self.recall is None:
             return f"{self.name}, {self.model.num_parameters():,} parameters"
@@ -92,19 +93,25 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "coconut-bench"
 
 
-def base_model(recipe: Recipe, data: RunData, seed: int = 0) -> BaseModel:
+def base_model(
+    recipe: Recipe, data: RunData, seed: int = 0, record: dict[str, Any] | None = None
+) -> BaseModel:
     """Load or train the model that the recipe's methods start from.
 
     Args:
         recipe: Recipe of the run.
         data: Data of the recipe; its words are the vocabulary of a model from scratch.
         seed: Training seed of the run; used if the recipe's ``base.seed`` is ``run``.
+        record: `BaseModel.record` of a model trained on premise recall whose weights are not needed, as the
+            run's checkpoint has its own; None to load or train it.
 
     Returns:
-        The base model; one trained on premise recall comes from the cache if it is there.
+        The base model; one trained on premise recall comes from the cache if it is there, and has its initial
+        weights if ``record`` is given.
 
     Raises:
-        ValueError: The model cannot be loaded or built.
+        ValueError: The model cannot be loaded or built, or its cached files are damaged.
+        Stopped: A signal stopped its training, whose state is saved.
     """
     transformers_logging.disable_progress_bar()  # loading a small model is not worth a progress bar
     part = recipe.model
@@ -120,6 +127,10 @@ def base_model(recipe: Recipe, data: RunData, seed: int = 0) -> BaseModel:
         weights = weights_hash(model)
         return BaseModel(model, word_level, f"{part.architecture}, untrained", weights, weights)
     bound = recipe.model_copy(update={"base": recipe.base.bound(seed)})
+    if record is not None:
+        model = from_scratch(bound, word_level)
+        model.config.architectures = [type(model).__name__]  # as in the cached one
+        return BaseModel(model, word_level, **record)
     return _trained_on_recall(bound, word_level, words, revision=_origin(recipe, words))
 
 
@@ -140,8 +151,13 @@ def _trained_on_recall(
     """Load the base model of a recipe whose seed is a number from the cache, or train it."""
     digest = _origin(recipe, words)
     folder = cache_folder() / f"base-{digest[:16]}"
+    sweep_temporary(folder.parent)
+    for left in leftovers(folder.parent, r"base-[0-9a-f]{16}\.(\d+)\.partial"):
+        shutil.rmtree(left, ignore_errors=True)
     if not (folder / RECORD).exists():
-        _train_into(folder, recipe, tokenizer, words.concepts)
+        _train_into(folder, recipe, tokenizer, words.concepts, digest)
+    _checkpoint(folder).unlink(missing_ok=True)
+    check_sums(folder, f"delete {folder} to train the base model again")
     try:
         record = json.loads((folder / RECORD).read_text())
         model = share_layers(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32))
@@ -197,22 +213,28 @@ def coconut_over(base: BaseModel, recipe: Recipe, schedule: Schedule, seed: int)
 
 
 def _train_into(
-    folder: Path, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, concepts: list[str]
+    folder: Path, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, concepts: list[str], origin: str
 ) -> None:
     """Train the base model and move it into place atomically; other processes may do so at the same time."""
-    started, part = time.monotonic(), recipe.base
-    assert part is not None
+    assert recipe.base is not None
     model = from_scratch(recipe, tokenizer)
-    recall = _pretrain(model, part, tokenizer, concepts)
+    trainer = RecallTrainer(model, recipe.base, tokenizer, concepts, _checkpoint(folder), origin)
+    recall = trainer.run()
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     try:
-        model.save_pretrained(partial)
-        record = {"recall": recall, "seconds": time.monotonic() - started}
+        partial.mkdir(parents=True)
+        record = {"recall": recall.rate, "seconds": recall.seconds}
         write_whole(partial / RECORD, json.dumps(record).encode())
+        save_model(partial, model, None)
         if not folder.exists():
             partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _checkpoint(folder: Path) -> Path:
+    """Where the state of an unfinished training of the cached model is kept."""
+    return folder.with_name(f"{folder.name}.checkpoint.pt")
 
 
 def from_scratch(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
@@ -227,33 +249,3 @@ def from_scratch(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrain
         return share_layers(AutoModelForCausalLM.from_config(config, dtype=torch.float32))
     except (TypeError, ValueError) as error:
         raise ValueError(f"model of recipe {recipe.name}: {error}") from error
-
-
-def _pretrain(
-    model: PreTrainedModel, part: BasePart, tokenizer: PreTrainedTokenizerFast, concepts: list[str]
-) -> float:
-    """Train on premise recall; return the share recalled correctly in the last tenth of the steps."""
-    tokens = recall_tokens(tokenizer, concepts)
-    wrapped = CoconutForCausalLM.wrap(model, special_ids(tokenizer).latent)
-    optimizers = Optimizers(wrapped, part.optimizer)
-    rates: list[float] = []
-    model.train()
-    for step in tqdm(range(part.steps), desc="base model", unit="step", disable=None, leave=False):
-        premises = premises_at(step, part.growth_steps, part.first_premises, part.premises)
-        batch = recall_batch(tokens, premises, part.batch_size, int(part.seed), step)
-        output = wrapped(batch.input_ids, labels=batch.labels)
-        output.loss.backward()
-        if part.optimizer.max_grad_norm:
-            torch.nn.utils.clip_grad_norm_(model.parameters(), part.optimizer.max_grad_norm)
-        optimizers.step(lr_factor(step, part.steps, part.optimizer.warmup, part.optimizer.final_lr))
-        if step >= part.steps - max(1, part.steps // 10):
-            wanted = batch.labels[batch.labels >= 0]
-            rates.append(float((output.logits.argmax(-1) == wanted).float().mean()))
-    return sum(rates) / len(rates)
-
-
-def recall_tokens(tokenizer: PreTrainedTokenizerFast, concepts: list[str]) -> RecallTokens:
-    """Look up the token ids of the concepts, the separator and the direction markers."""
-    ids = tokenizer.get_vocab()
-    concept_ids = np.array([ids[concept] for concept in concepts], dtype=np.int64)
-    return RecallTokens(concept_ids, ids["."], ids[FORWARD], ids[BACKWARD])

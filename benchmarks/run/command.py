@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -18,6 +22,33 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
 
     methods = [(method.name, method.description) for method in METHODS.values()]
     return {"Methods": methods, "Recipes": [(name, load_recipe(name).description) for name in recipe_names()]}
+
+
+def say(line: str) -> None:
+    """Print a line; a standard output that is closed or full is no reason to stop a training.
+
+    Args:
+        line: The line.
+    """
+    try:
+        click.echo(line)
+    except OSError:
+        with suppress(OSError, ValueError, AttributeError):  # what is buffered must not fail at the exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """End the process with one line and the shells' exit code if a signal stops the body."""
+    from ...coconut.interrupt import Stopped
+
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        is_saved = isinstance(stop, Stopped)
+        with suppress(OSError):
+            click.echo(str(stop) if is_saved else "Stopped; the same command resumes what is saved", err=True)
+        sys.exit(stop.exit_code if isinstance(stop, Stopped) else 128 + signal.SIGINT)
 
 
 @click.command("run", cls=ListingCommand, tables=run_tables)
@@ -56,7 +87,7 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
     "--job", multiple=True, metavar="NAME=VALUE",
     help="Parameter of the cluster's jobs, such as timeout_min=60 (repeatable).",
 )  # fmt: skip
-@click.option("--out", type=PATH, show_default="runs/RECIPE-METHOD-SEED", help="Output directory.")
+@click.option("--out", type=PATH, show_default="runs/RECIPE-METHOD-SEED…", help="Output directory.")
 @click.option(
     "--leaderboard", type=PATH, default=Path("leaderboard.json"), help="Leaderboard file to add the rows to."
 )
@@ -75,21 +106,25 @@ def run_command(
     from ...leaderboard.table import render
     from ..recipe import load_recipe
     from .cluster import parse_cluster
+    from .spec import overrides
     from .sweep import Grid, method_names, sweep
 
-    chosen = load_recipe(recipe).changed(dataset=dataset, model=model, halting=halting)
+    own = load_recipe(recipe)
+    chosen = own.changed(dataset=dataset, model=model, halting=halting)
     numbers = tuple(range(seed, seed + seeds))
     if job and not cluster:
         raise ValueError(f"--job needs --cluster, got {', '.join(job)}")
     place = parse_cluster(cluster, job) if cluster else None
+    label = overrides(own, chosen)
     chosen = chosen.quick() if quick else chosen
-    grid = Grid(chosen, method_names(method), numbers, quick, ood, thoughts, track, place)
+    grid = Grid(chosen, method_names(method), numbers, quick, ood, thoughts, track, place, label)
     if leaderboard.exists():
         read(leaderboard)  # fail on a damaged file before training
-    rows = sweep(grid, leaderboard, replace=replace, say=click.echo, out=out)
-    click.echo(render(rows))
+    with stopping():
+        rows = sweep(grid, leaderboard, replace=replace, say=say, out=out)
+    say(render(rows))
     if len(grid.cells) > 1:
-        click.echo("\n" + render_paper_table(rows, read(SHIPPED).quoted, side_files(leaderboard)))
+        say("\n" + render_paper_table(rows, read(SHIPPED).quoted, side_files(leaderboard)))
 
 
 @click.command("reproduce")
@@ -104,6 +139,7 @@ def reproduce_command(path: Path, row: str, seed: int | None, out: Path | None) 
     """
     from .reproduce import reproduce
 
-    found = reproduce(path, row, seed, out, click.echo)
-    click.echo(str(found))
+    with stopping():
+        found = reproduce(path, row, seed, out, say)
+    say(str(found))
     sys.exit(0 if found.is_same else 1)

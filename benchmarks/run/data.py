@@ -11,7 +11,7 @@ from pathlib import Path
 from ...coconut.batches import ExampleSource, Pool
 from ...generators.datasets import DATASETS, content_hash, examples, get_dataset
 from ...generators.example import Example, canonical_row
-from ...generators.stored.formats import MANIFEST
+from ...generators.stored.formats import MANIFEST, check_listed, read_manifest
 from ...generators.stored.sources import is_source, load_source
 from ...generators.stored.write import generate, plan
 from ...leaderboard.result import Dataset
@@ -60,17 +60,44 @@ class RunData:
         """Write the generated held-out splits with their manifest.
 
         Args:
-            folder: Directory to write; left alone if it has a manifest.
+            folder: Directory to write; left alone if it has these splits.
 
         Returns:
             Whether anything was written; False too for data from files.
+
+        Raises:
+            ValueError: The directory has other data, or damaged ones.
         """
         part = self.part
-        if part.name not in DATASETS or (folder / MANIFEST).exists():
-            return False
-        sizes = {"train": 0, "valid": len(self.valid), "test": len(self.test)}
-        generate(plan(part.name, seed=part.seed, sizes=sizes, surface=part.surface), folder)
-        return True
+        planned = None
+        if part.name in DATASETS:
+            sizes = {"train": 0, "valid": len(self.valid), "test": len(self.test)}
+            planned = plan(part.name, seed=part.seed, sizes=sizes, surface=part.surface)
+        if (folder / MANIFEST).is_file():
+            manifest = read_manifest(folder)
+            if planned is None or not planned.is_of(manifest):
+                raise ValueError(f"{folder} holds other data; remove it, or choose another --out")
+            for entry in manifest["splits"].values():
+                check_listed(folder / entry["file"], manifest)
+        elif planned is not None:
+            generate(planned, folder)
+            return True
+        return False
+
+    def check_questions(self, recorded: Dataset) -> None:
+        """Check that the test questions are those of a finished run.
+
+        Args:
+            recorded: The dataset in the run's record.
+
+        Raises:
+            ValueError: They are not.
+        """
+        if self.record.content_hash != recorded.content_hash:
+            raise ValueError(
+                f"the test questions of {self.part.name} must be those of the run (sha256 "
+                f"{recorded.content_hash[:12]}), got others ({self.record.content_hash[:12]})"
+            )
 
     def vocabulary_examples(self, count: int) -> Iterator[Example]:
         """Iterate over examples that contain the words of the dataset.

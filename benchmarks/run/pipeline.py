@@ -1,11 +1,12 @@
 """One run: recipe + method + dataset + seed → a trained model, its predictions, and a Result.
 
     out/
+      run.json           what the run is: nothing else is written to its directory
       recipe.yaml        the recipe
       data/              the generated held-out splits, with their manifest
       checkpoint.pt      state of the training; removed when the run is finished
       log.jsonl          one line per validation
-      model/             weights and tokenizer, for from_pretrained
+      model/             weights and tokenizer, for from_pretrained, and their digests
       predictions/       the answer to each question of the test split
       result.json        the leaderboard's record
 
@@ -14,11 +15,11 @@ Started again in the same directory, an interrupted run resumes and a finished o
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,18 @@ import torch
 from ...coconut.methods import get_method
 from ...coconut.numerics import NUMERICS
 from ...coconut.progress import Progress
-from ...generators.files import write_whole
+from ...generators.files import sweep_temporary, write_whole
 from ...leaderboard.measures import Cost, Curve, Stage
 from ...leaderboard.predictions import Prediction, summarize, write_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.result import Base, Result, SeedResult
 from ...leaderboard.result import Recipe as RecipeRecord
-from ..recipe import load_recipe, save_recipe
+from ..recipe import save_recipe
 from .base_model import BaseModel, base_model, coconut_over
 from .data import RunData, open_data
 from .evaluate import Evaluation, Evaluator, recipe_encoder
 from .pretrained import weights_hash
+from .saved import log_validation, read_finished, read_record, save_model, settings, write_record
 from .spec import RunSpec
 from .tracking import Tracker, open_tracker
 from .training import check_chains, train
@@ -64,7 +66,11 @@ def run(
         OSError: Data or model cannot be read, or ``out`` cannot be written.
     """
     done = read_finished(spec, out)
+    checkpoint = out / "checkpoint.pt"
+    for folder in (out, *out.glob("*/")):
+        sweep_temporary(folder)
     if done is not None:
+        checkpoint.unlink(missing_ok=True)  # of a process that was killed before it removed it
         say(f"{out} already contains this run")
         return done
     recipe = spec.recipe
@@ -73,26 +79,16 @@ def run(
     check_chains(schedule, data)
     if data.note:
         say(f"Note: {data.note}")
-    base = base_model(recipe, data, spec.seed)
+    base = _base_model(spec, data, out)
     if data.write_held_out(out / "data"):
         say(f"{out / 'data'}: {len(data.valid)} validation and {len(data.test)} test questions written")
+    write_record(out, {"identity": spec.identity, "settings": settings(spec), "base": base.record})
     say(f"base model: {base}")
     model = coconut_over(base, recipe, schedule, spec.seed)
     evaluator = Evaluator(model, recipe_encoder(recipe, base.tokenizer), schedule, recipe)
     save_recipe(recipe, out / "recipe.yaml")
     with _tracker(track, spec, out) as tracker:
-
-        def log(entry: dict[str, Any]) -> None:
-            _append(out / "log.jsonl", entry)
-            say(
-                "stage {stage}, step {step}: loss {loss:.4f}, validation accuracy {valid:.1%}".format(**entry)
-            )
-            if tracker is not None:
-                metrics = {name: float(entry[name]) for name in ("stage", "loss", "valid")}
-                parts = {f"loss/{name}": value for name, value in entry.get("parts", {}).items()}
-                tracker.log(metrics | parts, entry["global_step"])
-
-        progress, stage = train(spec, data, evaluator, log, out / "checkpoint.pt")
+        progress, stage = train(spec, data, evaluator, partial(_log, out, say, tracker), checkpoint)
         train_memory = peak_memory()
         evaluation = evaluator(data.test, stage, "test")
         say(thoughts_by_depth(evaluation.predictions))
@@ -100,18 +96,41 @@ def run(
         result = _result(spec, data, base, evaluator, evaluation, progress, training, out)
         if tracker is not None:
             tracker.log({"test": result.seeds[0].test.accuracy}, progress.global_step)
-    model.save_pretrained(out / "model")
-    base.tokenizer.save_pretrained(out / "model")
+    save_model(out / "model", model, base.tokenizer)
     write_whole(out / "result.json", result.model_dump_json(indent=2).encode() + b"\n")
-    (out / "checkpoint.pt").unlink(missing_ok=True)
+    checkpoint.unlink(missing_ok=True)
     return result
+
+
+def _log(out: Path, say: Callable[[str], None], tracker: Tracker | None, entry: dict[str, Any]) -> None:
+    """Log a validation: in the run's directory, on the screen and in the experiment tracker."""
+    log_validation(out / "log.jsonl", entry)
+    say("stage {stage}, step {step}: loss {loss:.4f}, validation accuracy {valid:.1%}".format(**entry))
+    if tracker is not None:
+        metrics = {name: float(entry[name]) for name in ("stage", "loss", "valid")}
+        parts = {f"loss/{name}": value for name, value in entry.get("parts", {}).items()}
+        tracker.log(metrics | parts, entry["global_step"])
+
+
+def _base_model(spec: RunSpec, data: RunData, out: Path) -> BaseModel:
+    """Load or train the base model; one that was trained is not needed where a checkpoint has its weights."""
+    kept = read_record(out) if (out / "checkpoint.pt").exists() else None
+    if kept is None:
+        return base_model(spec.recipe, data, spec.seed)
+    base = base_model(spec.recipe, data, spec.seed, kept["base"] if spec.recipe.base else None)
+    if base.weights != kept["base"]["weights"]:
+        raise ValueError(
+            f"{out} holds another run: its base model has the weights {kept['base']['weights']}, not "
+            f"{base.weights}; choose another --out, or remove it"
+        )
+    return base
 
 
 def _tracker(name: str | None, spec: RunSpec, out: Path) -> AbstractContextManager[Tracker | None]:
     """Open the experiment tracker ``name`` with the run's settings; without a name, yield None."""
     if name is None:
         return nullcontext()
-    config = {**spec.identity, **spec.recipe.model_dump(mode="json", exclude_none=True)}
+    config = {**spec.identity, **settings(spec)}
     return open_tracker(name, project="coconut-bench", run_name=out.name, config=config, folder=out)
 
 
@@ -168,58 +187,6 @@ def thoughts_by_depth(predictions: Sequence[Prediction]) -> str:
         used.setdefault(prediction.hops, []).append(prediction.thoughts)
     means = [f"{hops} hops {sum(found) / len(found):.2f}" for hops, found in sorted(used.items())]
     return f"thoughts used: {', '.join(means)}"
-
-
-def read_finished(spec: RunSpec, out: Path) -> Result | None:
-    """Read the result of a finished run.
-
-    Args:
-        spec: The run.
-        out: Its directory.
-
-    Returns:
-        The result, None where the directory has none yet.
-
-    Raises:
-        ValueError: The directory has another run's, or a damaged one.
-    """
-    path = out / "result.json"
-    if not path.exists():
-        return None
-    try:
-        result = Result.model_validate_json(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path} must be a result written by `run`: {error}") from error
-    found = (result.recipe.hash, result.method, result.seeds[0].seed)
-    numerics = result.recipe.numerics
-    if found == (spec.recipe.hash, spec.method, spec.seed) and numerics != NUMERICS:
-        raise ValueError(
-            f"{path} is the result of another version of the training numerics ({numerics or 'unversioned'}, "
-            f"here {NUMERICS}); choose another --out"
-        )
-    if found != (spec.recipe.hash, spec.method, spec.seed):
-        differs = _difference(out / "recipe.yaml", spec) if found[0] != spec.recipe.hash else ""
-        raise ValueError(
-            f"{path} is the result of another run (recipe {result.recipe.name}, method {found[1]}, "
-            f"seed {found[2]}{differs}); choose another --out"
-        )
-    return result
-
-
-def _difference(path: Path, spec: RunSpec) -> str:
-    """Name the first key of the recipe in which the run at hand differs from the one kept there."""
-    if not path.is_file():
-        return ""
-    kept, wanted = (one.model_dump(mode="json") for one in (load_recipe(str(path)), spec.recipe))
-    key = next((name for name in wanted if kept[name] != wanted[name]), None)
-    return f"; its {key} is {kept[key]}, not {wanted[key]}" if key else ""
-
-
-def _append(path: Path, entry: dict[str, Any]) -> None:
-    """Append one line of JSON to ``path``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")
 
 
 def peak_memory() -> int:

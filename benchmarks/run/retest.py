@@ -21,6 +21,8 @@ from ...leaderboard.result import Result
 from .data import open_data
 from .evaluate import Evaluator, recipe_encoder
 from .pipeline import peak_memory
+from .pretrained import weights_hash
+from .saved import check_model, read_result
 from .spec import RunSpec
 
 
@@ -36,16 +38,22 @@ def load_evaluator(spec: RunSpec, out: Path, thoughts: int | None = None) -> Eva
         The evaluator, on the GPU if there is one.
 
     Raises:
-        ValueError: ``thoughts`` is given for a method without thoughts or pauses.
-        OSError: There is no model in ``out``.
+        ValueError: ``thoughts`` is given for a method without thoughts or pauses, or the model's files or
+            weights are not those of the run.
+        OSError: There is no finished run or no model in ``out``.
     """
-    if not (out / "model").is_dir():  # transformers would look for a repository of this name on the Hub
-        raise FileNotFoundError(f"{out / 'model'} must be the model of a finished run, and is missing")
+    check_model(out / "model")
     transformers_logging.disable_progress_bar()  # loading a small model takes no time worth showing
     tokenizer = AutoTokenizer.from_pretrained(out / "model", local_files_only=True)
     encoder = recipe_encoder(spec.recipe, tokenizer)
     model = AutoModelForCausalLM.from_pretrained(out / "model", dtype=torch.float32, local_files_only=True)
     assert isinstance(model, CoconutForCausalLM)
+    recorded, found = read_result(out).seeds[0].weights, weights_hash(model)
+    if recorded not in (None, found):
+        raise ValueError(
+            f"{out / 'model'} must have the weights of result.json (sha256 {recorded}), got {found}: restore "
+            f"it from a copy, or train the run again in another --out"
+        )
     if torch.cuda.is_available():
         model.to(torch.device("cuda"))  # type: ignore[arg-type]
     schedule = spec.recipe.schedule(get_method(spec.method))
@@ -75,7 +83,7 @@ def retested(
     Returns:
         The run's record with scores, costs and provenance of this evaluation.
     """
-    trained = Result.model_validate_json((out / "result.json").read_bytes())
+    trained = read_result(out)
     [entry] = trained.seeds
     stage = entry.stages[-1].stage
     evaluation = evaluator(asked, stage, label)
@@ -114,5 +122,6 @@ def evaluate_thoughts(spec: RunSpec, out: Path, thoughts: int, say: Callable[[st
     if path.exists():
         return Result.model_validate_json(path.read_bytes())
     evaluator = load_evaluator(spec, out, thoughts)
-    asked = open_data(spec.recipe.data).test
-    return retested(out, evaluator, asked, f"{thoughts} thoughts", {"thoughts": thoughts}, path, say)
+    data = open_data(spec.recipe.data)
+    data.check_questions(read_result(out).dataset)
+    return retested(out, evaluator, data.test, f"{thoughts} thoughts", {"thoughts": thoughts}, path, say)

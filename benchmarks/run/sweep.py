@@ -16,8 +16,9 @@ from ...leaderboard.store import add
 from ..recipe import Recipe
 from .cluster import Cell, Cluster, run_on_cluster
 from .ood import evaluate_ood, ood_datasets
-from .pipeline import read_finished, run
+from .pipeline import run
 from .retest import evaluate_thoughts
+from .saved import read_finished
 from .spec import RunSpec, run_folder
 from .tracking import check_tracker
 from .training import check_slots
@@ -38,6 +39,7 @@ class Grid:
         thoughts: Other numbers of thoughts to evaluate with; ignored for methods without thoughts or pauses.
         track: Name of an experiment tracker, if any.
         cluster: Where the cells run; None for this process.
+        overrides: See `RunSpec`.
     """
 
     recipe: Recipe
@@ -48,12 +50,15 @@ class Grid:
     thoughts: tuple[int, ...] = ()
     track: str | None = None
     cluster: Cluster | None = None
+    overrides: str = ""
 
     @property
     def cells(self) -> list[RunSpec]:
         """Runs ordered by seed, so that an unfinished sweep covers the methods evenly."""
         return [
-            RunSpec(self.recipe, method, seed, self.quick) for seed in self.seeds for method in self.methods
+            RunSpec(self.recipe, method, seed, self.quick, self.overrides)
+            for seed in self.seeds
+            for method in self.methods
         ]
 
 

@@ -15,6 +15,7 @@ from ..recipe import Recipe, load_recipe, recipe_names
 from .data import open_data
 from .evaluate import Evaluator
 from .retest import load_evaluator
+from .saved import read_result
 from .spec import RunSpec
 
 
@@ -80,8 +81,12 @@ class TrainedRun:
 
         Returns:
             Questions with their true answers.
+
+        Raises:
+            ValueError: The dataset's test questions are not those of the run any more.
         """
         data = open_data(self.recipe.data)
+        data.check_questions(self.result.dataset)
         return list(data.test if split == "test" else data.valid)[:n]
 
 
@@ -95,13 +100,10 @@ def load_run(folder: Path) -> TrainedRun:
         The run with its model, on the GPU if there is one.
 
     Raises:
-        ValueError: The result is damaged, or its recipe is unknown or has changed.
+        ValueError: The result or the model is damaged, or its recipe is unknown or has changed.
         OSError: There is no finished run in ``folder``.
     """
-    path = folder / "result.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{folder} must hold a finished run (result.json), got none")
-    result = Result.model_validate_json(path.read_bytes())
+    result = read_result(folder)
     spec = RunSpec(_recipe(folder, result), result.method, result.seeds[0].seed, result.quick)
     return TrainedRun(folder, spec, load_evaluator(spec, folder), result)
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ... import __version__
-from ..stored.formats import MANIFEST, file_digest
+from ..files import file_digest
+from ..stored.formats import MANIFEST
 
 CARD = "README.md"
 Kind = Literal["dataset", "model"]

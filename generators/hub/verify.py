@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..example import Example, canonical_row
+from ..files import scratch_folder
 from ..proof.verify import Report, VerificationError, verify_dir
 from ..stored.formats import HUB_SPLITS, MANIFEST
 from .publish import content_digest
@@ -70,8 +71,7 @@ def verify_hub(address: Address, token: str | None = None) -> Iterator[Report]:
     if re.fullmatch(r"v\d+\.\d+\.\d+", address.revision) and address.revision != f"v{manifest['version']}":
         raise VerificationError(f"{MANIFEST} is of v{manifest['version']}, it was tagged {address.revision}")
     for name, config in configs.items():
-        with tempfile.TemporaryDirectory(prefix="coconut-bench.") as scratch:
-            folder = Path(scratch)
+        with scratch_folder(Path(tempfile.gettempdir()), "coconut-bench") as folder:
             _lay_out(folder, config, _load(address, name, token))
             yield verify_dir(folder)
 

@@ -19,9 +19,10 @@ from typing import Any
 import networkx as nx
 
 from ..example import Example, canonical_row
+from ..files import file_digest
 from ..lookup import pick
-from ..stored.folder import id_prefix, read_manifest
-from ..stored.formats import FORMATS, MANIFEST, file_digest, get_format, read_rows
+from ..stored.folder import id_prefix
+from ..stored.formats import FORMATS, MANIFEST, get_format, read_manifest, read_rows
 from ..wordings.reading import read_question
 from .contracts import CONTRACTS, Contract
 from .proved import Proved, require

@@ -8,8 +8,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "folder": ["read_manifest", "read_split"],
-        "formats": ["read_examples"],
+        "folder": ["read_split"],
+        "formats": ["read_examples", "read_manifest"],
         "sources": ["load_source"],
         "write": ["generate", "plan"],
     },

@@ -8,38 +8,12 @@ rows equal those of the other formats and of the table of datasets.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..example import Example
-from .formats import MANIFEST, file_digest, manifest_digest, read_rows
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read the manifest of a folder and check its hash.
-
-    Args:
-        folder: Folder written by `generate`.
-
-    Returns:
-        The manifest, complete and unchanged.
-
-    Raises:
-        ValueError: The manifest is not JSON, incomplete or changed.
-        OSError: There is no manifest.
-    """
-    try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{MANIFEST} is not JSON: {error}") from None
-    if not isinstance(manifest, dict) or "manifest_sha256" not in manifest:
-        raise ValueError(f"{MANIFEST} must be an object with manifest_sha256")
-    digest, stated = manifest_digest(manifest), manifest["manifest_sha256"]
-    if digest != stated:
-        raise ValueError(f"{MANIFEST} was changed: its sha256 is {digest}, it says {stated}")
-    return manifest
+from .formats import check_listed, read_rows
 
 
 def id_prefix(manifest: Mapping[str, Any], split: str) -> str:
@@ -58,7 +32,7 @@ def read_split(folder: Path, manifest: Mapping[str, Any], split: str) -> list[Ex
 
     Args:
         folder: Folder written by `generate`.
-        manifest: Its manifest, see `read_manifest`.
+        manifest: Its manifest, see `formats.read_manifest`.
         split: Name of the split.
 
     Returns:
@@ -70,12 +44,7 @@ def read_split(folder: Path, manifest: Mapping[str, Any], split: str) -> list[Ex
     """
     entry = manifest["splits"][split]
     path = folder / entry["file"]
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
-    if file_digest(path) != entry["sha256"]:
-        raise ValueError(
-            f"{path} was changed after {MANIFEST} was written; `coconut-bench verify` says where"
-        )
+    check_listed(path, manifest)
     prefix, start = id_prefix(manifest, split), entry.get("start", 0)
     found = []
     for number, row in read_rows(path):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
 from ..example import GRAPH_FIELDS, Example, canonical_row
+from ..files import file_digest
 from ..lookup import pick
 
 Row = dict[str, Any]
@@ -212,7 +213,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def read_examples(path: str | Path, prefix: str | None = None) -> Iterator[Example]:
-    """Read the examples of a data file of any format.
+    """Read the examples of a data file of any format; one that `generate` wrote must be unchanged.
 
     Args:
         path: The file.
@@ -222,32 +223,19 @@ def read_examples(path: str | Path, prefix: str | None = None) -> Iterator[Examp
         The examples in order.
 
     Raises:
-        ValueError: Unknown suffix or invalid content (with file and line).
+        ValueError: Unknown suffix, invalid content (with file and line), or a file that differs from the
+            manifest beside it.
         OSError: The file is missing.
     """
     path = Path(path)
+    if _is_generated(path.parent):
+        check_listed(path, read_manifest(path.parent))
     prefix = path.stem if prefix is None else prefix
     for number, row in read_rows(path):
         try:
             yield Example.from_json(row, default_id=f"{prefix}/{number - 1}")
         except ValueError as error:
             raise ValueError(f"{path.name}:{number} {error}") from None
-
-
-def file_digest(path: Path) -> str:
-    """Return the sha256 of a file, read in pieces.
-
-    Args:
-        path: The file.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
@@ -259,3 +247,53 @@ def manifest_digest(manifest: Mapping[str, Any]) -> str:
     rest = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest of a folder and check its hash.
+
+    Args:
+        folder: Folder written by `generate`.
+
+    Returns:
+        The manifest, complete and unchanged.
+
+    Raises:
+        ValueError: The manifest is not JSON, incomplete or changed.
+        OSError: There is no manifest.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{MANIFEST} is not JSON: {error}") from None
+    if not isinstance(manifest, dict) or "manifest_sha256" not in manifest:
+        raise ValueError(f"{MANIFEST} must be an object with manifest_sha256")
+    digest, stated = manifest_digest(manifest), manifest["manifest_sha256"]
+    if digest != stated:
+        raise ValueError(f"{MANIFEST} was changed: its sha256 is {digest}, it says {stated}")
+    return manifest
+
+
+def check_listed(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Check a data file against the manifest of its folder.
+
+    Args:
+        path: The file; one that the manifest does not list is refused.
+        manifest: The manifest, see `read_manifest`.
+
+    Raises:
+        ValueError: The file is not listed or was changed.
+        OSError: The file is missing.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    stated = [entry["sha256"] for entry in manifest["splits"].values() if entry["file"] == path.name]
+    if stated != [file_digest(path)]:
+        what = f"was changed after {MANIFEST} was written" if stated else f"is not listed in {MANIFEST}"
+        raise ValueError(f"{path} {what}; `coconut-bench verify` says where")
+
+
+def _is_generated(folder: Path) -> bool:
+    """Whether a folder has a manifest of `generate`, changed or not."""
+    path = folder / MANIFEST
+    return path.is_file() and any(key in path.read_bytes() for key in (b'"manifest_version"', b'"splits"'))

@@ -19,8 +19,8 @@ from ..example import Example, canonical_row
 from ..seeding import SPLITS
 from ..wordings.table import PLAIN, surface_like
 from . import gsm8k
-from .folder import read_manifest, read_split
-from .formats import FORMATS, MANIFEST, read_examples
+from .folder import read_split
+from .formats import FORMATS, MANIFEST, read_examples, read_manifest
 
 SUFFIXES = (".txt", *(row.suffix for row in FORMATS.values()))
 

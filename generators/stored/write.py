@@ -13,7 +13,6 @@ import hashlib
 import json
 import re
 import signal
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +26,8 @@ from typing import Any, NamedTuple
 
 from ... import __version__
 from ..datasets import Dataset, examples, get_dataset, resolve_surface
-from .formats import FORMATS, MANIFEST, encode_jsonl, file_digest, get_format, manifest_digest
+from ..files import file_digest, recover_folder, replace_folder, scratch_folder
+from .formats import FORMATS, MANIFEST, encode_jsonl, get_format, manifest_digest, read_manifest
 
 MANIFEST_VERSION = 1
 _BLOCK = 2048  # examples encoded together; also the size of a parquet row group, so part of those bytes
@@ -60,6 +60,17 @@ class Plan:
         # Pairs of twins (rounded up) are divided evenly: shard i has those from (i - 1) / n to i / n of all.
         start, stop = (-(-total // pair) * at // count * pair for at in (index - 1, index))
         return range(start, min(stop, total))
+
+    def is_of(self, manifest: Mapping[str, Any]) -> bool:
+        """Return whether a folder holds what this would write.
+
+        Args:
+            manifest: The folder's manifest.
+        """
+        wanted = _manifest(self, {})
+        sizes = {split: entry["examples"] for split, entry in manifest["splits"].items()}
+        same = all(manifest[key] == wanted[key] for key in ("dataset", "config"))
+        return same and sizes == {split: len(self.part(split)) for split in self.sizes}
 
 
 def plan(
@@ -113,31 +124,35 @@ def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = Fal
         plan: What to write, see `plan`.
         out: Output directory.
         workers: Number of processes, 1..1024.
-        force: Replace a folder that is not empty.
+        force: Replace a folder that `generate` wrote.
 
     Returns:
         The manifest.
 
     Raises:
-        ValueError: The folder is not empty and ``force`` is not set, or ``workers`` is out of range.
+        ValueError: The folder is not empty and ``force`` is not set or the folder is none of `generate`'s,
+            or ``workers`` is out of range.
         OSError: The folder cannot be written.
     """
     out = Path(out).resolve()
     if not 1 <= workers <= 1024:
         raise ValueError(f"workers must be in 1..1024, got {workers}")
+    recover_folder(out)
     if out.exists() and not out.is_dir():
         raise ValueError(f"out must be a folder, {out} is a file")
-    if out.is_dir() and any(out.iterdir()) and not force:
-        raise ValueError(f"out must be an empty folder, {out} is not (--force replaces it)")
+    if out.is_dir() and any(out.iterdir()):
+        if not force:
+            raise ValueError(f"out must be an empty folder, {out} is not (--force replaces it)")
+        _check_own(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with _terminable(), tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
-        built = Path(scratch) / "new"
+    with _terminable(), scratch_folder(out.parent, f".{out.name}") as scratch:
+        built = scratch / "new"
         built.mkdir()
         with _encoder(workers) as encode:
             splits = {split: _write_split(plan, split, built, encode) for split in plan.sizes}
         manifest = _manifest(plan, splits)
         (built / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        _replace(out, built, Path(scratch) / "old")
+        replace_folder(out, built)
     return manifest
 
 
@@ -158,16 +173,14 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _replace(out: Path, built: Path, old: Path) -> None:
-    """Move the new folder into place; the old one goes with the scratch folder, or is restored on failure."""
+def _check_own(out: Path) -> None:
+    """Raise ValueError unless a folder was written by `generate` and may be replaced."""
     try:
-        if out.is_dir():
-            out.rename(old)
-        built.rename(out)
-    except BaseException:
-        if old.is_dir() and not out.exists():
-            old.rename(out)
-        raise
+        read_manifest(out)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"out must be a folder that `generate` wrote for --force to replace it, {out} is not ({error})"
+        ) from None
 
 
 def _manifest(plan: Plan, splits: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

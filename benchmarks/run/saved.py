@@ -1,0 +1,202 @@
+"""Files of a run that are read back, and whether they are whole and this run's.
+
+RUN/model/SHA256SUMS   digests of the other files of the folder
+RUN/run.json           the run's identity and settings, and the record of its base model
+RUN/result.json        the leaderboard's record
+RUN/log.jsonl          one line per validation
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...generators.files import check_sums, write_sums, write_whole
+from ...generators.stored.formats import manifest_digest
+from ...leaderboard.result import Result
+from .spec import RunSpec
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+RECORD = "run.json"
+DIGEST = "manifest_sha256"
+FIELDS = {"data": "content of the dataset's files", "start": "content of the pretrained model's folder"}
+"""Fields of a run's identity -> how messages name them."""
+STARTED = ("checkpoint.pt", "log.jsonl", "result.json")
+"""Files of a run of which another one may not go on."""
+
+
+def save_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None) -> None:
+    """Save a model for ``from_pretrained``, without local paths, and the digests of its files.
+
+    Args:
+        folder: Folder to write.
+        model: The model.
+        tokenizer: Its tokenizer; None to save none.
+    """
+    for config in (model.config, getattr(model.config, "base_config", None)):
+        if config is not None and Path(config.name_or_path or "").is_absolute():
+            config.name_or_path = ""
+    model.save_pretrained(folder)
+    if tokenizer is not None:
+        tokenizer.save_pretrained(folder)
+    mode = (folder / "config.json").stat().st_mode
+    for path in folder.glob("*.safetensors"):  # written for the owner only
+        path.chmod(mode)
+    write_sums(folder)
+
+
+def check_model(folder: Path) -> list[Path]:
+    """Check the files of a run's model against their digests.
+
+    Args:
+        folder: Folder that `save_model` wrote.
+
+    Returns:
+        The files.
+
+    Raises:
+        ValueError: A file is damaged or missing, or there are no digests.
+        OSError: There is no such folder.
+    """
+    if not folder.is_dir():  # transformers would look for a repository of this name on the Hub
+        raise FileNotFoundError(f"{folder} must be the model of a finished run, and is missing")
+    return check_sums(folder, "restore it from a copy, or train the run again in another --out")
+
+
+def write_record(out: Path, record: dict[str, Any]) -> None:
+    """Write what a run is, with its digest.
+
+    Args:
+        out: Directory of the run; created if missing.
+        record: Plain values by name.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    sealed = {**record, DIGEST: manifest_digest(record)}
+    write_whole(out / RECORD, json.dumps(sealed, indent=2).encode() + b"\n")
+
+
+def read_record(out: Path) -> dict[str, Any] | None:
+    """Read what `write_record` wrote.
+
+    Args:
+        out: Directory of a run.
+
+    Returns:
+        The record; None where there is none.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    path = out / RECORD
+    if not path.is_file():
+        return None
+    try:
+        record: dict[str, Any] = json.loads(path.read_bytes())
+        if record.pop(DIGEST) == manifest_digest(record):
+            return record
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise ValueError(f"{path} is damaged: choose another --out, or remove {out}")
+
+
+def read_result(out: Path) -> Result:
+    """Read the record of a finished run.
+
+    Args:
+        out: Its directory.
+
+    Raises:
+        ValueError: It is damaged.
+        OSError: There is no finished run in ``out``.
+    """
+    path = out / "result.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{out} must hold a finished run (result.json), got none")
+    try:
+        return Result.model_validate_json(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} must be a result written by `run`: {error}") from error
+
+
+def read_finished(spec: RunSpec, out: Path) -> Result | None:
+    """Read the result of a finished run.
+
+    Args:
+        spec: The run.
+        out: Its directory.
+
+    Returns:
+        The result, None where the directory has none yet.
+
+    Raises:
+        ValueError: The directory has another run's (names the field that differs), or a damaged one.
+        OSError: A file of the run's dataset is missing.
+    """
+    record = read_record(out)
+    if record is not None and any((out / name).exists() for name in STARTED):
+        _check_same(record, spec, out)
+    if not (out / "result.json").exists():
+        return None
+    result = read_result(out)
+    found = {
+        "recipe_hash": result.recipe.hash, "method": result.method, "seed": result.seeds[0].seed,
+        "numerics": result.recipe.numerics, "data": None, "start": None,
+    }  # fmt: skip
+    if record is None:  # of a version that kept no record
+        _check_same({"identity": {"recipe": result.recipe.name, **found}}, spec, out)
+    return result
+
+
+def _check_same(record: Mapping[str, Any], spec: RunSpec, out: Path) -> None:
+    """Raise ValueError with the first field in which the run in a directory differs from the one at hand."""
+    found, wanted = record["identity"], spec.identity
+    for name in {**wanted, **found}:
+        old, new = found.get(name), wanted.get(name)
+        if old == new:
+            continue
+        if name == "recipe_hash" and "settings" in record:
+            name, old, new = _changed_setting(record["settings"], settings(spec))
+        label = FIELDS.get(name, name)
+        raise ValueError(
+            f"{out} holds another run: its {label} is {old}, not {new}; choose another --out, or remove it"
+        )
+
+
+def _changed_setting(old: Any, new: Any, place: str = "recipe") -> tuple[str, Any, Any]:
+    """Return the name of the first setting that differs, and both its values."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in {**new, **old}:
+            if old.get(name) != new.get(name):
+                inner = name if place == "recipe" else f"{place}.{name}"
+                return _changed_setting(old.get(name), new.get(name), inner)
+    return place, old, new
+
+
+def settings(spec: RunSpec) -> dict[str, Any]:
+    """Return the recipe's settings as plain values, for messages and trackers."""
+    return spec.recipe.model_dump(mode="json", exclude={"description"}, exclude_none=True)
+
+
+def _step_of(line: str) -> float:
+    """Return the step of a line of the log; that of a damaged line comes after all others."""
+    try:
+        return float(json.loads(line)["global_step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
+
+
+def log_validation(path: Path, entry: dict[str, Any]) -> None:
+    """Add a validation to the run's log, in place of those that it repeats after an interruption.
+
+    Args:
+        path: Log with one line of JSON per validation; created if missing.
+        entry: Its fields; ``global_step`` orders them.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    kept = [line for line in lines if _step_of(line) < entry["global_step"]]
+    write_whole(path, "".join(f"{line}\n" for line in [*kept, json.dumps(entry)]).encode())
