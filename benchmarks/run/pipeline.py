@@ -40,7 +40,7 @@ from .evaluate import Evaluation, Evaluator, recipe_encoder
 from .pretrained import weights_hash
 from .spec import RunSpec
 from .tracking import Tracker, open_tracker
-from .training import check_chains, train
+from .training import check_base, check_chains, train
 
 CHECKPOINT_RULE = "best validation accuracy in the last stage, the first of equals"
 
@@ -70,6 +70,7 @@ def run(
     recipe = spec.recipe
     schedule = recipe.schedule(get_method(spec.method))
     data = open_data(recipe.data)
+    check_base(recipe, data)
     check_chains(schedule, data)
     if data.note:
         say(f"Note: {data.note}")
