@@ -110,7 +110,7 @@ class Evaluator:
         started = time.monotonic()
         reasoner, segments = self.reasoner(stage), self.encoder.segments(asked)
         questions = [parts.question for parts in segments]
-        limit = self._limit(questions, reasoner.thinking)
+        limit = self.limit(questions, reasoner.thinking)
         order = sorted(range(len(asked)), key=lambda i: len(questions[i]))
         size, bf16 = self.recipe.eval_batch_size, precision(self.recipe, self.model.device) == "bf16"
         found: dict[int, Generation] = {}
@@ -148,8 +148,16 @@ class Evaluator:
         """
         return str(self.encoder.tokenizer.decode(tokens, skip_special_tokens=True))
 
-    def _limit(self, questions: list[list[int]], thinking: Thinking) -> int:
-        """Return the token limit: the recipe's, or fewer if the model has too few positions."""
+    def limit(self, questions: list[list[int]], thinking: Thinking) -> int:
+        """Return the token limit: the recipe's, or fewer if the model has too few positions.
+
+        Args:
+            questions: Token ids of each question.
+            thinking: What stands between question and answer.
+
+        Raises:
+            ValueError: A question is too long for the model.
+        """
         between = thinking.count + 2 * (thinking.markers and thinking.count > 0)
         longest, positions = max(map(len, questions)) + between, model_positions(self.model)
         if positions is not None and longest >= positions:
