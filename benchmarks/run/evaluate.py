@@ -82,6 +82,16 @@ class Evaluator:
             markers=self.encoder.markers,
         )
 
+    def after_question(self, stage: int) -> list[int]:
+        """Return the token ids between question and answer, for `CoconutConfig.after_question`.
+
+        Args:
+            stage: Stage of the curriculum.
+        """
+        thinking, ids = self.thinking(stage), self.encoder.ids
+        begin, end = ids.around(thinking.markers and thinking.count > 0)
+        return [*begin, *[ids.pause if thinking.is_pause else ids.latent] * thinking.count, *end]
+
     def reasoner(self, stage: int) -> Reasoner:
         """Return the model answering as at a stage, in eval mode.
 

@@ -101,6 +101,7 @@ def run(
         result = _result(spec, data, base, evaluator, evaluation, progress, training, out)
         if tracker is not None:
             tracker.log({"test": result.seeds[0].test.accuracy}, progress.global_step)
+    model.config.after_question = evaluator.after_question(stage)
     model.save_pretrained(out / "model")
     base.tokenizer.save_pretrained(out / "model")
     write_whole(out / "result.json", result.model_dump_json(indent=2).encode() + b"\n")
