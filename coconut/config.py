@@ -48,7 +48,7 @@ class CoconutConfig(PreTrainedConfig):
     @property
     def thoughts(self) -> int:
         """Continuous thoughts per question; the largest number if a classifier ends them."""
-        return self.after_question.count(self.latent_token_id)
+        return sum(token == self.latent_token_id for token in self.after_question)
 
     def get_text_config(self, *args: Any, **kwargs: Any) -> PreTrainedConfig:
         """Return the base model's, where transformers looks up layers, width and vocabulary to generate."""

@@ -51,11 +51,11 @@ class Prompts(NamedTuple):
 
 
 class Suffix(NamedTuple):
-    """The tokens after a question: markers around ``count`` fillers, which are thoughts or pause tokens."""
+    """The tokens after a question: markers around ``number`` fillers, which are thoughts or pause tokens."""
 
     begin: list[int]
     filler: int
-    count: int
+    number: int
     end: list[int]
 
     @classmethod
@@ -67,7 +67,7 @@ class Suffix(NamedTuple):
 
     def tokens(self) -> list[int]:
         """Return the tokens; none, markers included, without fillers."""
-        return [*self.begin, *[self.filler] * self.count, *self.end] if self.count else []
+        return [*self.begin, *[self.filler] * self.number, *self.end] if self.number else []
 
 
 def complete(model: PassesMixin, ids_BT: Tensor, mask_BT: Tensor | None, thoughts: int | None) -> Prompts:
@@ -103,7 +103,7 @@ def complete(model: PassesMixin, ids_BT: Tensor, mask_BT: Tensor | None, thought
     if thoughts is not None:
         if thoughts < 0:
             raise ValueError(f"thoughts must be at least 0, got {thoughts}")
-        suffix = suffix._replace(count=thoughts)
+        suffix = suffix._replace(number=thoughts)
     elif model.halting_head is not None and suffix.filler == model.config.latent_token_id:
         return _halted(model, ids_BT, mask_BT, suffix)
     mask_BT = None if mask_BT is None else _longer(mask_BT, [1] * len(suffix.tokens()))
@@ -117,16 +117,16 @@ def _halted(model: PassesMixin, ids_BT: Tensor, mask_BT: Tensor | None, suffix: 
     pad = model.config.get_text_config().pad_token_id
     if mask_BT is None:
         mask_BT = torch.ones_like(ids_BT) if pad is None else (ids_BT != pad).long()
-    most = [*suffix.begin, *[suffix.filler] * suffix.count]
+    most = [*suffix.begin, *[suffix.filler] * suffix.number]
     all_mask_BT = _longer(mask_BT, [1] * len(most))
-    h_BKD = model.hidden_states(_longer(ids_BT, most), all_mask_BT, keep=suffix.count).h_BTD
+    h_BKD = model.hidden_states(_longer(ids_BT, most), all_mask_BT, keep=suffix.number).h_BTD
     ends_BK = model.halting_head(h_BKD).squeeze(-1) > 0
     ends_BK[:, -1] = True
     counts = (ends_BK.int().argmax(1) + 1).tolist()
     most_used = max(counts)
     rows, masks, spare = [], [], [most_used - count for count in counts]
     for ids, mask, count, extra in zip(ids_BT, mask_BT, counts, spare, strict=True):
-        own = suffix._replace(count=count).tokens()
+        own = suffix._replace(number=count).tokens()
         padding = ids.new_full((extra,), 0 if pad is None else pad)
         rows.append(torch.cat([padding, ids, ids.new_tensor(own)]))
         masks.append(torch.cat([mask.new_zeros(extra), mask, mask.new_ones(len(own))]))

@@ -80,6 +80,7 @@ def test_the_number_of_thoughts_can_be_another_one() -> None:
         expected = reasoner(model, 2, markers=True)
         thought = expected.think(expected.read(QUESTIONS), count)
         assert written(model, QUESTIONS, thoughts=count) == texts(expected.write(thought.prompted, 5))
+    assert written(model, QUESTIONS, thoughts=0) != written(model, QUESTIONS)
     own = [[*question, BEGIN, LATENT, AFTER] for question in QUESTIONS]
     assert written(model, own) == written(model, QUESTIONS, thoughts=1)
 

@@ -1,4 +1,4 @@
-"""Figure of training curves: validation accuracy, training loss, and test accuracy by hops."""
+"""Figure of training curves: validation accuracy, training loss, and test accuracy by hops, if they vary."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def plot(trainings: Sequence[Training], path: Path) -> None:
     panels: list[Callable[[Axes, Groups], None]] = [_accuracy]
     if any(point.loss is not None for one in trainings for point in one.points):
         panels.append(_loss)
-    if any(one.by_hops for one in trainings):
+    if len({hops for one in trainings for hops in one.by_hops}) > 1:
         panels.append(_hops)
     figure = new_figure(4.2 * len(panels), 3.6)
     found = figure.subplots(1, len(panels), squeeze=False)[0]

@@ -12,9 +12,10 @@ from ...coconut.batches import Pool, TrainBatches
 from ...coconut.curriculum import Schedule, StagePlan, TokenRemoval
 from ...coconut.encoding import Encoder
 from ...coconut.methods import Method
+from ...coconut.progress import Progress
 from ...coconut.recurrence import RECURRENCES
 from ...coconut.tokens import split_words
-from ...coconut.training import Progress, Trainer, TrainSettings
+from ...coconut.training import Trainer, TrainSettings
 from ...leaderboard.predictions import summarize
 from ..recipe import Recipe
 from .data import RunData

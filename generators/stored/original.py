@@ -83,10 +83,11 @@ def superposition(record: dict[str, Any]) -> dict[str, Any]:
     seed = json.dumps([sorted(edges), root, sorted([target, other])])
     keys = example_keys("superposition", "1", hashlib.sha256(seed.encode()).hexdigest(), 0, [0])
     order = shuffled(draws(keys, purpose=0, count=len(told)))[0].tolist()
-    ends = [sorted([at[target], at[other]])[place] for place in shuffled(draws(keys, purpose=1, count=2))[0]]
+    ends = sorted([at[target], at[other]])
+    first, second = (ends[place] for place in shuffled(draws(keys, purpose=1, count=2))[0])
     symbols = [str(node) for node in names]
     premises = Premises(symbols, [False] * len(names), [told[place] for place in order])
-    text = WORDINGS["prosqa", "symbolic"].write(premises)(Asked(at[root], *ends, path))
+    text = WORDINGS["prosqa", "symbolic"].write(premises)(Asked(at[root], first, second, path))
     return {
         "question": text.question, "steps": list(text.steps), "answer": text.answer,
         "idx_to_symbol": symbols, "edges": [list(edge) for edge in told],
