@@ -45,6 +45,14 @@ COMMANDS = {
         "benchmarks.speed.command:speed_command",
         "Benchmark training, decoding, data generation and startup; report ratios.",
     ),
+    "samples": Place(
+        "benchmarks.inspection.command:samples_command",
+        "Show what a finished RUN wrote: question, chain, answer, whole text, and a readout of its thoughts.",
+    ),
+    "plot": Place(
+        "benchmarks.inspection.command:plot_command",
+        "Plot the training curves of RUNS: validation accuracy, loss, and test accuracy by hops.",
+    ),
     "controls": Place(
         "benchmarks.controls.command:controls_command",
         "Ablate the thoughts of finished RUNS: remove, zero, add noise, permute, swap.",

@@ -18,6 +18,8 @@ class CoconutConfig(PreTrainedConfig):
         recurrence: A row of `recurrence.RECURRENCES`.
         slots: The largest number of thoughts that can be updated together (``jacobi`` only).
         sweeps: T, the number of times that they are updated (``jacobi`` only).
+        after_question: The tokens between question and answer (thoughts or pause tokens, and the markers
+            around them), which ``generate`` appends to a question; None for none.
         **kwargs: Fields of `transformers.PreTrainedConfig`.
     """
 
@@ -31,6 +33,7 @@ class CoconutConfig(PreTrainedConfig):
         recurrence: str = "sequential",
         slots: int = 0,
         sweeps: int = 0,
+        after_question: list[int] | None = None,
         **kwargs: Any,
     ) -> None:
         if isinstance(base_config, dict):
@@ -40,8 +43,17 @@ class CoconutConfig(PreTrainedConfig):
         self.latent_token_id = latent_token_id
         self.halting = halting
         self.recurrence, self.slots, self.sweeps = recurrence, slots, sweeps
+        self.after_question = list(after_question or ())
         super().__init__(**kwargs)
+
+    @property
+    def thoughts(self) -> int:
+        """Continuous thoughts per question; the largest number if a classifier ends them."""
+        return sum(token == self.latent_token_id for token in self.after_question)
 
     def get_text_config(self, *args: Any, **kwargs: Any) -> PreTrainedConfig:
         """Return the base model's, where transformers looks up layers, width and vocabulary to generate."""
         return self if self.base_config is None else self.base_config.get_text_config(*args, **kwargs)
+
+
+AutoConfig.register("coconut", CoconutConfig)

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import (
-    AutoConfig,
     AutoModelForCausalLM,
     GenerationConfig,
     GenerationMixin,
@@ -34,6 +33,7 @@ from .config import CoconutConfig
 from .looping import share_layers
 from .loss import label_loss, share_of
 from .passes import PassesMixin
+from .prompting import complete
 from .recurrence import RECURRENCES
 
 
@@ -222,12 +222,34 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         inputs: Tensor | None = None,
         generation_config: GenerationConfig | None = None,
         logits_processor: LogitsProcessorList | None = None,
+        thoughts: int | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Generate as in transformers; ``<latent>`` in the prompt is a thought, and none is ever written."""
+        """Generate as in transformers, after thoughts; ``<latent>`` is never written.
+
+        Questions get what the model was trained to have after them, ``config.after_question``, which the
+        output then begins with; prompts that already have thoughts (``<latent>``) are left as they are.
+
+        Args:
+            inputs: Token ids [B, T], padded on the left; or ``input_ids``.
+            generation_config: As in transformers.
+            logits_processor: As in transformers.
+            thoughts: Thoughts or pause tokens per question; None for as trained.
+            **kwargs: As in transformers.
+
+        Raises:
+            ValueError: See `prompting.complete`.
+        """
+        inputs = kwargs.pop("input_ids", None) if inputs is None else inputs
+        prompts = None
+        if inputs is not None:
+            prompts = complete(self, inputs, kwargs.pop("attention_mask", None), thoughts)
+            inputs = prompts.ids_BT
+            kwargs.update({} if prompts.mask_BT is None else {"attention_mask": prompts.mask_BT})
         never = SuppressTokensLogitsProcessor([self.config.latent_token_id], device=str(self.device))
         processors = LogitsProcessorList([*(logits_processor or []), never])
-        return super().generate(inputs, generation_config, processors, **kwargs)  # type: ignore[misc]
+        found = super().generate(inputs, generation_config, processors, **kwargs)  # type: ignore[misc]
+        return found if prompts is None else prompts.aligned(found)
 
     def prepare_inputs_for_generation(  # type: ignore[override]
         self,
@@ -255,5 +277,4 @@ def _projection(width: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width), nn.LayerNorm(width))
 
 
-AutoConfig.register("coconut", CoconutConfig)
 AutoModelForCausalLM.register(CoconutConfig, CoconutForCausalLM)

@@ -63,6 +63,8 @@ def word_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
         unk_token="<unk>",
         additional_special_tokens=[LATENT, PAUSE, BEGIN_THOUGHT, END_THOUGHT],
         clean_up_tokenization_spaces=False,
+        padding_side="left",  # as `generate` needs it
+        model_input_names=["input_ids", "attention_mask"],
     )
 
 

@@ -183,6 +183,20 @@ def test_the_command_line_of_lm_eval_runs(tmp_path: Path, monkeypatch: pytest.Mo
     assert "coconut_bench_prosqa_fair" in done.stdout
 
 
+def test_the_questions_of_your_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "extending.md").read_text(encoding="utf-8")
+    files = re.findall(r"^`(\w+\.json)`:\n\n```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in files] == ["my_train.json", "my_valid.json", "my_test.json"]
+    for name, body in files:
+        Path(name).write_text(body, encoding="utf-8")
+    [block] = [block for block in blocks(DOCS / "extending.md", "") if "my_train.json" in block]
+    run, samples = (CliRunner().invoke(main, line) for line in commands(block))
+    assert run.exit_code == 0 and samples.exit_code == 0, run.output + samples.output
+    assert run.output.startswith("recipe scratch: tiny needs the symbolic wording")
+    assert "Ann has 5 pens" in samples.output and "5 + 2 = 7." in samples.output
+
+
 def test_the_recipe_and_the_method_of_your_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = DOCS / "extending.md"
     [recipe] = blocks(page, "yaml")

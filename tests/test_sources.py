@@ -12,8 +12,11 @@ import yaml
 from click.testing import CliRunner
 from micro import MICRO
 
+from coconut_bench.benchmarks.run.data import default_recipe
 from coconut_bench.cli import main
 from coconut_bench.generators import content_hash, examples
+from coconut_bench.generators.proof.verify import verify_file
+from coconut_bench.generators.stored.formats import read_examples
 from coconut_bench.generators.stored.gsm8k import parse_line
 from coconut_bench.generators.stored.sources import load_source
 from coconut_bench.leaderboard import read, read_predictions
@@ -188,6 +191,69 @@ def test_a_dataset_without_steps_is_refused_where_steps_are_needed() -> None:
     assert refused.exit_code == 2
     assert "method cot needs examples with steps, got none" in refused.stderr
     assert CliRunner().invoke(main, [*arguments, "--method", "no-cot"]).exit_code == 0
+
+
+def test_a_recipe_that_recalls_premises_refuses_data_without_them() -> None:
+    for name in ("train", "valid", "test"):
+        rows = [{"question": f"{name} {n}?", "answer": str(n), "steps": ["a."]} for n in range(2)]
+        Path(f"{name}.json").write_text(json.dumps(rows))
+    arguments = ["run", "--recipe", "tiny", "--dataset", "train.json,valid.json,test.json", "--method", "cot"]
+    refused = CliRunner().invoke(main, arguments)
+    [line] = refused.stderr.strip().splitlines()
+    assert refused.exit_code == 2 and line.endswith("has none: use --recipe scratch")
+    assert not Path("runs").exists()
+
+
+def test_without_a_recipe_it_is_the_one_that_fits_the_data() -> None:
+    made = ["generate", "prosqa-tiny", "--out", "tiny", "--train", "2", "--valid", "2", "--test", "2"]
+    assert CliRunner().invoke(main, made).exit_code == 0
+    for dataset, name in (
+        (None, "tiny"), ("prosqa-fair", "tiny"), ("tiny", "tiny"), ("prosqa-tinny", "tiny"),
+        ("prontoqa", "scratch"), ("a.json,b.json,c.json", "scratch"), ("gsm8k-aug", "scratch"),
+    ):  # fmt: skip
+        recipe, why = default_recipe(dataset)
+        assert recipe == name and bool(why) == (name == "scratch"), dataset
+
+
+def original(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Published ProntoQA records as ProntoQA's generator writes them: the chain sentence by sentence."""
+    trials = {}
+    for number, row in enumerate(rows, start=1):
+        asked, marker, query = row["question"].partition("True or false:")
+        chain = re.findall(r"[^.]+\.", " ".join(row["steps"]))
+        trial = {
+            "question": asked.strip(), "query": marker + query, "answer": row["answer"],
+            "chain_of_thought": [sentence.strip() for sentence in chain],
+        }  # fmt: skip
+        trials[f"example{number}"] = {"test_example": trial}
+    return trials
+
+
+def test_files_of_prontoqa_s_own_generator_are_read() -> None:
+    known = list(examples("prontoqa", "test", count=8))
+    Path("5hop.json").write_text(json.dumps(original([example.to_json() for example in known])))
+    found = list(read_examples("5hop.json"))
+    assert [(e.question, e.steps, e.answer, e.hops) for e in found] == [
+        (e.question, e.steps, e.answer, e.hops) for e in known
+    ]
+    assert verify_file(Path("5hop.json")) == 8
+
+
+def test_prosqa_files_of_the_superposition_repository_become_symbolic_questions() -> None:
+    known = list(examples("prosqa", "test", count=8))
+    kept = ("steps", "idx_to_symbol", "edges", "root", "target", "neg_target")
+    rows = [{name: example.to_json()[name] for name in kept} | {"neighbor_k": {}} for example in known]
+    Path("graph.json").write_text(json.dumps(rows))
+    assert verify_file(Path("graph.json")) == 8
+    found = list(read_examples("graph.json"))
+    assert found == list(read_examples("graph.json")) and [e.hops for e in found] == [e.hops for e in known]
+    told = [example.question.split(" > ")[0].split(" . ") for example in found]
+    assert all(premises != sorted(premises, key=lambda edge: edge.split()) for premises in told)
+    first = [example.question.split(" < ")[1] == example.answer for example in found]
+    assert set(first) == {True, False}
+    Path("graph.json").write_text(json.dumps([{**rows[0], "edges": [[0, 1]], "target": 5}]))
+    with pytest.raises(ValueError, match=r"graph\.json:1 .* target must be reachable from root"):
+        list(read_examples("graph.json"))
 
 
 def test_gsm8k_from_the_hub_says_what_to_do_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,10 @@ def stopping() -> Iterator[None]:
 @click.option(
     "--method", required=True, metavar="NAMES", help="Methods to run: names separated by commas, or all."
 )
-@click.option("--recipe", default="tiny", metavar="NAME|PATH", help="Shipped recipe, or a YAML file.")
+@click.option(
+    "--recipe", metavar="NAME|PATH", show_default="tiny; scratch for your own files",
+    help="Shipped recipe, or a YAML file.",
+)  # fmt: skip
 @click.option("--seed", default=0, type=click.IntRange(min=0), metavar="N", help="Training seed.")
 @click.option(
     "--seeds", default=1, type=click.IntRange(1), metavar="N", help="Number of seeds, counted up from --seed."
@@ -93,7 +96,7 @@ def stopping() -> Iterator[None]:
 )
 @click.option("--replace", is_flag=True, help="Replace the seed's recorded result, if there is one.")
 def run_command(
-    method: str, recipe: str, seed: int, seeds: int, dataset: str | None, model: str | None,
+    method: str, recipe: str | None, seed: int, seeds: int, dataset: str | None, model: str | None,
     halting: str | None, thoughts: tuple[int, ...], quick: bool, ood: bool, track: str | None,
     cluster: str | None, job: tuple[str, ...], out: Path | None, leaderboard: Path, replace: bool,
 ) -> None:  # fmt: skip
@@ -106,9 +109,14 @@ def run_command(
     from ...leaderboard.table import render
     from ..recipe import load_recipe
     from .cluster import parse_cluster
+    from .data import default_recipe
     from .spec import overrides
     from .sweep import Grid, method_names, sweep
 
+    if recipe is None:
+        recipe, why = default_recipe(dataset)
+        if why:
+            say(f"recipe {recipe}: {why}")
     own = load_recipe(recipe)
     chosen = own.changed(dataset=dataset, model=model, halting=halting)
     numbers = tuple(range(seed, seed + seeds))

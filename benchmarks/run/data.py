@@ -17,6 +17,8 @@ from ...generators.stored.write import generate, plan
 from ...leaderboard.result import Dataset
 from ..recipe_parts import DataPart
 
+SYMBOLIC = "symbolic"
+
 
 @dataclass(frozen=True)
 class RunData:
@@ -134,6 +136,28 @@ def open_data(part: DataPart) -> RunData:
         OSError: A file cannot be read.
     """
     return _source(part) if is_source(part.name) else _generated(part)
+
+
+def default_recipe(dataset: str | None) -> tuple[str, str]:
+    """Choose the recipe of a run that names none.
+
+    Args:
+        dataset: Dataset of the run, if it names one.
+
+    Returns:
+        ``tiny`` for graphs in the symbolic wording, which its base model can look up premises in, else
+        ``scratch``; and why, if it is not ``tiny``.
+    """
+    if dataset is None or (dataset not in DATASETS and not is_source(dataset)):
+        return "tiny", ""  # an unknown name is an error later
+    folder = Path(dataset)
+    if dataset in DATASETS:
+        found = DATASETS[dataset].surfaces
+    else:
+        found = (str(read_manifest(folder)["config"]["surface"]),) if (folder / MANIFEST).is_file() else ()
+    if SYMBOLIC in found:
+        return "tiny", ""
+    return "scratch", f"tiny needs the {SYMBOLIC} wording of a graph, which {dataset} does not have"
 
 
 def held_out(part: DataPart, split: str) -> list[Example]:

@@ -83,6 +83,16 @@ class Evaluator:
             empty_markers=self.encoder.keeps_markers(self.schedule.method),
         )
 
+    def after_question(self, stage: int) -> list[int]:
+        """Return the token ids between question and answer, for `CoconutConfig.after_question`.
+
+        Args:
+            stage: Stage of the curriculum.
+        """
+        thinking, ids = self.thinking(stage), self.encoder.ids
+        begin, end = ids.around(thinking.is_marked(thinking.count))
+        return [*begin, *[ids.pause if thinking.is_pause else ids.latent] * thinking.count, *end]
+
     def reasoner(self, stage: int) -> Reasoner:
         """Return the model answering as at a stage, in eval mode.
 
@@ -111,7 +121,7 @@ class Evaluator:
         started = time.monotonic()
         reasoner, segments = self.reasoner(stage), self.encoder.segments(asked)
         questions = [parts.question for parts in segments]
-        limit = self._limit(questions, reasoner.thinking)
+        limit = self.limit(questions, reasoner.thinking)
         order = sorted(range(len(asked)), key=lambda i: len(questions[i]))
         size, bf16 = self.recipe.eval_batch_size, precision(self.recipe, self.model.device) == "bf16"
         found: dict[int, Generation] = {}
@@ -149,8 +159,16 @@ class Evaluator:
         """
         return str(self.encoder.tokenizer.decode(tokens, skip_special_tokens=True))
 
-    def _limit(self, questions: list[list[int]], thinking: Thinking) -> int:
-        """Return the token limit: the recipe's, or fewer if the model has too few positions."""
+    def limit(self, questions: list[list[int]], thinking: Thinking) -> int:
+        """Return the token limit: the recipe's, or fewer if the model has too few positions.
+
+        Args:
+            questions: Token ids of each question.
+            thinking: What stands between question and answer.
+
+        Raises:
+            ValueError: A question is too long for the model.
+        """
         between = thinking.count + 2 * thinking.is_marked(thinking.count)
         longest, positions = max(map(len, questions)) + between, model_positions(self.model)
         if positions is not None and longest >= positions:

@@ -42,7 +42,7 @@ from .pretrained import weights_hash
 from .saved import log_validation, read_finished, read_record, save_model, settings, write_record
 from .spec import RunSpec
 from .tracking import Tracker, open_tracker
-from .training import check_chains, train
+from .training import check_base, check_chains, train
 
 CHECKPOINT_RULE = "best validation accuracy in the last stage, the first of equals"
 
@@ -76,6 +76,7 @@ def run(
     recipe = spec.recipe
     schedule = recipe.schedule(get_method(spec.method))
     data = open_data(recipe.data)
+    check_base(recipe, data)
     check_chains(schedule, data)
     if data.note:
         say(f"Note: {data.note}")
@@ -96,6 +97,7 @@ def run(
         result = _result(spec, data, base, evaluator, evaluation, progress, training, out)
         if tracker is not None:
             tracker.log({"test": result.seeds[0].test.accuracy}, progress.global_step)
+    model.config.after_question = evaluator.after_question(stage)
     save_model(out / "model", model, base.tokenizer)
     write_whole(out / "result.json", result.model_dump_json(indent=2).encode() + b"\n")
     checkpoint.unlink(missing_ok=True)

@@ -14,12 +14,16 @@ from ...coconut.encoding import Encoder
 from ...coconut.methods import Method
 from ...coconut.progress import Progress
 from ...coconut.recurrence import RECURRENCES
+from ...coconut.tokens import split_words
 from ...coconut.training import Trainer, TrainSettings
 from ...leaderboard.predictions import summarize
 from ..recipe import Recipe
 from .data import RunData
-from .evaluate import Evaluator, model_positions, precision
+from .evaluate import FULL_STOP, Evaluator, model_positions, precision
 from .spec import RunSpec
+
+CHECKED_EXAMPLES = 50
+"""Generated examples in which `check_base` looks at the words."""
 
 
 class Trained(NamedTuple):
@@ -158,4 +162,29 @@ def check_chains(schedule: Schedule, data: RunData) -> None:
         raise ValueError(
             f"chains of {name} have up to {longest} steps: the curriculum must have that many stages after "
             f"stage 0, or end with an extra_stage; got {schedule.latent_stages}"
+        )
+
+
+def check_base(recipe: Recipe, data: RunData) -> None:
+    """Check that a base model can be trained to recall premises of the data.
+
+    Args:
+        recipe: Recipe of the run.
+        data: Data of the run.
+
+    Raises:
+        ValueError: The recipe has such a base model, and the data have no graphs whose nodes are single words
+            of premises that end with a period.
+    """
+    if recipe.base is None:
+        return
+    words: set[str] = set()
+    concepts: set[str] = set()
+    for example in data.vocabulary_examples(CHECKED_EXAMPLES):
+        words.update(split_words(example.question))
+        concepts.update(example.graph.symbols if example.graph is not None else ())
+    if not concepts or not {*concepts, FULL_STOP} <= words:
+        raise ValueError(
+            f"recipe {recipe.name} has a base model trained on premise recall, which needs graphs whose "
+            f"nodes are single words; {data.record.name} has none: use --recipe scratch"
         )

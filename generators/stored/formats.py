@@ -3,7 +3,7 @@
 jsonl      canonical rows: sorted keys, no spaces, one a line; the file's sha256 is that of its rows
 parquet    the same columns; row groups of a fixed size, so the number of workers does not change the bytes
 published  one JSON list, a record a line, fields named and ordered as in the published files, which the
-           paper's code reads
+           paper's code reads; `original` has two more forms of JSON that are only read
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import IO, Any, NamedTuple, Protocol
 from ..example import GRAPH_FIELDS, Example, canonical_row
 from ..files import file_digest
 from ..lookup import pick
+from .original import records
 
 Row = dict[str, Any]
 MANIFEST = "manifest.json"
@@ -151,9 +152,13 @@ def _read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
 
 def _read_published(path: Path) -> Iterator[tuple[int, Any]]:
     try:
-        rows = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path.name} is not JSON: {error}") from None
+    try:
+        rows = records(content)
+    except ValueError as error:
+        raise ValueError(f"{path.name}:{error}") from None
     if not isinstance(rows, list):
         raise ValueError(f"{path.name} must hold a JSON list, got {type(rows).__name__}")
     yield from enumerate(rows, start=1)

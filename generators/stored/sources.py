@@ -1,6 +1,6 @@
 """Datasets from elsewhere: three files of a known format, a generated folder, or GSM8k-Aug from the Hub.
 
-train.json,valid.json,test.json      the published JSON list; also jsonl and parquet
+train.json,valid.json,test.json      the published JSON list; also jsonl, parquet and the forms of `original`
 train.txt,valid.txt,test.txt         GSM8k-Aug's text lines, see `gsm8k`
 data/prosqa                          a folder written by ``coconut-bench generate``
 gsm8k-aug                            from the Hub

@@ -1,0 +1,144 @@
+"""Training curves of runs, finished or not, from their directories.
+
+    {"stage": 1, "step": 100, "global_step": 900, "loss": 0.41, "valid": 0.52}      (one line of log.jsonl)
+
+Runs of one method and recipe that differ in their seed are one group.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ...coconut.methods import METHODS
+from ...leaderboard.measures import Score
+from ...leaderboard.result import Result
+
+
+class Point(NamedTuple):
+    """One validation: stage, optimizer steps before it over all stages, training loss (if kept), accuracy."""
+
+    stage: int
+    step: int
+    loss: float | None
+    accuracy: float
+
+
+class Training(NamedTuple):
+    """How one run learned.
+
+    Attributes:
+        group: Method and recipe, for people; the directory's name while the run is unfinished.
+        points: Its validations in order.
+        by_hops: Hops → score on the test split, empty while the run is unfinished.
+    """
+
+    group: str
+    points: list[Point]
+    by_hops: dict[int, Score]
+
+
+class Band(NamedTuple):
+    """A group at the steps that all of its runs have: mean, lowest and highest value."""
+
+    steps: list[int]
+    mean: list[float]
+    low: list[float]
+    high: list[float]
+
+
+def read_training(folder: Path) -> Training:
+    """Read how a run learned.
+
+    Args:
+        folder: Directory of the run.
+
+    Returns:
+        Its curve, from ``log.jsonl`` or else from ``result.json``.
+
+    Raises:
+        ValueError: A file is damaged.
+        OSError: The directory has neither of the two.
+    """
+    path, log = folder / "result.json", folder / "log.jsonl"
+    if not path.is_file() and not log.is_file():
+        raise FileNotFoundError(f"{folder} must be a run's directory, with log.jsonl or result.json")
+    group, by_hops, points = folder.name, {}, []
+    if path.is_file():
+        try:
+            result = Result.model_validate_json(path.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{path} must be a result written by `run`: {error}") from error
+        [entry] = result.seeds
+        title = METHODS[result.method].title.removeprefix("– ") if result.method in METHODS else result.method
+        group, by_hops = f"{title}, {result.recipe.name}", entry.by_hops or {}
+        if entry.curve is not None:
+            curve = entry.curve
+            rows = zip(curve.stages, curve.steps, curve.accuracy, strict=True)
+            points = [Point(stage, step, None, accuracy) for stage, step, accuracy in rows]
+    return Training(group, _logged(log) if log.is_file() else points, by_hops)
+
+
+def _logged(log: Path) -> list[Point]:
+    """The validations of a log; of those that an interruption repeated, the last."""
+    found = {}
+    for number, line in enumerate(log.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            entry = json.loads(line)
+            step = int(entry["global_step"])
+            found[step] = Point(int(entry["stage"]), step, float(entry["loss"]), float(entry["valid"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{log}:{number} must be a validation of a run: {error!r}") from None
+    return [found[step] for step in sorted(found)]
+
+
+def band(curves: Sequence[Sequence[tuple[int, float]]]) -> Band:
+    """Summarize the curves of a group.
+
+    Args:
+        curves: For each run its (step, value) pairs.
+
+    Returns:
+        The values at the steps that all curves have.
+    """
+    values = [dict(curve) for curve in curves]
+    steps = sorted(set.intersection(*map(set, values)))
+    columns = [[one[step] for one in values] for step in steps]
+    mean = [sum(column) / len(column) for column in columns]
+    return Band(steps, mean, list(map(min, columns)), list(map(max, columns)))
+
+
+def stage_spans(points: Sequence[Point]) -> list[tuple[int, int, int]]:
+    """Return the stages of a training.
+
+    Args:
+        points: Its validations in order; each stage ends with one.
+
+    Returns:
+        (stage, first step, last step) of each.
+    """
+    spans: list[tuple[int, int, int]] = []
+    for point in points:
+        if spans and spans[-1][0] == point.stage:
+            spans[-1] = (point.stage, spans[-1][1], point.step)
+        else:
+            spans.append((point.stage, spans[-1][2] if spans else 0, point.step))
+    return spans
+
+
+def pooled(scores: Sequence[dict[int, Score]]) -> dict[int, Score]:
+    """Pool the scores of a group's seeds.
+
+    Args:
+        scores: For each run, hops → score.
+
+    Returns:
+        Hops → score over all questions of all seeds.
+    """
+    found = {}
+    for hops in sorted({hops for one in scores for hops in one}):
+        parts = [one[hops] for one in scores if hops in one]
+        found[hops] = Score.of(sum(part.n_correct for part in parts), sum(part.n for part in parts))
+    return found
