@@ -253,8 +253,11 @@ def content_hash(
     """Return the sha256 (hex) of the canonical rows of a split, one after the other.
 
     Args:
-        name, split, seed, surface: As in ``examples``.
-        count: How many examples; None means the default size, for train too.
+        name: Name of the dataset.
+        split: Name of the split.
+        seed: Seed of the split.
+        count: Number of examples; None for the default size, for train too.
+        surface: Wording; None for the dataset's first.
     """
     size = get_dataset(name).sizes.get(split) if count is None else count
     digest = hashlib.sha256()

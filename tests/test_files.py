@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from coconut_bench.cli import main
 from coconut_bench.generators import files
 from coconut_bench.generators.files import SUMS, check_sums, scratch_folder, sweep_temporary, write_sums
-from coconut_bench.generators.stored.formats import MANIFEST
+from coconut_bench.generators.stored.manifest import MANIFEST
 from coconut_bench.generators.stored.write import generate, plan
 
 SMALL = plan("prosqa-tiny", sizes={"train": 6, "valid": 4, "test": 4})

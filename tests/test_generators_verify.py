@@ -14,7 +14,8 @@ import pytest
 from coconut_bench.generators import DATASETS, Example, canonical_row, examples
 from coconut_bench.generators.files import file_digest
 from coconut_bench.generators.proof.verify import VerificationError, verify_dir
-from coconut_bench.generators.stored.formats import FORMATS, MANIFEST, manifest_digest
+from coconut_bench.generators.stored.formats import FORMATS
+from coconut_bench.generators.stored.manifest import MANIFEST, manifest_digest
 from coconut_bench.generators.stored.write import generate, plan
 
 SIZES = {"train": 8, "valid": 4, "test": 4}

@@ -17,7 +17,8 @@ from coconut_bench.cli import main
 from coconut_bench.generators import DATASETS, content_hash, examples, files
 from coconut_bench.generators.proof import verify
 from coconut_bench.generators.stored import write
-from coconut_bench.generators.stored.formats import FORMATS, MANIFEST, read_examples, read_rows
+from coconut_bench.generators.stored.formats import FORMATS, read_examples, read_rows
+from coconut_bench.generators.stored.manifest import MANIFEST
 from coconut_bench.generators.stored.write import generate, plan
 
 

@@ -97,7 +97,7 @@ def _show(upload: Upload, repo: str) -> None:
 def _show_texts(upload: Upload) -> None:
     """The card and the manifest, word for word."""
     from ...generators.hub.upload import CARD
-    from ...generators.stored.formats import MANIFEST
+    from ...generators.stored.manifest import MANIFEST
 
     for name in (CARD, MANIFEST):
         content = upload.files[name]

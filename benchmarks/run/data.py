@@ -11,7 +11,7 @@ from pathlib import Path
 from ...coconut.batches import ExampleSource, Pool
 from ...generators.datasets import DATASETS, content_hash, examples, get_dataset
 from ...generators.example import Example, canonical_row
-from ...generators.stored.formats import MANIFEST, check_listed, read_manifest
+from ...generators.stored.manifest import MANIFEST, check_listed, read_manifest
 from ...generators.stored.sources import is_source, load_source
 from ...generators.stored.write import generate, plan
 from ...leaderboard.result import Dataset

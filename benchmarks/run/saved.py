@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...generators.files import check_sums, write_sums, write_whole
-from ...generators.stored.formats import manifest_digest
+from ...generators.stored.manifest import manifest_digest
 from ...leaderboard.result import Result
 from .spec import RunSpec
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...coconut.numerics import NUMERICS
 from ...generators.files import file_digest
-from ...generators.stored.formats import MANIFEST
+from ...generators.stored.manifest import MANIFEST
 from ...generators.stored.sources import is_source
 from ..recipe import Recipe
 

@@ -22,7 +22,8 @@ from ..datasets import get_dataset
 from ..example import Example
 from ..proof.verify import verify_dir
 from ..stored.folder import read_split
-from ..stored.formats import FORMATS, HUB_SPLITS, MANIFEST, manifest_digest, read_manifest
+from ..stored.formats import FORMATS, HUB_SPLITS
+from ..stored.manifest import MANIFEST, manifest_digest, read_manifest
 from .card import CardSplit, Section, dataset_card
 from .upload import Upload, describe, digests, parse_version, seal
 

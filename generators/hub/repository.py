@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ... import __version__
-from ..stored.formats import MANIFEST
+from ..stored.manifest import MANIFEST
 from .upload import Kind, Upload, parse_version
 
 if TYPE_CHECKING:

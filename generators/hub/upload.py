@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from ... import __version__
 from ..files import file_digest
-from ..stored.formats import MANIFEST
+from ..stored.manifest import MANIFEST
 
 CARD = "README.md"
 Kind = Literal["dataset", "model"]

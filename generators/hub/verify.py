@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 from ..example import Example, canonical_row
 from ..files import scratch_folder
 from ..proof.verify import Report, VerificationError, verify_dir
-from ..stored.formats import HUB_SPLITS, MANIFEST
+from ..stored.formats import HUB_SPLITS
+from ..stored.manifest import MANIFEST
 from .publish import content_digest
 from .repository import explained
 

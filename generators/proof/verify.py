@@ -22,7 +22,8 @@ from ..example import Example, canonical_row
 from ..files import file_digest
 from ..lookup import pick
 from ..stored.folder import id_prefix
-from ..stored.formats import FORMATS, MANIFEST, get_format, read_manifest, read_rows
+from ..stored.formats import FORMATS, get_format, read_rows
+from ..stored.manifest import MANIFEST, read_manifest
 from ..wordings.reading import read_question
 from .contracts import CONTRACTS, Contract
 from .proved import Proved, require

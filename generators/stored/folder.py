@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..example import Example
-from .formats import check_listed, read_rows
+from .formats import read_rows
+from .manifest import check_listed
 
 
 def id_prefix(manifest: Mapping[str, Any], split: str) -> str:
@@ -32,7 +33,7 @@ def read_split(folder: Path, manifest: Mapping[str, Any], split: str) -> list[Ex
 
     Args:
         folder: Folder written by `generate`.
-        manifest: Its manifest, see `formats.read_manifest`.
+        manifest: Its manifest, see `manifest.read_manifest`.
         split: Name of the split.
 
     Returns:

@@ -20,7 +20,8 @@ from ..seeding import SPLITS
 from ..wordings.table import PLAIN, surface_like
 from . import gsm8k
 from .folder import read_split
-from .formats import FORMATS, MANIFEST, read_examples, read_manifest
+from .formats import FORMATS, read_examples
+from .manifest import MANIFEST, read_manifest
 
 SUFFIXES = (".txt", *(row.suffix for row in FORMATS.values()))
 

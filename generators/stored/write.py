@@ -27,7 +27,8 @@ from typing import Any, NamedTuple
 from ... import __version__
 from ..datasets import Dataset, examples, get_dataset, resolve_surface
 from ..files import file_digest, recover_folder, replace_folder, scratch_folder
-from .formats import FORMATS, MANIFEST, encode_jsonl, get_format, manifest_digest, read_manifest
+from .formats import FORMATS, encode_jsonl, get_format
+from .manifest import MANIFEST, manifest_digest, read_manifest
 
 MANIFEST_VERSION = 1
 _BLOCK = 2048  # examples encoded together; also the size of a parquet row group, so part of those bytes

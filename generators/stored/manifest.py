@@ -1,0 +1,78 @@
+"""The manifest of a generated folder: what was generated, and the sha256 of each of its files and of itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..files import file_digest
+
+MANIFEST = "manifest.json"
+
+
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """Return the sha256 of a manifest as canonical JSON, without its own ``manifest_sha256``.
+
+    Args:
+        manifest: The manifest.
+    """
+    rest = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest of a folder and check its hash.
+
+    Args:
+        folder: Folder written by `generate`.
+
+    Returns:
+        The manifest, complete and unchanged.
+
+    Raises:
+        ValueError: The manifest is not JSON, incomplete or changed.
+        OSError: There is no manifest.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{MANIFEST} is not JSON: {error}") from None
+    if not isinstance(manifest, dict) or "manifest_sha256" not in manifest:
+        raise ValueError(f"{MANIFEST} must be an object with manifest_sha256")
+    digest, stated = manifest_digest(manifest), manifest["manifest_sha256"]
+    if digest != stated:
+        raise ValueError(f"{MANIFEST} was changed: its sha256 is {digest}, it says {stated}")
+    return manifest
+
+
+def check_listed(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Check a data file against the manifest of its folder.
+
+    Args:
+        path: The file; one that the manifest does not list is refused.
+        manifest: The manifest, see `read_manifest`.
+
+    Raises:
+        ValueError: The file is not listed or was changed.
+        OSError: The file is missing.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    stated = [entry["sha256"] for entry in manifest["splits"].values() if entry["file"] == path.name]
+    if stated != [file_digest(path)]:
+        what = f"was changed after {MANIFEST} was written" if stated else f"is not listed in {MANIFEST}"
+        raise ValueError(f"{path} {what}; `coconut-bench verify` says where")
+
+
+def is_generated(folder: Path) -> bool:
+    """Return whether a folder has a manifest of `generate`, changed or not.
+
+    Args:
+        folder: Any folder.
+    """
+    path = folder / MANIFEST
+    return path.is_file() and any(key in path.read_bytes() for key in (b'"manifest_version"', b'"splits"'))
