@@ -250,14 +250,9 @@ def examples(
 def content_hash(
     name: str, split: str, seed: int = 0, count: int | None = None, surface: str | None = None
 ) -> str:
-    """Return the sha256 (hex) of the canonical rows of a split, one after the other.
+    """Return the sha256 (hex) of a split's canonical rows, one after the other; arguments as in `examples`.
 
-    Args:
-        name: Name of the dataset.
-        split: Name of the split.
-        seed: Seed of the split.
-        count: Number of examples; None for the default size, for train too.
-        surface: Wording; None for the dataset's first.
+    ``count`` None means the default size, for train too.
     """
     size = get_dataset(name).sizes.get(split) if count is None else count
     digest = hashlib.sha256()

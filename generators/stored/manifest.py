@@ -1,4 +1,4 @@
-"""The manifest of a generated folder: what was generated, and the sha256 of each of its files and of itself."""
+"""The manifest of a generated folder: what was generated, the sha256 of each of its files, and its own."""
 
 from __future__ import annotations
 
