@@ -70,7 +70,7 @@ def test_llama_s_bos_begins_every_question_and_markers_surround_no_thoughts_too(
     found = collect_rows(monkeypatch)
     done = invoke("--method", "coconut", "--model", "model", curriculum={"stage_epochs": [1] * 7})
     assert done.exit_code == 0, done.output
-    ids = AutoTokenizer.from_pretrained("runs/small-coconut-0/model").convert_tokens_to_ids
+    ids = AutoTokenizer.from_pretrained("runs/small-coconut-0-model/model").convert_tokens_to_ids
     bos, begin, end, latent = map(ids, (BEGIN, "<bot>", "<eot>", "<latent>"))
     for prompts in found.values():
         assert {prompt[0] for prompt in prompts} == {bos}

@@ -14,10 +14,9 @@ from ...generators.example import Example, canonical_row
 from ...generators.stored.manifest import MANIFEST, check_listed, read_manifest
 from ...generators.stored.sources import is_source, load_source
 from ...generators.stored.write import generate, plan
+from ...generators.wordings.table import SYMBOLIC
 from ...leaderboard.result import Dataset
 from ..recipe_parts import DataPart
-
-SYMBOLIC = "symbolic"
 
 
 @dataclass(frozen=True)

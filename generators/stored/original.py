@@ -17,9 +17,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from ..seeding import draws, example_keys, shuffled
 from ..wordings.row import Asked, Premises
-from ..wordings.table import WORDINGS
+from ..wordings.table import SYMBOLIC, WORDINGS
 
 TRIAL = "test_example"
 LAYERS = "neighbor_k"
@@ -81,18 +80,22 @@ def superposition(record: dict[str, Any]) -> dict[str, Any]:
     told = [(at[u], at[v]) for u, v in edges]
     path = _shortest_path(told, at[root], at[target])
     seed = json.dumps([sorted(edges), root, sorted([target, other])])
-    keys = example_keys("superposition", "1", hashlib.sha256(seed.encode()).hexdigest(), 0, [0])
-    order = shuffled(draws(keys, purpose=0, count=len(told)))[0].tolist()
+    order = _order(f"premises {seed}", len(told))
     ends = sorted([at[target], at[other]])
-    first, second = (ends[place] for place in shuffled(draws(keys, purpose=1, count=2))[0])
+    first, second = (ends[place] for place in _order(f"candidates {seed}", 2))
     symbols = [str(node) for node in names]
     premises = Premises(symbols, [False] * len(names), [told[place] for place in order])
-    text = WORDINGS["prosqa", "symbolic"].write(premises)(Asked(at[root], first, second, path))
+    text = WORDINGS["prosqa", SYMBOLIC].write(premises)(Asked(at[root], first, second, path))
     return {
         "question": text.question, "steps": list(text.steps), "answer": text.answer,
         "idx_to_symbol": symbols, "edges": [list(edge) for edge in told],
         "root": at[root], "target": at[target], "neg_target": at[other],
     }  # fmt: skip
+
+
+def _order(text: str, count: int) -> list[int]:
+    """A random order of ``count`` places that follows from a text; the generators' code has no part in it."""
+    return sorted(range(count), key=lambda place: hashlib.sha256(f"{text} {place}".encode()).digest())
 
 
 def _is_trial(value: object) -> bool:

@@ -37,6 +37,8 @@ PAPERS: Mapping[str, Paper] = {
 
 PLAIN = "natural"
 """The surface of text that is of no wording of the table, a user's own or GSM8k's."""
+SYMBOLIC = "symbolic"
+"""The surface that tells graphs in ids; premise recall is trained on it."""
 
 _ROWS = (
     Wording(
