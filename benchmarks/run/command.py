@@ -87,7 +87,9 @@ def stopping() -> Iterator[None]:
     "--job", multiple=True, metavar="NAME=VALUE",
     help="Parameter of the cluster's jobs, such as timeout_min=60 (repeatable).",
 )  # fmt: skip
-@click.option("--out", type=PATH, show_default="runs/RECIPE-METHOD-SEED…", help="Output directory.")
+@click.option(
+    "--out", type=PATH, show_default="runs/RECIPE-METHOD-SEED and the overrides", help="Output directory."
+)
 @click.option(
     "--leaderboard", type=PATH, default=Path("leaderboard.json"), help="Leaderboard file to add the rows to."
 )
