@@ -145,9 +145,7 @@ def load_result(path: Path) -> Result:
     """
     content, beside = path.read_bytes(), path.with_name(f"{path.name}.sha256")
     if beside.is_file() and beside.read_bytes().split()[:1] != [hashlib.sha256(content).hexdigest().encode()]:
-        raise ValueError(
-            f"{path} is damaged (its sha256 is not that of {beside.name}): restore or remove it"
-        )
+        raise ValueError(f"{path} is damaged (its sha256 is not that of {beside.name}): restore or remove it")
     try:
         return Result.model_validate_json(content)
     except ValueError as error:
