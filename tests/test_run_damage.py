@@ -119,6 +119,10 @@ def test_weights_that_are_whole_but_not_those_of_the_result_are_refused() -> Non
     fields = json.loads(record.read_text())
     fields["seeds"][0]["weights"] = "0" * 64
     record.write_text(json.dumps(fields))
+    refused(invoke("controls", FINISHED), "result.json is damaged")
+    refused(invoke("run", "--method", "coconut", "--recipe", "micro.yaml"), "result.json is damaged")
+    refused(invoke("publish", FINISHED, "--repo", "org/name", "--dry-run"), "result.json is damaged")
+    record.with_name("result.json.sha256").unlink()
     refused(invoke("controls", FINISHED, "--n", "4"), "must have the weights of result.json (sha256 0000")
 
 

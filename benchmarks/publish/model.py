@@ -27,7 +27,7 @@ from ...leaderboard.result import Leaderboard, Result
 from ...leaderboard.samples import Sample, read_samples
 from ...leaderboard.store import dump
 from ..recipe import Recipe, load_recipe, recipe_names
-from ..run.saved import check_model
+from ..run.saved import check_model, read_result
 from .card import model_card
 
 _UNPUBLISHED = "_name_or_path"  # where a model was loaded from on the machine that trained it
@@ -99,7 +99,7 @@ def _read_run(folder: Path) -> Run:
     """Read the record and check it against its predictions."""
     if not is_run(folder):
         raise ValueError(f"{folder} must be the folder of a finished run (result.json, model/)")
-    row = Result.model_validate_json((folder / "result.json").read_bytes())
+    row = read_result(folder)
     for entry in row.seeds:
         if entry.predictions is not None:
             read_predictions(entry.predictions, folder / "predictions")

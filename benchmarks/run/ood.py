@@ -15,6 +15,7 @@ from ...generators.datasets import Dataset as DatasetRow
 from ...leaderboard.result import Result
 from .data import open_data
 from .retest import load_evaluator, retested
+from .saved import load_result
 from .spec import RunSpec
 
 
@@ -60,7 +61,7 @@ def evaluate_ood(spec: RunSpec, out: Path, say: Callable[[str], None]) -> list[R
     for row in rows:
         path = out / "ood" / f"{row.name}.json"
         if path.exists():
-            results.append(Result.model_validate_json(path.read_bytes()))
+            results.append(load_result(path))
             continue
         data = open_data(part.model_copy(update={"name": row.name, "train": None}))
         results.append(retested(out, evaluator, data.test, row.name, {"dataset": data.record}, path, say))

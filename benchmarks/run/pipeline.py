@@ -28,7 +28,7 @@ import torch
 from ...coconut.methods import get_method
 from ...coconut.numerics import NUMERICS
 from ...coconut.progress import Progress
-from ...generators.files import sweep_temporary, write_whole
+from ...generators.files import sweep_temporary
 from ...leaderboard.measures import Cost, Curve, Stage
 from ...leaderboard.predictions import Prediction, summarize, write_predictions
 from ...leaderboard.provenance import provenance
@@ -39,7 +39,15 @@ from .base_model import BaseModel, base_model, coconut_over
 from .data import RunData, open_data
 from .evaluate import Evaluation, Evaluator, recipe_encoder
 from .pretrained import weights_hash
-from .saved import log_validation, read_finished, read_record, save_model, settings, write_record
+from .saved import (
+    log_validation,
+    read_finished,
+    read_record,
+    save_model,
+    settings,
+    write_record,
+    write_result,
+)
 from .spec import RunSpec
 from .tracking import Tracker, open_tracker
 from .training import check_base, check_chains, train
@@ -99,7 +107,7 @@ def run(
             tracker.log({"test": result.seeds[0].test.accuracy}, progress.global_step)
     model.config.after_question = evaluator.after_question(stage)
     save_model(out / "model", model, base.tokenizer)
-    write_whole(out / "result.json", result.model_dump_json(indent=2).encode() + b"\n")
+    write_result(out / "result.json", result)
     checkpoint.unlink(missing_ok=True)
     return result
 

@@ -13,7 +13,6 @@ from transformers.utils import logging as transformers_logging
 from ...coconut.methods import get_method
 from ...coconut.modeling import CoconutForCausalLM
 from ...generators.example import Example
-from ...generators.files import write_whole
 from ...leaderboard.measures import Cost
 from ...leaderboard.predictions import summarize, write_predictions
 from ...leaderboard.provenance import provenance
@@ -22,7 +21,7 @@ from .data import open_data
 from .evaluate import Evaluator, recipe_encoder
 from .pipeline import peak_memory
 from .pretrained import weights_hash
-from .saved import check_model, read_result
+from .saved import check_model, load_result, read_result, write_result
 from .spec import RunSpec
 
 
@@ -97,7 +96,7 @@ def retested(
     }
     result = Result.model_validate({**dict(trained), **changes, "seeds": [type(entry)(**found)]})
     path.parent.mkdir(exist_ok=True)
-    write_whole(path, result.model_dump_json(indent=2).encode() + b"\n")
+    write_result(path, result)
     say(f"{label}: accuracy {result.seeds[0].test.accuracy:.1%}")
     return result
 
@@ -120,7 +119,7 @@ def evaluate_thoughts(spec: RunSpec, out: Path, thoughts: int, say: Callable[[st
     """
     path = out / "thoughts" / f"{thoughts}.json"
     if path.exists():
-        return Result.model_validate_json(path.read_bytes())
+        return load_result(path)
     evaluator = load_evaluator(spec, out, thoughts)
     data = open_data(spec.recipe.data)
     data.check_questions(read_result(out).dataset)

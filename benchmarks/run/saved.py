@@ -2,12 +2,13 @@
 
 RUN/model/SHA256SUMS   digests of the other files of the folder
 RUN/run.json           the run's identity and settings, and the record of its base model
-RUN/result.json        the leaderboard's record
+RUN/result.json        the leaderboard's record, its digest in result.json.sha256
 RUN/log.jsonl          one line per validation
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -116,8 +117,37 @@ def read_result(out: Path) -> Result:
     path = out / "result.json"
     if not path.is_file():
         raise FileNotFoundError(f"{out} must hold a finished run (result.json), got none")
+    return load_result(path)
+
+
+def write_result(path: Path, result: Result) -> None:
+    """Write a result, after its digest (``NAME.sha256``); a kill between leaves no result.
+
+    Args:
+        path: File to write; its directory must exist.
+        result: The record.
+    """
+    content = result.model_dump_json(indent=2).encode() + b"\n"
+    digest = hashlib.sha256(content).hexdigest()
+    write_whole(path.with_name(f"{path.name}.sha256"), f"{digest}  {path.name}\n".encode())
+    write_whole(path, content)
+
+
+def load_result(path: Path) -> Result:
+    """Read what `write_result` wrote; a result of an earlier version, without a digest, is read as it is.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: It is damaged.
+        OSError: It cannot be read.
+    """
+    content, beside = path.read_bytes(), path.with_name(f"{path.name}.sha256")
+    if beside.is_file() and beside.read_bytes().split()[:1] != [hashlib.sha256(content).hexdigest().encode()]:
+        raise ValueError(f"{path} is damaged (its sha256 is not that of {beside.name}): restore or remove it")
     try:
-        return Result.model_validate_json(path.read_bytes())
+        return Result.model_validate_json(content)
     except ValueError as error:
         raise ValueError(f"{path} must be a result written by `run`: {error}") from error
 
