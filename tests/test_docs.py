@@ -111,6 +111,7 @@ SMALLER = {
 ELSEWHERE = {
     "--recipe gpt2-prosqa": "test_run_pretrained.py",
     "--ood": "test_run_ood.py",
+    "leaderboard reproduce": "test_reproduce.py",
     "--cluster slurm": "test_cluster.py",
     "verify org/name@v1.0.0": "test_publish.py",
 }
