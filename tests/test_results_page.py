@@ -46,7 +46,7 @@ def compared_by_hand(page: str) -> Iterator[str]:
 
 def test_the_tables_and_sentences_are_what_the_commands_print() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    assert len(SHOWN.findall(page)) == len(re.findall(COMMAND, page, re.MULTILINE)) >= 2
+    assert len(SHOWN.findall(page)) == len(re.findall(COMMAND, page, re.MULTILINE)) >= 1
     assert filled(page) == page
 
 
