@@ -1,6 +1,7 @@
 """Refuses to test another checkout than the one these tests belong to; one torch thread a test process."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,26 @@ def pytest_configure(config: pytest.Config) -> None:
 def root() -> Path:
     """The checkout's root, which is the package."""
     return ROOT
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the base models that a file's tests train."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def in_an_empty_folder(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test runs in a folder of its own; base models are shared by the tests of its file."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(cache))
+
+
+@pytest.fixture
+def threads_as_before() -> Iterator[None]:
+    """What the test changes in torch's number of threads is undone."""
+    import torch
+
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)

@@ -23,9 +23,7 @@ GRID = ["run", "--recipe", "micro.yaml", "--method", "cot,no-cot"]
 
 
 @pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
+def with_the_recipe(in_an_empty_folder: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POLL_SECONDS", 0.2)
     write_recipe(tmp_path)
 

@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import torch
 from click.testing import CliRunner
 
 from coconut_bench.cli import main
@@ -34,18 +33,7 @@ GOLDEN: dict[str, Any] = json.loads(recorder.GOLDEN.read_text(encoding="utf-8"))
 HINT = "raise coconut.numerics.NUMERICS and run tests/golden/record_fingerprints.py if this was intended"
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(cache))
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder", "threads_as_before")
 
 
 def is_near(found: list[float], recorded: list[float]) -> bool:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from click.testing import CliRunner
 from click.testing import Result as Done
 
@@ -27,13 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def a_copy_of_the_board(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def a_copy_of_the_board(in_an_empty_folder: None, threads_as_before: None, tmp_path: Path) -> None:
     shutil.copytree(QUICK, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(folder / "cache"))
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
 
 
 def reproduce(*arguments: str) -> Done:

@@ -30,15 +30,7 @@ from coconut_bench.leaderboard import read, read_predictions
 BERT = {"is_decoder": True, "num_hidden_layers": 1, "hidden_size": 16, "num_attention_heads": 2}
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(cache))
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
 def invoke(*arguments: str) -> Result:

@@ -20,10 +20,7 @@ FAIR = {
 }
 
 
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
 def test_every_out_of_distribution_row_gets_a_row_of_its_own_and_is_tested_once() -> None:
