@@ -26,10 +26,8 @@ from .statistics import (
     Interval,
     bootstrap_interval,
     cluster_estimate,
-    detectable,
     estimate,
     holm,
-    t_interval,
     t_test,
     tost,
 )
@@ -185,12 +183,53 @@ def compare(rows: Sequence[Result], folder: Path | str) -> list[Comparison]:
     if len(rows) < 2:
         raise ValueError(f"rows must be at least 2, got {len(rows)}")
     answers = Answers(folder)
-    pairs = [_compare(a, b, answers.paired(a, b)) for a, b in combinations(rows, 2)]
-    p_values = holm([pair.p for pair in pairs])
-    equivalence = holm([pair.equivalence_p for pair in pairs])
+    return adjusted([compare_pair(a, b, answers) for a, b in combinations(rows, 2)])
+
+
+def compare_pair(a: Result, b: Result, answers: Answers) -> Comparison:
+    """Compare two rows, without an adjustment of the p-values.
+
+    Args:
+        a: The first row.
+        b: The second row.
+        answers: Their predictions.
+
+    Returns:
+        The comparison, to be adjusted with those of its family.
+
+    Raises:
+        ValueError: For rows on different questions or without a shared seed, and missing predictions.
+    """
+    pair = answers.paired(a, b)
+    values = pair.by_question()
+    questions, seeds = cluster_estimate(values, pair.clusters), pair.over_seeds()
+    return Comparison(
+        a=a,
+        b=b,
+        by_seed=pair.by_seed(),
+        combined=pair.combined(),
+        by_questions=questions,
+        bootstrap=bootstrap_interval(values, pair.clusters),
+        by_seeds=seeds,
+        p=pair.p_value(),
+        equivalence_p=max(tost(found, MARGIN) for found in (questions, seeds) if found),
+    )
+
+
+def adjusted(family: Sequence[Comparison]) -> list[Comparison]:
+    """Adjust the p-values of a family of comparisons by Holm's method.
+
+    Args:
+        family: All comparisons that are made together.
+
+    Returns:
+        The same, in the same order.
+    """
+    p_values = holm([pair.p for pair in family])
+    equivalence = holm([pair.equivalence_p for pair in family])
     return [
         pair._replace(p=p, equivalence_p=equivalence_p)
-        for pair, p, equivalence_p in zip(pairs, p_values, equivalence, strict=True)
+        for pair, p, equivalence_p in zip(family, p_values, equivalence, strict=True)
     ]
 
 
@@ -224,71 +263,3 @@ def ranks(rows: Sequence[Result], folder: Path | str) -> dict[str, int]:
         if p < ALPHA:
             places[key] += 1
     return places
-
-
-def report(pairs: Sequence[Comparison]) -> str:
-    """Format comparisons as text, one block per pair.
-
-    Args:
-        pairs: What `compare` returned.
-
-    Returns:
-        The text, without a newline at its end.
-    """
-    return "\n\n".join(_report(pair, len(pairs)) for pair in pairs)
-
-
-def _compare(a: Result, b: Result, pair: Paired) -> Comparison:
-    """The comparison, with unadjusted p-values."""
-    values = pair.by_question()
-    questions, seeds = cluster_estimate(values, pair.clusters), pair.over_seeds()
-    return Comparison(
-        a=a,
-        b=b,
-        by_seed=pair.by_seed(),
-        combined=pair.combined(),
-        by_questions=questions,
-        bootstrap=bootstrap_interval(values, pair.clusters),
-        by_seeds=seeds,
-        p=pair.p_value(),
-        equivalence_p=max(tost(found, MARGIN) for found in (questions, seeds) if found),
-    )
-
-
-def _report(pair: Comparison, family: int) -> str:
-    a, b = (f"{row.method} ({row.recipe.name}, {row.key})" for row in (pair.a, pair.b))
-    questions, clusters = pair.by_questions, pair.by_questions.freedom + 1
-    lines = [
-        f"{a} vs. {b}: {pair.verdict}",
-        f"  difference {_points(questions.mean)}",
-        f"  95 % interval over questions {_range(pair.bootstrap)} (bootstrap, {clusters} clusters)",
-    ]
-    if pair.by_seeds:
-        seeds = _range(t_interval(pair.by_seeds))
-        lines.append(f"  95 % interval over seeds {seeds} (t, {pair.by_seeds.freedom + 1} seeds)")
-    for seed, test in pair.by_seed.items():
-        lines.append(f"  seed {seed}: {_mcnemar(test)}")
-    if len(pair.by_seed) > 1:
-        lines.append(f"  all seeds: {_mcnemar(pair.combined)}")
-    lines.append(
-        f"  no difference: {_p(pair.p)}; difference of {100 * MARGIN:.0f} points or more (TOST): "
-        f"{_p(pair.equivalence_p)}; Holm-adjusted over {family} pair{'s' if family > 1 else ''}"
-    )
-    lines.append(f"  minimum detectable difference at 80 % power: {100 * detectable(questions):.1f} points")
-    return "\n".join(lines)
-
-
-def _mcnemar(test: McNemar) -> str:
-    return f"right only in a {test.only_a}, only in b {test.only_b}, exact McNemar by clusters {_p(test.p)}"
-
-
-def _p(value: float) -> str:
-    return f"p = {value:.3g}" if value else "p < 1e-300"  # below the smallest double
-
-
-def _points(difference: float) -> str:
-    return f"{100 * difference:+.1f} points"
-
-
-def _range(interval: Interval) -> str:
-    return f"{100 * interval.low:+.1f}..{100 * interval.high:+.1f}"

@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 
 from . import compare as comparisons
 from .check import check
+from .compare import MARGIN, Comparison
+from .mcnemar import McNemar
 from .query import arrange, find, select
 from .result import Result
+from .statistics import Interval, detectable, t_interval
 from .store import read, side_files
 from .table import Format, render
 
@@ -59,7 +62,7 @@ def comparison(
         recipe: Only rows of this recipe.
 
     Returns:
-        The report of `compare.report`.
+        The text of `comparison_text`.
 
     Raises:
         ValueError: For a name of no row or of several, and for rows that cannot be compared.
@@ -67,7 +70,7 @@ def comparison(
     chosen = select(read(path).rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
     measured = [row for row in chosen if isinstance(row, Result)]
     pairs = comparisons.compare([find(measured, name) for name in names], side_files(path))
-    return comparisons.report(pairs)
+    return comparison_text(pairs)
 
 
 def check_report(path: Path) -> CheckReport:
@@ -83,3 +86,54 @@ def check_report(path: Path) -> CheckReport:
     found = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
     last = f"{path}: {len(board.measured)} measured and {len(board.quoted)} quoted rows, {found}"
     return CheckReport("\n".join([*problems, last]), not problems)
+
+
+def comparison_text(pairs: Sequence[Comparison]) -> str:
+    """Format comparisons as text, one block per pair.
+
+    Args:
+        pairs: What `compare.compare` returned.
+
+    Returns:
+        The text, without a newline at its end.
+    """
+    return "\n\n".join(_report(pair, len(pairs)) for pair in pairs)
+
+
+def _report(pair: Comparison, family: int) -> str:
+    a, b = (f"{row.method} ({row.recipe.name}, {row.key})" for row in (pair.a, pair.b))
+    questions, clusters = pair.by_questions, pair.by_questions.freedom + 1
+    lines = [
+        f"{a} vs. {b}: {pair.verdict}",
+        f"  difference {_points(questions.mean)}",
+        f"  95 % interval over questions {_range(pair.bootstrap)} (bootstrap, {clusters} clusters)",
+    ]
+    if pair.by_seeds:
+        seeds = _range(t_interval(pair.by_seeds))
+        lines.append(f"  95 % interval over seeds {seeds} (t, {pair.by_seeds.freedom + 1} seeds)")
+    for seed, test in pair.by_seed.items():
+        lines.append(f"  seed {seed}: {_mcnemar(test)}")
+    if len(pair.by_seed) > 1:
+        lines.append(f"  all seeds: {_mcnemar(pair.combined)}")
+    lines.append(
+        f"  no difference: {_p(pair.p)}; difference of {100 * MARGIN:.0f} points or more (TOST): "
+        f"{_p(pair.equivalence_p)}; Holm-adjusted over {family} pair{'s' if family > 1 else ''}"
+    )
+    lines.append(f"  minimum detectable difference at 80 % power: {100 * detectable(questions):.1f} points")
+    return "\n".join(lines)
+
+
+def _mcnemar(test: McNemar) -> str:
+    return f"right only in a {test.only_a}, only in b {test.only_b}, exact McNemar by clusters {_p(test.p)}"
+
+
+def _p(value: float) -> str:
+    return f"p = {value:.3g}" if value else "p < 1e-300"  # below the smallest double
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.1f} points"
+
+
+def _range(interval: Interval) -> str:
+    return f"{100 * interval.low:+.1f}..{100 * interval.high:+.1f}"

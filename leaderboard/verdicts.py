@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .compare import MARGIN, Comparison, compare
+from .compare import MARGIN, Answers, Comparison, adjusted, compare_pair
 from .result import Result
-from .statistics import Interval, holm, t_interval
+from .statistics import Interval, t_interval
 
 REFERENCE = "coconut"
 CONTROLS = (("cot", "no-cot"),)
@@ -60,17 +60,11 @@ def judge(rows: Sequence[Result], folder: Path | str) -> list[Judged]:
     by_method = {row.method: row for row in rows}
     wanted = [(REFERENCE, row.method) for row in rows if row.method != REFERENCE]
     pairs = [pair for pair in (*wanted, *CONTROLS) if by_method.keys() >= set(pair)]
-    found = [_judge(by_method[a], by_method[b], folder) for a, b in pairs]
-    compared = [pair.found for pair in found if pair.found]
-    differ = iter(holm([one.p for one in compared]))
-    equal = iter(holm([one.equivalence_p for one in compared]))
-    return [
-        pair._replace(
-            found=pair.found and pair.found._replace(p=next(differ), equivalence_p=next(equal)),
-            family=len(compared),
-        )
-        for pair in found
-    ]
+    answers = Answers(folder)
+    found = [_judge(by_method[a], by_method[b], answers) for a, b in pairs]
+    family = adjusted([pair.found for pair in found if pair.found])
+    left = iter(family)
+    return [pair._replace(found=pair.found and next(left), family=len(family)) for pair in found]
 
 
 def sentence(pair: Judged, titles: Mapping[str, str]) -> str:
@@ -103,14 +97,14 @@ def sentence(pair: Judged, titles: Mapping[str, str]) -> str:
     return f"{said[verdict]} ({_interval(pair.found, sign)}; {test} {p}, {family})."
 
 
-def _judge(a: Result, b: Result, folder: Path | str) -> Judged:
+def _judge(a: Result, b: Result, answers: Answers) -> Judged:
     try:
-        (found,) = compare([a, b], folder)
+        return Judged(a, b, compare_pair(a, b, answers), 1)
     except OSError as error:
-        return Judged(a, b, None, 0, f"{Path(error.filename or folder).name} is missing or not readable")
+        name = Path(error.filename or answers.folder).name
+        return Judged(a, b, None, 0, f"{name} is missing or not readable")
     except ValueError as error:
         return Judged(a, b, None, 0, str(error))
-    return Judged(a, b, found, 1)
 
 
 def _accuracy(row: Result, found: Comparison) -> float:

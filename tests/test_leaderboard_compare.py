@@ -17,8 +17,9 @@ from scipy import stats
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import Result, add, read, render
 from coconut_bench.leaderboard.aggregate import aggregate
-from coconut_bench.leaderboard.compare import Paired, compare, ranks, report
+from coconut_bench.leaderboard.compare import Paired, compare, ranks
 from coconut_bench.leaderboard.query import SORT_KEYS, arrange, find, select
+from coconut_bench.leaderboard.report import comparison_text
 from coconut_bench.leaderboard.store import SHIPPED, side_files
 
 
@@ -154,7 +155,7 @@ def test_without_an_effect_a_difference_is_rarely_claimed(seed: int) -> None:
 def test_the_report_says_everything_in_words(tmp_path: Path) -> None:
     a = row_of("a", {seed: {seed} for seed in range(2)}, tmp_path)
     b = row_of("b", {seed: set(range(60 + seed)) for seed in range(2)}, tmp_path)
-    text = report(compare([a, b], tmp_path))
+    text = comparison_text(compare([a, b], tmp_path))
     for words in (
         f"a (tiny, {a.key}) vs. b (tiny, {b.key}): different",
         "difference +29.8 points",

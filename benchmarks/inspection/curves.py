@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ...coconut.methods import METHODS
 from ...leaderboard.measures import Score
-from ...leaderboard.result import Result
+from ..run.saved import load_result
 
 
 class Point(NamedTuple):
@@ -67,10 +67,7 @@ def read_training(folder: Path) -> Training:
         raise FileNotFoundError(f"{folder} must be a run's directory, with log.jsonl or result.json")
     group, by_hops, points = folder.name, {}, []
     if path.is_file():
-        try:
-            result = Result.model_validate_json(path.read_bytes())
-        except ValueError as error:
-            raise ValueError(f"{path} must be a result written by `run`: {error}") from error
+        result = load_result(path)
         [entry] = result.seeds
         title = METHODS[result.method].title.removeprefix("– ") if result.method in METHODS else result.method
         group, by_hops = f"{title}, {result.recipe.name}", entry.by_hops or {}
@@ -82,13 +79,13 @@ def read_training(folder: Path) -> Training:
 
 
 def _logged(log: Path) -> list[Point]:
-    """The validations of a log; of those that an interruption repeated, the last."""
+    """The validations of a log; of those that an interruption repeated (earlier versions), the last."""
     found = {}
     for number, line in enumerate(log.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             entry = json.loads(line)
-            step = int(entry["global_step"])
-            found[step] = Point(int(entry["stage"]), step, float(entry["loss"]), float(entry["valid"]))
+            stage, step = int(entry["stage"]), int(entry["global_step"])
+            found[step] = Point(stage, step, float(entry["loss"]), float(entry["valid"]))
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{log}:{number} must be a validation of a run: {error!r}") from None
     return [found[step] for step in sorted(found)]

@@ -30,7 +30,7 @@ from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.numerics import NUMERICS
 from ...coconut.recurrence import RECURRENCES
 from ...coconut.tokens import special_ids, split_words, word_tokenizer
-from ...generators.files import check_sums, leftovers, sweep_temporary, write_whole
+from ...generators.files import check_sums, file_digest, leftovers, sweep_temporary, write_whole
 from ..recipe import Recipe
 from .data import RunData
 from .pretrained import load_pretrained, weights_hash
@@ -161,7 +161,7 @@ def _trained_on_recall(
     try:
         record = json.loads((folder / RECORD).read_text())
         model = share_layers(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32))
-        weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+        weights = file_digest(folder / "model.safetensors")
         name = f"{recipe.model.architecture}, premise recall"
         recall, seconds = record["recall"], record["seconds"]
         return BaseModel(

@@ -1,7 +1,7 @@
 """One run: recipe + method + dataset + seed → a trained model, its predictions, and a Result.
 
     out/
-      run.json           what the run is: nothing else is written to its directory
+      run.json           what the run is; another run is refused in this directory
       recipe.yaml        the recipe
       data/              the generated held-out splits, with their manifest
       checkpoint.pt      state of the training; removed when the run is finished

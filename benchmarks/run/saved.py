@@ -172,12 +172,12 @@ def read_finished(spec: RunSpec, out: Path) -> Result | None:
     if not (out / "result.json").exists():
         return None
     result = read_result(out)
-    found = {
-        "recipe_hash": result.recipe.hash, "method": result.method, "seed": result.seeds[0].seed,
-        "numerics": result.recipe.numerics, "data": None, "start": None,
-    }  # fmt: skip
     if record is None:  # of a version that kept no record
-        _check_same({"identity": {"recipe": result.recipe.name, **found}}, spec, out)
+        identity = {
+            "recipe": result.recipe.name, "recipe_hash": result.recipe.hash, "method": result.method,
+            "seed": result.seeds[0].seed, "numerics": result.recipe.numerics,
+        }  # fmt: skip
+        _check_same({"identity": identity}, spec, out)
     return result
 
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -118,5 +118,12 @@ def _digest(files: Iterable[Path]) -> str | None:
     for path in files:
         if not path.is_file():
             raise FileNotFoundError(f"no such file: {path}")
-        digests.append(file_digest(path))
+        found = path.stat()
+        digests.append(_file_digest(path.resolve(), found.st_size, found.st_mtime_ns))
     return hashlib.sha256("".join(digests).encode()).hexdigest() if digests else None
+
+
+@cache
+def _file_digest(path: Path, size: int, changed: int) -> str:
+    """Hash a file once for all cells of a sweep, and again where its size or time of change has changed."""
+    return file_digest(path)
