@@ -8,8 +8,7 @@ The four floors, each importing only from those above it in this list:
 import sys
 from importlib import import_module
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
@@ -34,8 +33,8 @@ class _AfterTransformers(MetaPathFinder):
     """
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
-        ours = _REGISTERING.pop(fullname, None)
-        spec = find_spec(fullname) if ours else None  # asks the other finders, as the name is popped
+        ours = _REGISTERING.get(fullname)
+        spec = PathFinder.find_spec(fullname, path, target) if ours else None
         if spec is None or spec.loader is None or ours is None:
             return None
         execute = spec.loader.exec_module

@@ -12,17 +12,17 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from .cache import PassCache
 
 KEEPS_CACHE = "_can_checkpoint_with_cache"
 
 
-def enable(model: PreTrainedModel, options: dict[str, Any]) -> list[GradientCheckpointingLayer]:
+def enable(model: PreTrainedModel, options: dict[str, Any]) -> list[nn.Module]:
     """Turn on gradient checkpointing in every layer.
 
     Args:
@@ -36,13 +36,18 @@ def enable(model: PreTrainedModel, options: dict[str, Any]) -> list[GradientChec
         ValueError: Reentrant checkpointing is requested, which loses the gradients that flow through the
             cache; or this version of transformers always takes the cache away.
     """
+    # Its module imports the Auto classes, which import this package when they are the first to be imported.
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
     if options.get("use_reentrant"):
         raise ValueError(f"use_reentrant must be False for continuous thoughts, got {options}")
     if not hasattr(GradientCheckpointingLayer, KEEPS_CACHE):
         raise ValueError("gradient checkpointing with thoughts needs a newer transformers: 5.23 has it")
     recompute = partial(checkpoint, **{**options, "use_reentrant": False})
     # Mark the layers only: some models drop the cache themselves when the model is marked as well.
-    layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    layers: list[nn.Module] = [
+        module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)
+    ]
     for layer in layers:
         layer.gradient_checkpointing = True
         setattr(layer, "_gradient_checkpointing_func", recompute)  # noqa: B010 (a module's type hides it)
@@ -50,7 +55,7 @@ def enable(model: PreTrainedModel, options: dict[str, Any]) -> list[GradientChec
     return layers
 
 
-def applies(layers: Sequence[GradientCheckpointingLayer], cache: Cache) -> bool:
+def applies(layers: Sequence[nn.Module], cache: Cache) -> bool:
     """Return whether a pass is checkpointed.
 
     Args:

@@ -22,7 +22,6 @@ from transformers import (
     SuppressTokensLogitsProcessor,
 )
 from transformers.cache_utils import Cache
-from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.utils.generic import can_return_tuple
 
@@ -73,7 +72,7 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         self.halting_head = nn.Linear(width, 1) if config.halting else None
         self.projection = _projection(width) if needs.has_projection else None
         self.slots = nn.Embedding(config.slots, width) if needs.has_slots else None
-        self._checkpointed: list[GradientCheckpointingLayer] = []
+        self._checkpointed: list[nn.Module] = []
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -137,6 +136,9 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         head = self.get_output_embeddings()
         dtype = torch.promote_types(head.weight.dtype, torch.float32)  # type: ignore[arg-type]
         with torch.autocast(h.device.type, enabled=False):
+            if head.weight.dtype == dtype:
+                exact: Tensor = head(h.to(dtype))
+                return exact
             weights = {name: weight.to(dtype) for name, weight in head.named_parameters()}
             logits: Tensor = torch.func.functional_call(head, weights, (h.to(dtype),))
         return logits

@@ -20,7 +20,6 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from . import checkpointing
 from .cache import PassCache, training_cache
@@ -77,7 +76,7 @@ class PassesMixin:
     halting_head: nn.Linear | None
     projection: nn.Sequential | None
     slots: nn.Embedding | None
-    _checkpointed: list[GradientCheckpointingLayer]
+    _checkpointed: list[nn.Module]
 
     def labeled(
         self, ids_BT: Tensor, mask_BT: Tensor | None, labels_BT: Tensor, layers: bool = False

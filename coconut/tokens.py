@@ -89,7 +89,7 @@ def leading_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     marked: list[int] = tokenizer(ANSWER_MARKER)["input_ids"]
     bare: list[int] = tokenizer(ANSWER_MARKER, add_special_tokens=False)["input_ids"]
     starts = range(len(marked) - len(bare) + 1)
-    return marked[: next(i for i in starts if marked[i : i + len(bare)] == bare)]
+    return marked[: next((i for i in starts if marked[i : i + len(bare)] == bare), 0)]
 
 
 def special_ids(tokenizer: PreTrainedTokenizerBase) -> SpecialIds:

@@ -140,3 +140,25 @@ def test_one_import_registers_the_model_and_costs_nothing_before(first: str, tmp
     code = "\n".join([*lines, load])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "CoconutForCausalLM"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "from transformers import GPT2LMHeadModel",
+        "import transformers.modeling_layers",
+        "import coconut_bench.coconut.checkpointing",
+        "from importlib.util import find_spec; find_spec('transformers.models.auto.modeling_auto')",
+        "from transformers import AutoConfig",
+    ],
+)
+def test_the_model_is_registered_whatever_is_imported_first(first: str) -> None:
+    """Modules of transformers that import its Auto classes import this package half-way."""
+    asked = (
+        "import transformers as t; t.AutoConfig.for_model('coconut'); "
+        "from coconut_bench.coconut.config import CoconutConfig as c; "
+        "t.AutoModelForCausalLM._model_mapping[c]"
+    )
+    command = [sys.executable, "-c", f"import coconut_bench; {first}; {asked}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
