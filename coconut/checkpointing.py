@@ -49,8 +49,8 @@ def enable(model: PreTrainedModel, options: dict[str, Any]) -> list[nn.Module]:
         module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)
     ]
     for layer in layers:
-        layer.gradient_checkpointing = True
-        setattr(layer, "_gradient_checkpointing_func", recompute)  # noqa: B010 (a module's type hides it)
+        setattr(layer, "gradient_checkpointing", True)  # noqa: B010 (a module's type hides it)
+        setattr(layer, "_gradient_checkpointing_func", recompute)  # noqa: B010
         setattr(layer, KEEPS_CACHE, True)
     return layers
 
