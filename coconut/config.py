@@ -20,6 +20,7 @@ class CoconutConfig(PreTrainedConfig):
         sweeps: T, the number of times that they are updated (``jacobi`` only).
         after_question: The tokens between question and answer (thoughts or pause tokens, and the markers
             around them), which ``generate`` appends to a question; None for none.
+        without_thoughts: The same if there are to be no thoughts: empty markers, or None for none.
         **kwargs: Fields of `transformers.PreTrainedConfig`.
     """
 
@@ -34,6 +35,7 @@ class CoconutConfig(PreTrainedConfig):
         slots: int = 0,
         sweeps: int = 0,
         after_question: list[int] | None = None,
+        without_thoughts: list[int] | None = None,
         **kwargs: Any,
     ) -> None:
         if isinstance(base_config, dict):
@@ -44,6 +46,7 @@ class CoconutConfig(PreTrainedConfig):
         self.halting = halting
         self.recurrence, self.slots, self.sweeps = recurrence, slots, sweeps
         self.after_question = list(after_question or ())
+        self.without_thoughts = list(without_thoughts or ())
         super().__init__(**kwargs)
 
     @property

@@ -59,15 +59,23 @@ class Suffix(NamedTuple):
     end: list[int]
 
     @classmethod
-    def of(cls, tokens: list[int]) -> Suffix:
-        """Take the tokens of a configuration apart; the filler is the only one that may be repeated."""
+    def of(cls, tokens: list[int], empty: list[int], latent: int) -> Suffix:
+        """Take the tokens of a configuration apart; the filler is the only one that may be repeated.
+
+        Args:
+            tokens: ``config.after_question``, not empty.
+            empty: ``config.without_thoughts``.
+            latent: The token that marks a thought, the filler if there is none in ``tokens``.
+        """
+        if tokens == empty:
+            return cls(tokens[:1], latent, 0, tokens[1:])
         filler = tokens[len(tokens) // 2]
         first, count = tokens.index(filler), tokens.count(filler)
         return cls(tokens[:first], filler, count, tokens[first + count :])
 
-    def tokens(self) -> list[int]:
-        """Return the tokens; none, markers included, without fillers."""
-        return [*self.begin, *[self.filler] * self.number, *self.end] if self.number else []
+    def tokens(self, empty: list[int]) -> list[int]:
+        """Return the tokens; ``empty`` without fillers."""
+        return [*self.begin, *[self.filler] * self.number, *self.end] if self.number else empty
 
 
 def complete(model: PassesMixin, ids_BT: Tensor, mask_BT: Tensor | None, thoughts: int | None) -> Prompts:
@@ -86,7 +94,8 @@ def complete(model: PassesMixin, ids_BT: Tensor, mask_BT: Tensor | None, thought
         ValueError: Only some prompts have thoughts, or ``thoughts`` is given where all have or the method has
             none; questions are not padded on the left.
     """
-    tokens: list[int] = model.config.after_question
+    config = model.config
+    tokens, empty = config.after_question, config.without_thoughts
     has_B = torch.isin(ids_BT, torch.tensor(tokens, dtype=ids_BT.dtype, device=ids_BT.device)).any(1)
     if not tokens or bool(has_B.any()):
         if thoughts is not None:
@@ -99,15 +108,15 @@ def complete(model: PassesMixin, ids_BT: Tensor, mask_BT: Tensor | None, thought
         return Prompts(ids_BT, mask_BT)
     if mask_BT is not None and not bool(mask_BT[:, -1].all()):
         raise ValueError('prompts must be padded on the left: set tokenizer.padding_side = "left"')
-    suffix = Suffix.of(tokens)
+    suffix = Suffix.of(tokens, empty, config.latent_token_id)
     if thoughts is not None:
         if thoughts < 0:
             raise ValueError(f"thoughts must be at least 0, got {thoughts}")
         suffix = suffix._replace(number=thoughts)
-    elif model.halting_head is not None and suffix.filler == model.config.latent_token_id:
+    elif model.halting_head is not None and suffix.number and suffix.filler == config.latent_token_id:
         return _halted(model, ids_BT, mask_BT, suffix)
-    mask_BT = None if mask_BT is None else _longer(mask_BT, [1] * len(suffix.tokens()))
-    return Prompts(_longer(ids_BT, suffix.tokens()), mask_BT)
+    mask_BT = None if mask_BT is None else _longer(mask_BT, [1] * len(suffix.tokens(empty)))
+    return Prompts(_longer(ids_BT, suffix.tokens(empty)), mask_BT)
 
 
 @torch.no_grad()
@@ -126,7 +135,7 @@ def _halted(model: PassesMixin, ids_BT: Tensor, mask_BT: Tensor | None, suffix: 
     most_used = max(counts)
     rows, masks, spare = [], [], [most_used - count for count in counts]
     for ids, mask, count, extra in zip(ids_BT, mask_BT, counts, spare, strict=True):
-        own = suffix._replace(number=count).tokens()
+        own = suffix._replace(number=count).tokens([])
         padding = ids.new_full((extra,), 0 if pad is None else pad)
         rows.append(torch.cat([padding, ids, ids.new_tensor(own)]))
         masks.append(torch.cat([mask.new_zeros(extra), mask, mask.new_ones(len(own))]))

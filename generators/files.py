@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def write_whole(path: Path, content: bytes) -> None:
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that replaces ``path`` when the block ends; a killed process leaves the old or the new one.
 
-    A temporary file beside it, ``.NAME.PID.tmp``, is written, flushed to disk and renamed over it. The mode
+    A temporary file beside it, ``.NAME.OWNER.tmp``, is written, flushed to disk and renamed over it. The mode
     of an existing file is kept.
 
     Args:
@@ -50,7 +51,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OSError: The file cannot be written; the old one is unchanged.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{owner()}.tmp")
     try:
         with open(temporary, "wb") as file:
             yield file
@@ -131,7 +132,7 @@ def check_sums(folder: Path, remedy: str) -> list[Path]:
 
 @contextmanager
 def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
-    """Make a temporary folder ``NAME.PID.XXXXXXXX`` and remove it at the end.
+    """Make a temporary folder ``NAME.OWNER.XXXXXXXX`` and remove it at the end.
 
     Those that killed processes of this name left behind are removed first.
 
@@ -145,9 +146,9 @@ def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
     Raises:
         OSError: It cannot be made.
     """
-    for path in leftovers(parent, rf"{re.escape(name)}\.(\d+)\.\w{{8}}"):
+    for path in leftovers(parent, rf"{re.escape(name)}\.(\S+)\.\w{{8}}"):
         shutil.rmtree(path, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{name}.{os.getpid()}.", dir=parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix=f"{name}.{owner()}.", dir=parent) as scratch:
         yield Path(scratch)
 
 
@@ -157,8 +158,13 @@ def sweep_temporary(folder: Path) -> None:
     Args:
         folder: The folder; it need not exist.
     """
-    for path in leftovers(folder, r"\..+\.(\d+)\.tmp"):
+    for path in leftovers(folder, r"\..+\.([^.]+)\.tmp"):
         path.unlink(missing_ok=True)
+
+
+def owner() -> str:
+    """Name this process among those of all machines that share a folder."""
+    return f"{re.sub(r'[^A-Za-z0-9]', '-', socket.gethostname())}-{os.getpid()}"
 
 
 def leftovers(parent: Path, pattern: str) -> list[Path]:
@@ -166,7 +172,7 @@ def leftovers(parent: Path, pattern: str) -> list[Path]:
 
     Args:
         parent: The folder to look in; it need not exist.
-        pattern: Regular expression of the names; its first group is the process's id.
+        pattern: Regular expression of the names; its first group is the `owner`.
 
     Returns:
         Files and folders of those processes; none on Windows, which cannot be asked without a signal.
@@ -174,7 +180,13 @@ def leftovers(parent: Path, pattern: str) -> list[Path]:
     if os.name != "posix" or not parent.is_dir():
         return []
     matches = [(path, re.fullmatch(pattern, path.name)) for path in parent.iterdir()]
-    return [path for path, match in matches if match and not _is_running(int(match[1]))]
+    return [path for path, match in matches if match and _is_gone(match[1])]
+
+
+def _is_gone(name: str) -> bool:
+    """Whether an owner is a process of this machine that no longer runs; others' cannot be asked."""
+    host, _, pid = name.rpartition("-")
+    return host == owner().rpartition("-")[0] and pid.isdigit() and not _is_running(int(pid))
 
 
 def _is_running(pid: int) -> bool:

@@ -64,13 +64,14 @@ def lineage_problems(rows: Sequence[Result]) -> Iterator[str]:
     expected: dict[tuple[object, ...], str] = {}
     owner: dict[tuple[object, ...], int] = {}
     for run in sorted(runs, key=lambda run: run.entry.provenance.date, reverse=True):
-        expected.setdefault(run.start, run.weights)
+        if run.entry.base_weights:
+            expected.setdefault(run.start, run.weights)
         owner.setdefault((*run.base, run.weights), run.entry.seed)
     versioned = {run.recipe for run in runs if run.row.recipe.numerics is not None}
     for run in runs:
         per_seed = run.row.base_model.per_seed
         first = owner[(*run.base, run.weights)]
-        if run.weights != expected[run.start]:
+        if run.weights != expected.get(run.start, run.weights):
             newest = (
                 f"{expected[run.start]}, those of the newest run {'with this seed ' * per_seed}from this base"
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,14 @@ from click.testing import CliRunner
 
 from coconut_bench.cli import main
 from coconut_bench.generators import files
-from coconut_bench.generators.files import SUMS, check_sums, scratch_folder, sweep_temporary, write_sums
+from coconut_bench.generators.files import (
+    SUMS,
+    check_sums,
+    owner,
+    scratch_folder,
+    sweep_temporary,
+    write_sums,
+)
 from coconut_bench.generators.stored.manifest import MANIFEST
 from coconut_bench.generators.stored.write import generate, plan
 
@@ -26,6 +32,11 @@ def dead_process() -> int:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
+
+
+def dead_owner() -> str:
+    """The owner of files that a process of this machine left behind."""
+    return f"{owner().rpartition('-')[0]}-{dead_process()}"
 
 
 def flip(path: Path, at: int, bit: int = 0) -> None:
@@ -53,23 +64,25 @@ def test_one_flipped_bit_in_any_file_of_a_folder_is_found_and_named(tmp_path: Pa
 
 
 def test_what_a_killed_process_left_is_swept_and_what_a_running_one_has_is_kept(tmp_path: Path) -> None:
-    dead = dead_process()
-    (tmp_path / f".x.{dead}.abcdefgh").mkdir()
-    (tmp_path / f".x.{os.getpid()}.abcdefgh").mkdir()
-    (tmp_path / f".y.{dead}.abcdefgh").mkdir()
+    dead, elsewhere = dead_owner(), f"another-{owner().rpartition('-')[2]}0"
+    for name in (f".x.{dead}", f".x.{owner()}", f".x.{elsewhere}", f".y.{dead}"):
+        (tmp_path / f"{name}.abcdefgh").mkdir()
     with scratch_folder(tmp_path, ".x") as scratch:
         assert scratch.is_dir()
         assert not (tmp_path / f".x.{dead}.abcdefgh").exists()
-    names = [f".x.{os.getpid()}.abcdefgh", f".y.{dead}.abcdefgh"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
-    for pid in (dead, os.getpid()):
-        (tmp_path / f".file.{pid}.tmp").touch()
+    kept = {f".x.{owner()}.abcdefgh", f".x.{elsewhere}.abcdefgh", f".y.{dead}.abcdefgh"}
+    assert {path.name for path in tmp_path.iterdir()} == kept
+    for name in (dead, owner(), elsewhere):
+        (tmp_path / f".file.{name}.tmp").touch()
     sweep_temporary(tmp_path)
-    assert [path.name for path in tmp_path.glob("*.tmp")] == [f".file.{os.getpid()}.tmp"]
+    assert {path.name for path in tmp_path.glob("*.tmp")} == {
+        f".file.{owner()}.tmp",
+        f".file.{elsewhere}.tmp",
+    }
 
 
 def test_generate_sweeps_the_hidden_folder_of_a_killed_one(tmp_path: Path) -> None:
-    (tmp_path / f".out.{dead_process()}.abcdefgh" / "new").mkdir(parents=True)
+    (tmp_path / f".out.{dead_owner()}.abcdefgh" / "new").mkdir(parents=True)
     generate(SMALL, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

@@ -54,8 +54,9 @@ def texts(answers: list[list[int]]) -> list[list[int]]:
         ([LATENT, LATENT, LATENT], {"count": 3, "halts": True}, {"halting": True}),
         ([BEGIN, LATENT, LATENT, AFTER], {"count": 2, "markers": True}, JACOBI),
         ([], {"count": 0}, {}),
+        ([BEGIN, AFTER], {"count": 0, "empty_markers": True}, {"without_thoughts": [BEGIN, AFTER]}),
     ],
-    ids=["thoughts", "markers", "pauses", "halting", "jacobi", "none"],
+    ids=["thoughts", "markers", "pauses", "halting", "jacobi", "none", "empty markers"],
 )
 def test_generate_writes_what_the_harness_writes(after: list, thinking: dict, changes: dict) -> None:
     model = coconut("llama", seed=3, after_question=after, **changes)
@@ -74,13 +75,19 @@ def test_generate_writes_what_the_harness_writes(after: list, thinking: dict, ch
         assert alone.count(LATENT) == one.thoughts
 
 
-def test_the_number_of_thoughts_can_be_another_one() -> None:
-    model = coconut("llama", seed=3, after_question=[BEGIN, LATENT, LATENT, AFTER])
+@pytest.mark.parametrize(
+    ("empty", "trained"),
+    [([], 2), ([BEGIN, AFTER], 2), ([BEGIN, AFTER], 0)],
+    ids=["none", "markers", "stage 0"],
+)
+def test_the_number_of_thoughts_can_be_another_one(empty: list[int], trained: int) -> None:
+    after = [BEGIN, *[LATENT] * trained, AFTER]
+    model = coconut("llama", seed=3, after_question=after, without_thoughts=empty)
     for count in (0, 1, 4):
-        expected = reasoner(model, 2, markers=True)
+        expected = reasoner(model, trained or 4, markers=True, empty_markers=bool(empty))
         thought = expected.think(expected.read(QUESTIONS), count)
         assert written(model, QUESTIONS, thoughts=count) == texts(expected.write(thought.prompted, 5))
-    assert written(model, QUESTIONS, thoughts=0) != written(model, QUESTIONS)
+    assert (written(model, QUESTIONS, thoughts=0) != written(model, QUESTIONS)) == bool(trained)
     own = [[*question, BEGIN, LATENT, AFTER] for question in QUESTIONS]
     assert written(model, own) == written(model, QUESTIONS, thoughts=1)
 

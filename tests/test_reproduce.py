@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner
 from click.testing import Result as Done
 
+from coconut_bench.benchmarks.recipe import load_recipe
+from coconut_bench.benchmarks.run.reproduce import recorded_recipe
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import read, read_predictions
 from coconut_bench.leaderboard.predictions import summarize, write_predictions
@@ -88,3 +90,22 @@ def test_a_row_of_another_version_names_its_commit(change: dict[str, Any], messa
     assert done.exit_code == 2
     assert message in done.output
     assert f"its commit is {row.seeds[0].provenance.commit}" in done.output
+
+
+@pytest.mark.parametrize(
+    ("changes", "tested_on"),
+    [({}, "prosqa-fair"), ({}, "prosqa-fair-hops"), ({"dataset": "prontoqa-fair"}, "prontoqa-fair-names"),
+     ({"halting": "classifier"}, "prosqa-fair"), ({"dataset": "prosqa-symmetric"}, "prosqa-symmetric")],
+)  # fmt: skip
+def test_a_row_s_recipe_is_found_with_what_its_command_had_overridden(
+    changes: dict[str, str], tested_on: str
+) -> None:
+    recipe, row = load_recipe("fair").changed(**changes), no_cot()
+    found = row.model_copy(
+        update={
+            "recipe": row.recipe.model_copy(update={"name": "fair", "hash": recipe.hash}),
+            "dataset": row.dataset.model_copy(update={"name": tested_on}),
+            "quick": False,
+        }
+    )
+    assert recorded_recipe(found) == recipe

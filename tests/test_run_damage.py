@@ -25,6 +25,7 @@ from coconut_bench.benchmarks.run.spec import RunSpec, overrides, run_folder
 from coconut_bench.cli import main
 from coconut_bench.coconut.interrupt import Stopped
 from coconut_bench.coconut.training import Trainer
+from coconut_bench.generators.files import owner
 from coconut_bench.generators.stored.write import generate, plan
 
 FINISHED = "runs/micro-coconut-0"
@@ -179,14 +180,15 @@ def test_the_log_has_each_validation_once_and_the_saved_model_no_path_of_this_ma
 
 def test_leftovers_of_a_kill_are_swept_at_the_next_start() -> None:
     shutil.copy("stopped/checkpoint.pt", Path(FINISHED, "checkpoint.pt"))
+    dead = f"{owner().rpartition('-')[0]}-99999999"
     left = [
-        Path(FINISHED, ".result.json.99999999.tmp"),
-        Path(FINISHED, "model", ".SHA256SUMS.99999999.tmp"),
-        Path("cache", ".base-0123456789abcdef.checkpoint.pt.99999999.tmp"),
+        Path(FINISHED, f".result.json.{dead}.tmp"),
+        Path(FINISHED, "model", f".SHA256SUMS.{dead}.tmp"),
+        Path("cache", f".base-0123456789abcdef.checkpoint.pt.{dead}.tmp"),
     ]
     for path in left:
         path.touch()
-    partial = Path("cache", "base-0123456789abcdef.99999999.partial")
+    partial = Path("cache", f"base-0123456789abcdef.{dead}.partial")
     partial.mkdir()
     assert invoke("run", "--method", "coconut,cot", "--recipe", "micro.yaml").exit_code == 0
     assert not any(path.exists() for path in left)

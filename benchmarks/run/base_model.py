@@ -30,7 +30,7 @@ from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.numerics import NUMERICS
 from ...coconut.recurrence import RECURRENCES
 from ...coconut.tokens import special_ids, split_words, word_tokenizer
-from ...generators.files import check_sums, file_digest, leftovers, sweep_temporary, write_whole
+from ...generators.files import check_sums, file_digest, leftovers, owner, sweep_temporary, write_whole
 from ..recipe import Recipe
 from .data import RunData
 from .pretrained import load_pretrained, weights_hash
@@ -152,7 +152,7 @@ def _trained_on_recall(
     digest = _origin(recipe, words)
     folder = cache_folder() / f"base-{digest[:16]}"
     sweep_temporary(folder.parent)
-    for left in leftovers(folder.parent, r"base-[0-9a-f]{16}\.(\d+)\.partial"):
+    for left in leftovers(folder.parent, r"base-[0-9a-f]{16}\.([^.]+)\.partial"):
         shutil.rmtree(left, ignore_errors=True)
     if not (folder / RECORD).exists():
         _train_into(folder, recipe, tokenizer, words.concepts, digest)
@@ -220,7 +220,7 @@ def _train_into(
     model = from_scratch(recipe, tokenizer)
     trainer = RecallTrainer(model, recipe.base, tokenizer, concepts, _checkpoint(folder), origin)
     recall = trainer.run()
-    partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
+    partial = folder.with_name(f"{folder.name}.{owner()}.partial")
     try:
         partial.mkdir(parents=True)
         record = {"recall": recall.rate, "seconds": recall.seconds}

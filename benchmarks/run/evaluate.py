@@ -83,15 +83,17 @@ class Evaluator:
             empty_markers=self.encoder.keeps_markers(self.schedule.method),
         )
 
-    def after_question(self, stage: int) -> list[int]:
+    def after_question(self, stage: int, count: int | None = None) -> list[int]:
         """Return the token ids between question and answer, for `CoconutConfig.after_question`.
 
         Args:
             stage: Stage of the curriculum.
+            count: Number of thoughts or pauses; None for the stage's own.
         """
         thinking, ids = self.thinking(stage), self.encoder.ids
-        begin, end = ids.around(thinking.is_marked(thinking.count))
-        return [*begin, *[ids.pause if thinking.is_pause else ids.latent] * thinking.count, *end]
+        count = thinking.count if count is None else count
+        begin, end = ids.around(thinking.is_marked(count))
+        return [*begin, *[ids.pause if thinking.is_pause else ids.latent] * count, *end]
 
     def reasoner(self, stage: int) -> Reasoner:
         """Return the model answering as at a stage, in eval mode.

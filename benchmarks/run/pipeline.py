@@ -106,6 +106,7 @@ def run(
         if tracker is not None:
             tracker.log({"test": result.seeds[0].test.accuracy}, progress.global_step)
     model.config.after_question = evaluator.after_question(stage)
+    model.config.without_thoughts = evaluator.after_question(stage, 0)
     save_model(out / "model", model, base.tokenizer)
     write_result(out / "result.json", result)
     checkpoint.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ the weights can differ, and with them single answers.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -127,22 +128,20 @@ def recorded_recipe(row: Result) -> Recipe:
             f"{row.key} must be of training numerics {NUMERICS}, which this version has, got "
             f"{row.recipe.numerics or 'none (recorded before they had a version)'}; {_checkout(row)}"
         )
-    recipe = load_recipe(row.recipe.name)
-    halts = {entry.answered.halting for entry in row.seeds if entry.answered}
-    trained_on = DATASETS[row.dataset.name].base if row.dataset.name in DATASETS else None
-    pretrained = None if recipe.model.pretrained in (None, row.base_model.name) else row.base_model.name
-    recipe = recipe.changed(
-        dataset=None if recipe.data.name in (row.dataset.name, trained_on) else row.dataset.name,
-        model=pretrained,
-        halting="classifier" if recipe.halting is None and halts == {"classifier"} else None,
+    own = load_recipe(row.recipe.name)
+    known = DATASETS.get(row.dataset.name)
+    datasets = [None, row.dataset.name, *([known.base] if known and known.base else [])]
+    models = [None, *([row.base_model.name] if own.model.pretrained else [])]
+    for dataset, model, halting in product(datasets, models, (None, "classifier", "constant")):
+        recipe = own.changed(dataset=dataset, model=model, halting=halting)
+        recipe = recipe.quick() if row.quick else recipe
+        if recipe.hash == row.recipe.hash:
+            return recipe
+    files = "" if known else " (a row on files of your own is made again by its own command)"
+    raise ValueError(
+        f"recipe {row.recipe.name} must have the hash {row.recipe.hash[:12]} of {row.key}, got "
+        f"{own.hash[:12]}{files}; {_checkout(row)}"
     )
-    recipe = recipe.quick() if row.quick else recipe
-    if recipe.hash != row.recipe.hash:
-        raise ValueError(
-            f"recipe {row.recipe.name} must have the hash {row.recipe.hash[:12]} of {row.key}, got "
-            f"{recipe.hash[:12]}; {_checkout(row)}"
-        )
-    return recipe
 
 
 def environment_differences(recorded: SeedResult) -> list[str]:
