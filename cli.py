@@ -96,6 +96,8 @@ class LazyCommands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # click ends the process without a word
+            raise
         except (ValueError, OSError) as error:
             message = str(error) or type(error).__name__
             click.echo("Error: " + " ".join(message.split()), err=True)

@@ -84,6 +84,38 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def write_sealed(path: Path, content: bytes) -> None:
+    """Write a file after its digest, ``NAME.sha256``; a kill between leaves an old file that is refused.
+
+    Args:
+        path: The file; its folder must exist.
+        content: Its new content.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    line = f"{hashlib.sha256(content).hexdigest()}  {path.name}\n"
+    write_whole(path.with_name(f"{path.name}.sha256"), line.encode())
+    write_whole(path, content)
+
+
+def read_sealed(path: Path) -> bytes:
+    """Read what `write_sealed` wrote.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: It is not the one of its digest, or the digest is missing.
+        OSError: It cannot be read.
+    """
+    content, beside = path.read_bytes(), path.with_name(f"{path.name}.sha256")
+    line = f"{hashlib.sha256(content).hexdigest()}  {path.name}\n"
+    if not beside.is_file() or beside.read_bytes() != line.encode():
+        raise ValueError(f"{path} is damaged (its sha256 is not that of {beside.name}): restore or remove it")
+    return content
+
+
 def write_sums(folder: Path) -> None:
     """Write the digests of a folder's files to its ``SHA256SUMS``.
 

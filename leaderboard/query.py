@@ -107,7 +107,7 @@ def find(rows: Sequence[Result], name: str) -> Result:
         ValueError: For no such row, with the nearest known name, and for several, with their keys.
     """
     plain = [row for row in rows if row.method == name and row.thoughts is None]
-    found = plain or [row for row in rows if row.key.startswith(name)]
+    found = plain or [row for row in rows if name and row.key.startswith(name)]
     if not found:
         pick({known: row for row in rows for known in (row.method, row.key)}, name, "row")
     if len(found) > 1:

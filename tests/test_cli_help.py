@@ -114,3 +114,12 @@ def test_waiting_threads_sleep_unless_told_otherwise(
         monkeypatch.delenv("OMP_WAIT_POLICY")
     assert CliRunner().invoke(main, ["leaderboard", "show"]).exit_code == 0
     assert os.environ["OMP_WAIT_POLICY"] == found
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    command = [sys.executable, "-m", "coconut_bench", "leaderboard", "show"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1

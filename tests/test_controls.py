@@ -30,6 +30,7 @@ from coconut_bench.cli import main
 from coconut_bench.coconut.decoding import Prompted
 from coconut_bench.coconut.thinking import Readings, Reasoner, Thoughts
 from coconut_bench.generators.answers import read_answer
+from coconut_bench.generators.files import write_sealed
 from coconut_bench.leaderboard.predictions import read_predictions
 from coconut_bench.leaderboard.result import Result
 
@@ -208,6 +209,20 @@ def test_it_goes_on_with_the_batches_that_are_missing(finished: Path, tmp_path: 
     assert (run / "controls" / "batch-0.json").stat().st_mtime_ns == kept
 
 
+@pytest.mark.parametrize("name", ["batch-0.json", "batch-0.npy", "batch-0.json.sha256"])
+def test_a_damaged_batch_is_computed_again(name: str, finished: Path, tmp_path: Path) -> None:
+    run, out = finished / "micro-coconut-0", tmp_path / "a.json"
+    assert invoke(str(run), "--n", "40", "--json", str(out)).exit_code == 0
+    before, path = report(out), run / "controls" / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    again = invoke(str(run), "--n", "40", "--json", str(out))
+    assert again.exit_code == 0, again.output
+    assert report(out) == before
+    assert path.read_bytes() != content
+
+
 def test_a_pause_run_has_the_controls_that_mean_something(finished: Path) -> None:
     done = invoke(str(finished / "micro-pause-0"), "--n", "20")
     assert done.exit_code == 0, done.output
@@ -250,7 +265,7 @@ def test_batches_of_other_controls_are_not_mixed_with_these(finished: Path, tmp_
     kept = json.loads((folder / "batch-0.json").read_text())
     for answers in kept["answers"].values():
         answers[0] = ["?"] * len(answers[0])
-    (folder / "batch-0.json").write_text(json.dumps(kept))
+    write_sealed(folder / "batch-0.json", json.dumps(kept).encode())
     renamed = ["removed", *options["controls"][1:]]
     (folder / "options.json").write_text(json.dumps({**options, "controls": renamed}))
     again = invoke(str(folder.parent), "--n", "40", "--json", str(out))

@@ -64,6 +64,7 @@ def test_a_different_answer_is_named_and_the_exit_code_is_1(folder: Path) -> Non
     ("arguments", "message"),
     [
         (["no-cott"], "no-cot"),
+        ([""], "unknown row"),
         (["no-cot", "--seed", "7"], "--seed must be one of 0 for "),
     ],
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tqdm import tqdm
 
 from ...generators.example import Example
-from ...generators.files import write_whole
+from ...generators.files import read_sealed, write_sealed
 from ..controls.pairs import batches
 from .observation import Observation
 from .observe import Subject, observe
@@ -47,11 +48,11 @@ def _batch(
         **subject.key, "thoughts": subject.thoughts, "writes": list(subject.writes),
         "questions": [[example.id, example.question] for example in questions],
     }  # fmt: skip
-    if path.exists():
-        kept = json.loads(path.read_bytes())
+    with suppress(ValueError, OSError):  # none, or a damaged one, which is made again
+        kept = json.loads(read_sealed(path))
         if kept["key"] == key:
             return [Observation.from_json(entry) for entry in kept["value"]]
     found = observe(subject, questions, with_attention)
     content = {"key": key, "value": [one.to_json() for one in found]}
-    write_whole(path, json.dumps(content).encode())
+    write_sealed(path, json.dumps(content).encode())
     return found

@@ -19,7 +19,7 @@ import torch
 from tqdm import tqdm
 
 from ...generators.example import Example
-from ...generators.files import write_whole
+from ...generators.files import read_sealed, write_sealed, write_whole
 from ..run.trained import TrainedRun
 from .battery import Answers, Control, run_battery
 from .pairs import batches
@@ -69,24 +69,33 @@ def kept_answers(
     parts = list(batches(questions, size))
     for first, part in tqdm(parts, desc=run.folder.name, unit="batch", disable=None, leave=False):
         path = folder / f"batch-{first}.json"
-        if path.exists():
-            kept = json.loads(path.read_bytes())
+        found = _stored(path)
+        if found is not None:
+            kept, states_BKD = found
             reused = True
         else:
             started = clock(run)
             batch = run_battery(run, rows, part, first, seed)
             spent += clock(run) - started
-            buffer = io.BytesIO()
-            np.save(buffer, batch.states_BKD.float().cpu().numpy())
-            write_whole(path.with_suffix(".npy"), buffer.getvalue())
+            buffer, states_BKD = io.BytesIO(), batch.states_BKD.float().cpu().numpy()
+            np.save(buffer, states_BKD)
+            write_sealed(path.with_suffix(".npy"), buffer.getvalue())
             kept = {"answers": batch.answers, "used": batch.used}
-            write_whole(path, json.dumps(kept).encode())
-        states.append(np.load(path.with_suffix(".npy")))
+            write_sealed(path, json.dumps(kept).encode())
+        states.append(states_BKD)
         used += kept["used"]
         for name, (written, donor) in kept["answers"].items():
             answers[name].written.extend(written)
             answers[name].donor.extend(donor)
     return 0.0 if reused else spent, Found(answers, used, _stacked(states))
+
+
+def _stored(path: Path) -> tuple[dict[str, Any], Array] | None:
+    """Read a stored batch; None where there is none, or a damaged one, which is computed again."""
+    try:
+        return json.loads(read_sealed(path)), np.load(io.BytesIO(read_sealed(path.with_suffix(".npy"))))
+    except (ValueError, OSError):
+        return None
 
 
 def _stacked(states: Sequence[Array]) -> Array:

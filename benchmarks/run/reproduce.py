@@ -21,7 +21,7 @@ from ...generators.datasets import DATASETS
 from ...leaderboard.predictions import read_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.query import find
-from ...leaderboard.result import Result, SeedResult
+from ...leaderboard.result import Result, SeedResult, SideFile
 from ...leaderboard.store import read, side_files
 from ..recipe import Recipe, load_recipe
 from .ood import evaluate_ood
@@ -96,18 +96,13 @@ def reproduce(board: Path, name: str, seed: int | None, out: Path | None, say: S
     recorded = entries[seed]
     if recorded.predictions is None:
         raise ValueError(f"{row.key}, seed {seed}: has no predictions to compare")
+    before = _answers(recorded.predictions, side_files(board))  # a damaged file is found before the training
     torch.set_num_threads(recorded.provenance.environment.threads)  # the order of additions depends on them
     folder = out or Path("runs") / f"reproduce-{row.key}-{seed}"
     here = _run(row, spec, folder, say)
     assert here.predictions is not None
-    answers = [
-        {one.id: one.prediction for one in read_predictions(entry, place)}
-        for entry, place in (
-            (recorded.predictions, side_files(board)),
-            (here.predictions, folder / "predictions"),
-        )
-    ]
-    differing = [key for key, answer in answers[0].items() if answers[1].get(key) != answer]
+    now = _answers(here.predictions, folder / "predictions")
+    differing = [key for key, answer in before.items() if now.get(key) != answer]
     return Reproduction(row, recorded, here, differing, environment_differences(recorded))
 
 
@@ -171,6 +166,11 @@ def _run(row: Result, spec: RunSpec, folder: Path, say: Say) -> SeedResult:
         results = {result.dataset.name: result for result in evaluate_ood(spec, folder, say)}
         [entry] = results[row.dataset.name].seeds
     return entry
+
+
+def _answers(record: SideFile, folder: Path) -> dict[str, str]:
+    """Question id → answer."""
+    return {one.id: one.prediction for one in read_predictions(record, folder)}
 
 
 def _checkout(row: Result) -> str:

@@ -8,13 +8,12 @@ RUN/log.jsonl          one line per validation
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...generators.files import check_sums, write_sums, write_whole
+from ...generators.files import check_sums, read_sealed, write_sealed, write_sums, write_whole
 from ...generators.stored.manifest import manifest_digest
 from ...leaderboard.result import Result
 from .spec import RunSpec
@@ -121,16 +120,13 @@ def read_result(out: Path) -> Result:
 
 
 def write_result(path: Path, result: Result) -> None:
-    """Write a result, after its digest (``NAME.sha256``); a kill between leaves no result.
+    """Write a result and its digest.
 
     Args:
         path: File to write; its directory must exist.
         result: The record.
     """
-    content = result.model_dump_json(indent=2).encode() + b"\n"
-    digest = hashlib.sha256(content).hexdigest()
-    write_whole(path.with_name(f"{path.name}.sha256"), f"{digest}  {path.name}\n".encode())
-    write_whole(path, content)
+    write_sealed(path, result.model_dump_json(indent=2).encode() + b"\n")
 
 
 def load_result(path: Path) -> Result:
@@ -143,9 +139,8 @@ def load_result(path: Path) -> Result:
         ValueError: It is damaged.
         OSError: It cannot be read.
     """
-    content, beside = path.read_bytes(), path.with_name(f"{path.name}.sha256")
-    if beside.is_file() and beside.read_bytes().split()[:1] != [hashlib.sha256(content).hexdigest().encode()]:
-        raise ValueError(f"{path} is damaged (its sha256 is not that of {beside.name}): restore or remove it")
+    is_sealed = path.with_name(f"{path.name}.sha256").is_file()
+    content = read_sealed(path) if is_sealed else path.read_bytes()
     try:
         return Result.model_validate_json(content)
     except ValueError as error:
