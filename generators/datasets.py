@@ -10,13 +10,12 @@ this table generates is a new version of the dataset, and the pinned hashes of `
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-from .example import Example, canonical_row
+from .example import Example, rows_hash
 from .families import fair, prontoqa, prontoqa_fair, prosqa, prosqa_fair
 from .families.layered import LayeredConfig
 from .families.prosqa_fair import FairSpec
@@ -255,10 +254,7 @@ def content_hash(
     ``count`` None means the default size, for train too.
     """
     size = get_dataset(name).sizes.get(split) if count is None else count
-    digest = hashlib.sha256()
-    for example in examples(name, split, seed=seed, count=size, surface=surface):
-        digest.update(canonical_row(example))
-    return digest.hexdigest()
+    return rows_hash(examples(name, split, seed=seed, count=size, surface=surface))
 
 
 def _check_range(dataset: Dataset, split: str, seed: int, start: int, count: int | None) -> None:

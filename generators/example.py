@@ -10,8 +10,9 @@ paper's code reads these files; ``from_json`` reads the published records, which
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +111,14 @@ def canonical_row(example: Example) -> bytes:
     """Return the bytes that are hashed for checksums: sorted keys, no spaces, UTF-8, one line feed."""
     text = json.dumps(example.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8") + b"\n"
+
+
+def rows_hash(rows: Iterable[Example]) -> str:
+    """Return the SHA-256 (hex) of the examples' canonical rows, one after the other."""
+    digest = hashlib.sha256()
+    for example in rows:
+        digest.update(canonical_row(example))
+    return digest.hexdigest()
 
 
 def _field(record: Mapping[str, Any], name: str, kind: type) -> Any:

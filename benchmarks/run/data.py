@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from ...coconut.batches import ExampleSource, Pool
-from ...generators.datasets import DATASETS, content_hash, examples, get_dataset
-from ...generators.example import Example, canonical_row
+from ...generators.datasets import DATASETS, examples, get_dataset
+from ...generators.example import Example, rows_hash
 from ...generators.stored.manifest import MANIFEST, check_listed, read_manifest
 from ...generators.stored.sources import is_source, load_source
 from ...generators.stored.write import generate, plan
@@ -173,24 +172,21 @@ def _generated(part: DataPart) -> RunData:
     train = None
     if part.train is not None:
         train = list(examples(row.name, "train", seed=part.seed, count=part.train, surface=surface))
-    hashed = content_hash(row.name, "test", seed=part.seed, count=part.test, surface=surface)
+    test = held_out(part, "test")
     record = Dataset(
         name=row.name, version=row.version, surface=surface, split="test", n=sizes["test"],
-        content_hash=hashed, seed=part.seed,
+        content_hash=rows_hash(test), seed=part.seed,
     )  # fmt: skip
-    return RunData(part, record, train, held_out(part, "valid"), held_out(part, "test"))
+    return RunData(part, record, train, held_out(part, "valid"), test)
 
 
 def _source(part: DataPart) -> RunData:
     source = load_source(part.name)
     part = part.model_copy(update={"surface": source.surface})
     train, valid, test = source.train[: part.train], source.valid[: part.valid], source.test[: part.test]
-    digest = hashlib.sha256()
-    for example in test:
-        digest.update(canonical_row(example))
     record = Dataset(
         name=source.name, version=source.version, surface=source.surface, split="test", n=len(test),
-        content_hash=digest.hexdigest(), revision=source.revision,
+        content_hash=rows_hash(test), revision=source.revision,
     )  # fmt: skip
     shared = f"{source.shared} held-out questions of {source.name} also occur in its training split"
     return RunData(part, record, train, valid, test, shared if source.shared else "")

@@ -7,7 +7,7 @@ own leaderboard row, under the same recipe and method; none is used in training 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from ...generators.datasets import DATASETS
@@ -40,13 +40,16 @@ def ood_datasets(name: str) -> list[DatasetRow]:
     return rows
 
 
-def evaluate_ood(spec: RunSpec, out: Path, say: Callable[[str], None]) -> list[Result]:
-    """Evaluate a finished run on every variant of its dataset; existing results are reused.
+def evaluate_ood(
+    spec: RunSpec, out: Path, say: Callable[[str], None], names: Collection[str] | None = None
+) -> list[Result]:
+    """Evaluate a finished run on the variants of its dataset; existing results are reused.
 
     Args:
         spec: The run.
         out: Its directory.
         say: Called with a line for each variant.
+        names: The variants to evaluate; None for all.
 
     Returns:
         One result per variant.
@@ -55,14 +58,17 @@ def evaluate_ood(spec: RunSpec, out: Path, say: Callable[[str], None]) -> list[R
         ValueError: The dataset has no variants.
         OSError: ``out`` does not contain a finished run.
     """
-    rows, part = ood_datasets(spec.recipe.data.name), spec.recipe.data
-    evaluator = load_evaluator(spec, out)
+    part = spec.recipe.data
+    evaluator = None
     results = []
-    for row in rows:
+    for row in ood_datasets(part.name):
+        if names is not None and row.name not in names:
+            continue
         path = out / "ood" / f"{row.name}.json"
         if path.exists():
             results.append(load_result(path))
             continue
+        evaluator = evaluator or load_evaluator(spec, out)
         data = open_data(part.model_copy(update={"name": row.name, "train": None}))
         results.append(retested(out, evaluator, data.test, row.name, {"dataset": data.record}, path, say))
     return results

@@ -163,8 +163,8 @@ def _run(row: Result, spec: RunSpec, folder: Path, say: Say) -> SeedResult:
     if row.thoughts is not None:
         [entry] = evaluate_thoughts(spec, folder, row.thoughts, say).seeds
     elif row.dataset.name != spec.recipe.data.name:
-        results = {result.dataset.name: result for result in evaluate_ood(spec, folder, say)}
-        [entry] = results[row.dataset.name].seeds
+        [variant] = evaluate_ood(spec, folder, say, {row.dataset.name})
+        [entry] = variant.seeds
     return entry
 
 

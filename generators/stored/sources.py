@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..datasets import DATASETS
-from ..example import Example, canonical_row
+from ..example import Example, rows_hash
 from ..seeding import SPLITS
 from ..wordings.table import PLAIN, surface_like
 from . import gsm8k
@@ -154,11 +154,8 @@ def _source(
     shared = sum(_canonical(example) in asked for example in (*valid, *test))
     hashes, whole = {}, hashlib.sha256()
     for split_name, split in zip(SPLITS, splits, strict=True):
-        digest = hashlib.sha256()
-        for example in split:
-            digest.update(canonical_row(example))
-        hashes[split_name] = digest.hexdigest()
-        whole.update(digest.digest())
+        hashes[split_name] = rows_hash(split)
+        whole.update(bytes.fromhex(hashes[split_name]))
     version = version or whole.hexdigest()[:12]
     return Source(name, version, surface, description, train, valid, test, hashes, shared, revision)
 
