@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,18 @@ class SummaryGroup(click.Group):
 @click.group(cls=SummaryGroup)
 def leaderboard() -> None:
     """Show, check, merge, compare and export recorded results."""
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """Turn off the collector of cycles: rows hold none, and walking many of them takes most of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def default_leaderboard(ctx: click.Context, option: click.Parameter, path: Path | None) -> Path:
@@ -55,6 +70,7 @@ leaderboard_file = click.option(
 @click.option(
     "--format", type=click.Choice(["text", "markdown", "csv", "json"]), default="text", help="Output format."
 )
+@no_collector()
 def show(path: Path, **chosen: Any) -> None:
     """Print the rows with their ranks. Tied rows do not differ significantly."""
     from .report import table
@@ -67,6 +83,7 @@ def show(path: Path, **chosen: Any) -> None:
 @click.option("--dataset", metavar="NAME", help="Only rows of this dataset.")
 @click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
 @click.option("--markdown", is_flag=True, help="Print Markdown.")
+@no_collector()
 def table_command(path: Path, dataset: str | None, recipe: str | None, markdown: bool) -> None:
     """Print measured rows in the form of the paper's Table 1, with the verdict on each declared pair."""
     from .paper_table import paper_table
@@ -76,6 +93,7 @@ def table_command(path: Path, dataset: str | None, recipe: str | None, markdown:
 
 @leaderboard.command()
 @leaderboard_file
+@no_collector()
 def check(path: Path) -> None:
     """Recompute every number from the predictions, compare base weights; exit with code 1 on any mismatch."""
     from .report import check_report
@@ -89,6 +107,7 @@ def check(path: Path) -> None:
 @click.argument("sources", nargs=-1, required=True, type=PATH)
 @click.option("--to", "path", type=PATH, default="leaderboard.json", help="Leaderboard file to merge into.")
 @click.option("--replace", is_flag=True, help="Replace recorded results of the same seed.")
+@no_collector()
 def add(sources: tuple[Path, ...], path: Path, replace: bool) -> None:
     """Merge the rows of other leaderboard files and their predictions: all of them, or none."""
     from .store import merge_files
@@ -101,6 +120,7 @@ def add(sources: tuple[Path, ...], path: Path, replace: bool) -> None:
 @click.argument("rows", nargs=-1, required=True)
 @click.option("--dataset", metavar="NAME", help="Only rows of this dataset.")
 @click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
+@no_collector()
 def compare(path: Path, rows: tuple[str, ...], dataset: str | None, recipe: str | None) -> None:
     """Test whether ROWS of one dataset differ, question by question. Name a row by its method or key."""
     from .report import comparison
@@ -111,6 +131,7 @@ def compare(path: Path, rows: tuple[str, ...], dataset: str | None, recipe: str 
 @leaderboard.command()
 @leaderboard_file
 @click.option("--out", type=PATH, required=True, help="Output directory.")
+@no_collector()
 def page(path: Path, out: Path) -> None:
     """Build a static page: tables, charts, and how to reproduce each row."""
     from .page.site import write_page
@@ -128,6 +149,7 @@ def page(path: Path, out: Path) -> None:
 @click.option("--out", type=PATH, required=True, help="Output directory.")
 @click.option("--organization", default="unknown", metavar="NAME", help="Organization reporting the results.")
 @click.option("--dataset-repo", metavar="ORG/NAME", help="Repository of the dataset on the Hub.")
+@no_collector()
 def export(path: Path, rows: tuple[str, ...], format: str, out: Path, **target: Any) -> None:
     """Export measured ROWS (default: all) in the format of another tool."""
     from .export.formats import write_export

@@ -65,7 +65,7 @@ def _sign_flip_p(sizes: np.ndarray, counts: np.ndarray, observed: int) -> float:
     total = int(sizes @ counts)
     h = (total + observed) // 2
     low, high = 0.0, 50.0  # a tilt of 50 makes every sign a plus
-    for _ in range(60):
+    for _ in range(40):
         tilt = (low + high) / 2
         low, high = (tilt, high) if (counts * sizes) @ special.expit(tilt * sizes) < h else (low, tilt)
     plus = special.expit(tilt * sizes)

@@ -11,6 +11,7 @@ from .check import check
 from .compare import MARGIN, Comparison
 from .mcnemar import McNemar
 from .query import arrange, find, select
+from .ranking import ranks
 from .result import Result
 from .statistics import Interval, detectable, t_interval
 from .store import read, side_files
@@ -47,7 +48,7 @@ def table(path: Path, *, sort: str, ascending: bool, format: Format, **chosen: A
     """
     board = read(path)
     rows = arrange(select(board.rows, **chosen), sort, ascending=ascending)
-    return render(rows, format, comparisons.ranks(board.measured, side_files(path)))
+    return render(rows, format, ranks(board.measured, side_files(path)))
 
 
 def comparison(

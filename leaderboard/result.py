@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
@@ -253,5 +254,6 @@ class Leaderboard(Record):
         return self
 
 
+@lru_cache(maxsize=1 << 16)
 def _key(kind: str, identity: tuple[object, ...]) -> str:
     return hashlib.sha256(json.dumps([kind, *identity]).encode()).hexdigest()[:8]

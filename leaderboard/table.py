@@ -37,7 +37,7 @@ def render(
     Args:
         rows: Measured and quoted rows.
         format: ``text``, ``markdown``, ``csv`` or ``json``.
-        ranks: Row key → rank, as `compare.ranks` returns it; adds a first column.
+        ranks: Row key → rank, as `ranking.ranks` returns it; adds a first column.
 
     Returns:
         The table, without a newline at its end.

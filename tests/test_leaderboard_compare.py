@@ -17,8 +17,9 @@ from scipy import stats
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import Result, add, read, render
 from coconut_bench.leaderboard.aggregate import aggregate
-from coconut_bench.leaderboard.compare import Paired, compare, ranks
+from coconut_bench.leaderboard.compare import Paired, compare
 from coconut_bench.leaderboard.query import SORT_KEYS, arrange, find, select
+from coconut_bench.leaderboard.ranking import ranks
 from coconut_bench.leaderboard.report import comparison_text
 from coconut_bench.leaderboard.store import SHIPPED, side_files
 

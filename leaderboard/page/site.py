@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
 from ...generators.files import write_whole
 from ..aggregate import aggregate
-from ..compare import ranks
 from ..query import arrange
+from ..ranking import ranks
 from ..result import Leaderboard, QuotedResult, Result
 from ..store import PREDICTIONS, read, side_files
 from .charts import Series, hops_chart, legend, pareto_front, seeds_chart, tokens_chart
@@ -58,7 +60,7 @@ def write_page(path: Path | str, out: Path | str) -> Path:
         source = folder / record.file
         if source.is_file():
             (out / PREDICTIONS).mkdir(exist_ok=True)
-            write_whole(out / PREDICTIONS / record.file, source.read_bytes())
+            shutil.copyfile(source, out / PREDICTIONS / record.file)
     write_whole(out / "leaderboard.json", content)
     write_whole(out / "index.html", html.encode())
     return out / "index.html"
@@ -119,8 +121,8 @@ def _header(board: Leaderboard) -> Markup:
             "p",
             f"{len(board.measured)} measured rows ({seeds} training runs), {len(board.quoted)} rows quoted "
             "from papers. Generated tokens are language tokens plus continuous thoughts, per question. Open "
-            "a measured row for its command, hashes and environment. Tied rows do not differ significantly "
-            "(exact McNemar over questions, paired t over seeds, Holm-adjusted over all pairs).",
+            "a measured row for its command, hashes and environment. Tied rows are not significantly below the "
+            "best of them (exact McNemar over questions, paired t over seeds, adjusted for all pairs).",
         ),
     )
 
@@ -173,7 +175,11 @@ def _sections(board: Leaderboard, places: dict[str, int]) -> list[Markup]:
 
 def _measured_section(rows: list[Result], quoted: list[QuotedResult], places: dict[str, int]) -> Markup:
     data = rows[0].dataset
-    series = [Series(row, aggregate(row), number, _name(row, rows)) for number, row in enumerate(rows)]
+    shared = Counter(row.method for row in rows)
+    series = [
+        Series(row, aggregate(row), number, _name(row, shared[row.method] > 1))
+        for number, row in enumerate(rows)
+    ]
     front = set(pareto_front((one.row.key, one.means.generated, one.means.accuracy) for one in series))
     title = f"{data.name} {data.version}, {data.surface}"
     charts = [
@@ -218,9 +224,9 @@ def _figure(chart: Markup, caption: str) -> Markup:
     return tag("figure", chart, tag("figcaption", caption))
 
 
-def _name(row: Result, rows: Sequence[Result]) -> str:
+def _name(row: Result, is_shared: bool) -> str:
     """The method, and what distinguishes it from other rows of the same method."""
     name = row.method
-    if sum(other.method == row.method for other in rows) > 1:
+    if is_shared:
         name += f" ({row.recipe.name}, {row.base_model.name}{', quick' if row.quick else ''})"
     return name
