@@ -10,7 +10,6 @@ from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 from .statistics import by_cluster
 
@@ -60,6 +59,8 @@ def _sign_flip_p(sizes: np.ndarray, counts: np.ndarray, observed: int) -> float:
     of 1e-200 keeps its relative precision: P(H >= h) = E[exp(tilt H)] Σ_{x >= h} Q(x) exp(-tilt x), with Q
     the tilted distribution.
     """
+    from scipy import special
+
     if observed == 0:
         return 1.0
     total = int(sizes @ counts)

@@ -19,6 +19,7 @@ from typing import Literal, get_args
 
 from ..generators.tables import aligned, markdown
 from .aggregate import aggregate
+from .escape import csv_cell, markdown_cell
 from .result import QuotedResult, Result
 
 Format = Literal["text", "markdown", "csv", "json"]
@@ -50,9 +51,11 @@ def render(
         cells = [(place, *line) for place, line in zip(("rank", *places), cells, strict=True)]
     if format == "csv":
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(cells)
+        csv.writer(text, lineterminator="\n").writerows([csv_cell(cell) for cell in line] for line in cells)
         return text.getvalue().rstrip("\n")
-    return "\n".join(markdown(cells) if format == "markdown" else aligned(cells))
+    if format == "markdown":
+        return "\n".join(markdown([[markdown_cell(cell) for cell in line] for line in cells]))
+    return "\n".join(aligned(cells))
 
 
 def rank_labels(rows: Sequence[Result | QuotedResult], ranks: Mapping[str, int]) -> list[str]:

@@ -1,6 +1,6 @@
 """Synthetic leaderboards of any size, for tests of load and for timing commands by hand.
 
-    python tests/leaderboard_boards.py FOLDER 60 120 480 2000 10000
+python tests/leaderboard_boards.py FOLDER 60 120 480 2000 10000
 """
 
 import os
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from leaderboard_examples import digest, entry, predictions, result
 
-from coconut_bench.leaderboard import Leaderboard, Recipe, Result, read
+from coconut_bench.leaderboard import Leaderboard, Prediction, Recipe, Result, read
 from coconut_bench.leaderboard.store import SHIPPED, dump, side_files
 
 METHODS = ("coconut", "cot", "icot", "no-cot", "pause")
 
 
 def write_board(path: Path, rows: int, *, questions: int = 20, seeds: int = 1, datasets: int = 1) -> Path:
-    """Write a valid leaderboard of ``rows`` measured rows, each with predictions of its own, and the quoted ones.
+    """Write a valid leaderboard: ``rows`` measured rows with predictions of their own, and the quoted ones.
 
     Accuracies are spread evenly from 50 to 100 %. Rows differ in method and recipe, as a sweep's do.
     """
@@ -42,7 +42,7 @@ def write_board(path: Path, rows: int, *, questions: int = 20, seeds: int = 1, d
     return path
 
 
-def seeds_of(number: int, rows: int, questions: int, seeds: int):  # noqa: ANN201
+def seeds_of(number: int, rows: int, questions: int, seeds: int) -> dict[int, list[Prediction]]:
     """Seed → the answers of row ``number``, drawn anew for each."""
     share = 1 - number / (2 * rows)
     found = {}

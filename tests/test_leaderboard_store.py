@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from leaderboard_examples import predictions, result
 
-from coconut_bench.leaderboard import QuotedResult, Result, add, read
+from coconut_bench.leaderboard import QuotedResult, Result, add, lock, read
 from coconut_bench.leaderboard import store as module
 from coconut_bench.leaderboard.store import SHIPPED, default_file, merge_files, side_files
 
@@ -185,8 +185,8 @@ def test_a_full_disk_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_held_lock_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOCK_SECONDS", 0.05)
-    with module._locked(path), pytest.raises(OSError, match="another process has held its lock"):
+    monkeypatch.setattr(lock, "LOCK_SECONDS", 0.05)
+    with lock.locked(path), pytest.raises(OSError, match="another process has held its lock"):
         add(path, result())
 
 

@@ -121,8 +121,8 @@ def _header(board: Leaderboard) -> Markup:
             "p",
             f"{len(board.measured)} measured rows ({seeds} training runs), {len(board.quoted)} rows quoted "
             "from papers. Generated tokens are language tokens plus continuous thoughts, per question. Open "
-            "a measured row for its command, hashes and environment. Tied rows are not significantly below the "
-            "best of them (exact McNemar over questions, paired t over seeds, adjusted for all pairs).",
+            "a measured row for its command, hashes and environment. Tied rows are not significantly below "
+            "the best of them (exact McNemar over questions, paired t over seeds, adjusted for all pairs).",
         ),
     )
 
