@@ -37,6 +37,8 @@ from .statistics import (
 MARGIN = 0.02
 ALPHA = 0.05
 
+Folders = Path | str | tuple[Path, ...]
+"""The folder of the predictions files, or those of several leaderboard files."""
 Verdict = Literal["different", "equivalent", "undecided"]
 
 
@@ -131,11 +133,12 @@ class Answers:
     """The predictions of rows, each file read once.
 
     Args:
-        folder: The folder of the predictions files.
+        folders: The folder of the predictions files, or several.
     """
 
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folders: Folders) -> None:
+        several = folders if isinstance(folders, tuple) else (folders,)
+        self.folders = [Path(folder) for folder in several]
         self._read: dict[str, Sheet] = {}
         self._clusters: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
 
@@ -156,7 +159,8 @@ class Answers:
         if record is None:
             raise ValueError(f"{row.key} {row.method}, seed {seed}: has no predictions to compare")
         if record.sha256 not in self._read:
-            read = read_predictions(record, self.folder)
+            has = [folder for folder in self.folders if (folder / record.file).is_file()]
+            read = read_predictions(record, [*has, *self.folders][0])
             found = {one.id: one.twin or one.id for one in read}
             clusters = self._clusters.setdefault(tuple(found.items()), found)  # most rows share them
             correct = np.array([one.correct for one in read], dtype=np.int8)
@@ -193,7 +197,7 @@ class Answers:
         return Paired(differences, list(questions.values()))
 
 
-def compare(rows: Sequence[Result], folder: Path | str) -> list[Comparison]:
+def compare(rows: Sequence[Result], folder: Folders) -> list[Comparison]:
     """Compare every pair of rows, as one family of tests.
 
     Args:

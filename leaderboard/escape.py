@@ -1,17 +1,15 @@
 """Names from foreign rows as cells of a table that another program reads: text there, and nothing else.
 
 >>> csv_cell("=1+1"), markdown_cell("<b>"), latex_cell("50 % & more")
-("'=1+1", '&lt;b&gt;', '50 \\\\% \\\\& more')
+("'=1+1", '&lt;b>', '50 \\\\% \\\\& more')
 """
 
 from __future__ import annotations
 
-_MARKDOWN = {
-    **{ord(sign): f"\\{sign}" for sign in "\\`[]"},
-    ord("<"): "&lt;",
-    ord(">"): "&gt;",
-    ord("&"): "&amp;",
-}
+import re
+
+# What begins a tag, an entity, a link, code or an escape.
+_MARKDOWN = re.compile(r"<(?=[A-Za-z/!?])|&(?=[A-Za-z#])|[\\`\[\]]")
 _LATEX = {
     **{ord(sign): f"\\{sign}" for sign in "&%$#_{}"},
     ord("\\"): r"\textbackslash{}",
@@ -47,7 +45,8 @@ def markdown_cell(text: str) -> str:
     Returns:
         Markdown that shows the text.
     """
-    return text.translate(_MARKDOWN)
+    named = {"<": "&lt;", "&": "&amp;"}
+    return _MARKDOWN.sub(lambda found: named.get(found[0], f"\\{found[0]}"), text)
 
 
 def latex_cell(text: str) -> str:

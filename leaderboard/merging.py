@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from .result import QuotedResult, Result, SeedResult
 
 Row = Result | QuotedResult
 
 
-def merge_rows(rows: Iterable[Row], new: Iterable[Row], *, replace: bool = False) -> tuple[list[Row], int]:
+class Replace(NamedTuple):
+    """What may be replaced by another result, instead of refusing it.
+
+    Attributes:
+        everything: Any seed and quotation.
+        copies: Seeds that are recorded elsewhere.
+    """
+
+    everything: bool = False
+    copies: Sequence[SeedResult] = ()
+
+
+REFUSE = Replace()
+
+
+def merge_rows(rows: Iterable[Row], new: Iterable[Row], replace: Replace = REFUSE) -> tuple[list[Row], int]:
     """Merge rows into others.
 
     Args:
         rows: The rows so far, of distinct identities.
         new: The rows to add, or whose seeds to add to the row of their identity.
-        replace: Replace seeds and quotations recorded with another result, instead of refusing them.
+        replace: What may be replaced.
 
     Returns:
         The merged rows, sorted by `order`, and the number of rows that are new or have changed.
@@ -27,18 +43,18 @@ def merge_rows(rows: Iterable[Row], new: Iterable[Row], *, replace: bool = False
     after = dict(before)
     for row in new:
         name = row.kind, row.identity
-        after[name] = merge_row(after[name], row, replace=replace) if name in after else row
+        after[name] = merge_row(after[name], row, replace) if name in after else row
     changed = sum(before.get(name) != row for name, row in after.items() if before.get(name) is not row)
     return sorted(after.values(), key=order), changed
 
 
-def merge_row(old: Row, new: Row, *, replace: bool = False) -> Row:
+def merge_row(old: Row, new: Row, replace: Replace = REFUSE) -> Row:
     """Merge a row into the one of its identity.
 
     Args:
         old: The row so far.
         new: The row to add.
-        replace: Replace what is recorded with another result, instead of refusing it.
+        replace: What may be replaced.
 
     Returns:
         The merged row; ``old`` itself where nothing changes.
@@ -58,17 +74,19 @@ def merge_row(old: Row, new: Row, *, replace: bool = False) -> Row:
                 )
         seeds = _merge_seeds(row, old.seeds, new.seeds, replace)
         return old if seeds == old.seeds else new.model_copy(update={"seeds": seeds})
-    if not replace:
+    if not replace.everything:
         raise ValueError(f"quoted {new.method}: must equal the recorded row, or set replace")
     return new
 
 
-def _merge_seeds(row: str, old: list[SeedResult], new: list[SeedResult], replace: bool) -> list[SeedResult]:
+def _merge_seeds(
+    row: str, old: list[SeedResult], new: list[SeedResult], replace: Replace
+) -> list[SeedResult]:
     seeds = {entry.seed: entry for entry in old}
     for entry in new:
         known = seeds.setdefault(entry.seed, entry)
         if known != entry:
-            if not replace:
+            if not replace.everything and known not in replace.copies:
                 raise ValueError(
                     f"{row}: seed {entry.seed} is already recorded, {known.test.counts} right on "
                     f"{known.provenance.date}; got {entry.test.counts} on {entry.provenance.date}; "

@@ -14,15 +14,14 @@ pairs of rows on these questions (Bonferroni).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from .aggregate import aggregate
-from .compare import ALPHA, Answers
+from .compare import ALPHA, Answers, Folders
 from .result import Result
 from .statistics import estimate, t_test
 
 
-def ranks(rows: Sequence[Result], folder: Path | str) -> dict[str, int]:
+def ranks(rows: Sequence[Result], folder: Folders) -> dict[str, int]:
     """Rank rows on the same questions: 1 + the number of rows that are found significantly better.
 
     Rows that cannot be compared (no predictions, no shared seed) count as tied.

@@ -19,7 +19,7 @@ from bisect import bisect_left
 from pydantic import TypeAdapter
 
 from . import result as records
-from .merging import Row, merge_row, order
+from .merging import Replace, Row, merge_row, order
 
 HEAD = f'{{\n  "schema_version": {records.SCHEMA_VERSION},\n  "rows": [\n    {{\n'.encode()
 TAIL = b"\n    }\n  ]\n}\n"
@@ -58,12 +58,12 @@ class Text:
         """
         return _ROW.validate_json(self.content[self.starts[index] : self.ends[index]])
 
-    def merged(self, new: Row, *, replace: bool) -> tuple[bytes, Row]:
+    def merged(self, new: Row, replace: Replace) -> tuple[bytes, Row]:
         """Merge a row into the file.
 
         Args:
             new: The row.
-            replace: As `merging.merge_row` takes it.
+            replace: What may be replaced.
 
         Returns:
             The bytes of the file after, the same object where nothing changes; and the merged row.
@@ -80,7 +80,7 @@ class Text:
             before, after = self.content[: self.starts[place]], self.content[self.starts[place] :]
             return before + row_text(new) + b",\n" + after, new
         old = self.row(index)
-        merged = merge_row(old, new, replace=replace)
+        merged = merge_row(old, new, replace)
         if merged is old:
             return self.content, old
         before, after = self.content[: self.starts[index]], self.content[self.ends[index] :]

@@ -9,11 +9,9 @@ Per-question predictions are files in the folder ``predictions`` beside the lead
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,10 +20,11 @@ from pydantic import ValidationError
 from ..generators.files import write_whole
 from .lock import locked
 from .measures import explain
-from .merging import Row, merge_rows, order
+from .merging import Replace, Row, merge_rows, order
 from .predictions import mismatches, read_predictions
-from .result import SCHEMA_VERSION, Leaderboard, Result
+from .result import SCHEMA_VERSION, Leaderboard, Result, SeedResult
 from .splice import HEAD, Text, count_rows
+from .stamp import is_stamped, write_stamp
 
 DEFAULT = Path("leaderboard.json")
 SHIPPED = Path(__file__).with_name("leaderboard.json")
@@ -121,26 +120,50 @@ def record(
         ValueError: As `add` does.
         OSError: As `add` does.
     """
-    return _add(path, [Addition(result, Path(predictions) if predictions else None)], replace).rows[0]
+    return _add(path, [Addition(result, Path(predictions) if predictions else None)], Replace(replace)).rows[
+        0
+    ]
 
 
-def merge_files(path: Path | str, sources: Sequence[Path | str], *, replace: bool = False) -> int:
-    """Add the rows of other leaderboard files, with their predictions: all of them, or none.
+def rows_of(sources: Sequence[Path | str]) -> list[Addition]:
+    """Read the rows of leaderboard files, to be added to another.
+
+    Args:
+        sources: The leaderboard files.
+
+    Returns:
+        Their rows, with the folders of their predictions.
+
+    Raises:
+        ValueError: As `read` does.
+        OSError: As `read` does.
+    """
+    return [Addition(row, side_files(source)) for source in sources for row in read(source).rows]
+
+
+def add_all(
+    path: Path | str,
+    additions: Sequence[Addition],
+    *,
+    replace: bool = False,
+    copies: Sequence[SeedResult] = (),
+) -> int:
+    """Add rows: all of them, or none.
 
     Args:
         path: The leaderboard file to add to.
-        sources: The leaderboard files to read.
+        additions: The rows.
         replace: Replace seeds recorded with another result, instead of refusing them.
+        copies: Seeds that another one replaces in any case, since they are recorded elsewhere.
 
     Returns:
         The number of rows added or changed.
 
     Raises:
-        ValueError: As `add` and `read` do.
-        OSError: As `add` and `read` do.
+        ValueError: As `add` does.
+        OSError: As `add` does.
     """
-    additions = [Addition(row, side_files(source)) for source in sources for row in read(source).rows]
-    return _add(path, additions, replace).changed
+    return _add(path, additions, Replace(replace, copies)).changed
 
 
 class Addition(NamedTuple):
@@ -158,7 +181,7 @@ class Change(NamedTuple):
     changed: int
 
 
-def _add(path: Path | str, additions: Sequence[Addition], replace: bool) -> Change:
+def _add(path: Path | str, additions: Sequence[Addition], replace: Replace) -> Change:
     # Resolved: the rename must replace the file, not a symbolic link to it (as in an editable install).
     path = Path(path).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -175,25 +198,25 @@ def _add(path: Path | str, additions: Sequence[Addition], replace: bool) -> Chan
             if old is not None and version != SCHEMA_VERSION:
                 write_whole(path.with_name(f"{path.name}.v{version}.bak"), old)
             write_whole(path, change.content)
-        _stamp(path).write_text(_checked(change.content), encoding="utf-8")
+        write_stamp(path, change.content)
     return change
 
 
-def _change(path: Path, old: bytes | None, new: Sequence[Row], replace: bool) -> Change:
+def _change(path: Path, old: bytes | None, new: Sequence[Row], replace: Replace) -> Change:
     """Merge rows into the bytes of a file: into its text if that is in order, else into all of its rows."""
     board = None
-    if old is None or not _is_checked(path, old):
+    if old is None or not is_stamped(path, old):
         board = Leaderboard(rows=list(read(SHIPPED).quoted)) if old is None else _parse(old, path)
     if old is not None and len(new) <= FEW and (board is None or _is_in_order(board, old)):
         content, rows, changed = old, [], 0
         with suppress(ValidationError):  # a form that is not quite that of `dump`
             for row in new:
-                after, merged = Text(content).merged(row, replace=replace)
+                after, merged = Text(content).merged(row, replace)
                 changed += after is not content
                 content, rows = after, [*rows, merged]
             return Change(content, rows, changed)
     board = board or _parse(old or b"", path)
-    merged_rows, changed = merge_rows(board.rows, new, replace=replace)
+    merged_rows, changed = merge_rows(board.rows, new, replace)
     known = {(row.kind, row.identity): row for row in merged_rows}
     content = dump(Leaderboard(rows=merged_rows)).encode()
     return Change(content, [known[row.kind, row.identity] for row in new], changed)
@@ -203,20 +226,6 @@ def _is_in_order(board: Leaderboard, content: bytes) -> bool:
     """Whether the text has one place a row, as `dump` would write them, and the rows are sorted."""
     keys = [order(row) for row in board.rows]
     return keys == sorted(keys) and count_rows(content) == len(keys)
-
-
-# A file that was written here is known by its digest, so that an addition need not check all of it again.
-def _stamp(path: Path) -> Path:
-    return path.with_name(f".{path.name}.checked")
-
-
-def _checked(content: bytes) -> str:
-    return f"{metadata.version('coconut-bench')} {hashlib.sha256(content).hexdigest()}\n"
-
-
-def _is_checked(path: Path, content: bytes) -> bool:
-    stamp = _stamp(path)
-    return stamp.is_file() and stamp.read_bytes() == _checked(content).encode()
 
 
 def dump(board: Leaderboard) -> str:

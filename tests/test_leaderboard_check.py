@@ -246,9 +246,7 @@ def test_predictions_that_are_none_or_others_are_not_added(content: bytes, tmp_p
         add(target, row.model_copy(update={"seeds": [entry]}), predictions=tmp_path)
     other = write_predictions(predictions(lambda index: True), tmp_path)
     entry = row.seeds[0].model_copy(update={"predictions": other})
-    with pytest.raises(
-        ValueError, match=r"test must be n_correct=200 .* by its predictions, got n_correct=1"
-    ):
+    with pytest.raises(ValueError, match=r"must be n_correct=200 .* by its predictions, got n_correct=1"):
         add(target, row.model_copy(update={"seeds": [entry]}), predictions=tmp_path)
     assert not target.exists()
 

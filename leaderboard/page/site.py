@@ -20,10 +20,11 @@ from pathlib import Path
 
 from ...generators.files import write_whole
 from ..aggregate import aggregate
+from ..own import read_boards
 from ..query import arrange
 from ..ranking import ranks
 from ..result import Leaderboard, QuotedResult, Result
-from ..store import PREDICTIONS, read, side_files
+from ..store import PREDICTIONS, dump
 from .charts import Series, hops_chart, legend, pareto_front, seeds_chart, tokens_chart
 from .markup import Markup, tag
 from .rows import MEASURED, measured_table, quoted_table
@@ -33,13 +34,13 @@ SCRIPT = Path(__file__).with_name("page.js")
 TITLE = "Latent reasoning leaderboard"
 
 
-def write_page(path: Path | str, out: Path | str) -> Path:
+def write_page(path: Path | str | None, out: Path | str) -> Path:
     """Build the page of a leaderboard file.
 
     A missing predictions file is left out; `check` reports it.
 
     Args:
-        path: The leaderboard file.
+        path: The leaderboard file; None for the shipped one and yours.
         out: The output directory, created if missing.
 
     Returns:
@@ -49,19 +50,20 @@ def write_page(path: Path | str, out: Path | str) -> Path:
         ValueError: For an invalid leaderboard.
         OSError: For files that cannot be read or written.
     """
-    path, out = Path(path), Path(out)
-    content = path.read_bytes()
-    board = read(path)
-    folder = side_files(path)
-    html = page(board, ranks(board.measured, folder), hashlib.sha256(content).hexdigest())
+    boards, out = read_boards(None if path is None else Path(path)), Path(out)
+    board = Leaderboard.model_construct(rows=boards.rows)
+    # A reproduction of a shipped row would be the same row twice.
+    known = [*boards.ranked, *boards.quoted]
+    one = boards.files[0].read_bytes() if len(boards.files) == 1 else dump(Leaderboard(rows=known)).encode()
+    html = page(board, ranks(boards.ranked, boards.folders), hashlib.sha256(one).hexdigest())
     records = [entry.predictions for row in board.measured for entry in row.seeds if entry.predictions]
     out.mkdir(parents=True, exist_ok=True)
     for record in records:
-        source = folder / record.file
-        if source.is_file():
+        source = next((found for folder in boards.folders if (found := folder / record.file).is_file()), None)
+        if source is not None:
             (out / PREDICTIONS).mkdir(exist_ok=True)
             shutil.copyfile(source, out / PREDICTIONS / record.file)
-    write_whole(out / "leaderboard.json", content)
+    write_whole(out / "leaderboard.json", one)
     write_whole(out / "index.html", html.encode())
     return out / "index.html"
 
