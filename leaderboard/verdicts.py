@@ -47,12 +47,12 @@ class Judged(NamedTuple):
         return (self.a, self.b) if self.found.by_questions.mean > 0 else (self.b, self.a)
 
 
-def judge(rows: Sequence[Result], folder: Path | str) -> list[Judged]:
+def judge(rows: Sequence[Result], answers: Answers) -> list[Judged]:
     """Compare the declared pairs of a group of rows.
 
     Args:
         rows: Rows on the same questions, one per method.
-        folder: The folder of the predictions files.
+        answers: Their predictions.
 
     Returns:
         The pairs, in the order of the rows. Rows that lack predictions or share no seed are not compared.
@@ -60,8 +60,20 @@ def judge(rows: Sequence[Result], folder: Path | str) -> list[Judged]:
     by_method = {row.method: row for row in rows}
     wanted = [(REFERENCE, row.method) for row in rows if row.method != REFERENCE]
     pairs = [pair for pair in (*wanted, *CONTROLS) if by_method.keys() >= set(pair)]
-    answers = Answers(folder)
-    found = [_judge(by_method[a], by_method[b], answers) for a, b in pairs]
+    return judge_pairs([(by_method[a], by_method[b]) for a, b in pairs], answers)
+
+
+def judge_pairs(pairs: Sequence[tuple[Result, Result]], answers: Answers) -> list[Judged]:
+    """Compare pairs of rows as one family.
+
+    Args:
+        pairs: Pairs of rows on the same questions.
+        answers: Their predictions.
+
+    Returns:
+        The pairs, in their order. Rows that lack predictions or share no seed are not compared.
+    """
+    found = [_judge(a, b, answers) for a, b in pairs]
     family = adjusted([pair.found for pair in found if pair.found])
     left = iter(family)
     return [pair._replace(found=pair.found and next(left), family=len(family)) for pair in found]
@@ -101,7 +113,7 @@ def _judge(a: Result, b: Result, answers: Answers) -> Judged:
     try:
         return Judged(a, b, compare_pair(a, b, answers), 1)
     except OSError as error:
-        name = Path(error.filename or answers.folder).name
+        name = Path(error.filename or answers.folders[0]).name
         return Judged(a, b, None, 0, f"{name} is missing or not readable")
     except ValueError as error:
         return Judged(a, b, None, 0, str(error))

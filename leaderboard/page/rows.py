@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from ..measures import Score
+from ..own import OwnResult
 from ..result import QuotedResult, Result, SeedResult
 from ..store import PREDICTIONS
 from ..table import rank_labels
@@ -105,6 +106,8 @@ def _measured_body(one: Series, place: int | None, label: str, on_front: bool) -
     row, means = one.row, one.means
     tied = tag("span", "tied", class_="tied") if label.endswith("=") else Markup()
     badges = [tag("span", "quick", class_="badge quick")] if row.quick else []
+    if isinstance(row, OwnResult):
+        badges.append(tag("span", "yours", class_="badge", title=row.note))
     if on_front:
         badges.append(
             tag(

@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
 from ...generators.files import write_whole
 from ..aggregate import aggregate
-from ..compare import ranks
+from ..own import read_boards
 from ..query import arrange
+from ..ranking import ranks
 from ..result import Leaderboard, QuotedResult, Result
-from ..store import PREDICTIONS, read, side_files
+from ..store import PREDICTIONS, dump
 from .charts import Series, hops_chart, legend, pareto_front, seeds_chart, tokens_chart
 from .markup import Markup, tag
 from .rows import MEASURED, measured_table, quoted_table
@@ -31,13 +34,13 @@ SCRIPT = Path(__file__).with_name("page.js")
 TITLE = "Latent reasoning leaderboard"
 
 
-def write_page(path: Path | str, out: Path | str) -> Path:
+def write_page(path: Path | str | None, out: Path | str) -> Path:
     """Build the page of a leaderboard file.
 
     A missing predictions file is left out; `check` reports it.
 
     Args:
-        path: The leaderboard file.
+        path: The leaderboard file; None for the shipped one and yours.
         out: The output directory, created if missing.
 
     Returns:
@@ -47,19 +50,20 @@ def write_page(path: Path | str, out: Path | str) -> Path:
         ValueError: For an invalid leaderboard.
         OSError: For files that cannot be read or written.
     """
-    path, out = Path(path), Path(out)
-    content = path.read_bytes()
-    board = read(path)
-    folder = side_files(path)
-    html = page(board, ranks(board.measured, folder), hashlib.sha256(content).hexdigest())
+    boards, out = read_boards(None if path is None else Path(path)), Path(out)
+    board = Leaderboard.model_construct(rows=boards.rows)
+    # A reproduction of a shipped row would be the same row twice.
+    known = [*boards.ranked, *boards.quoted]
+    one = boards.files[0].read_bytes() if len(boards.files) == 1 else dump(Leaderboard(rows=known)).encode()
+    html = page(board, ranks(boards.ranked, boards.folders), hashlib.sha256(one).hexdigest())
     records = [entry.predictions for row in board.measured for entry in row.seeds if entry.predictions]
     out.mkdir(parents=True, exist_ok=True)
     for record in records:
-        source = folder / record.file
-        if source.is_file():
+        source = next((found for folder in boards.folders if (found := folder / record.file).is_file()), None)
+        if source is not None:
             (out / PREDICTIONS).mkdir(exist_ok=True)
-            write_whole(out / PREDICTIONS / record.file, source.read_bytes())
-    write_whole(out / "leaderboard.json", content)
+            shutil.copyfile(source, out / PREDICTIONS / record.file)
+    write_whole(out / "leaderboard.json", one)
     write_whole(out / "index.html", html.encode())
     return out / "index.html"
 
@@ -119,8 +123,8 @@ def _header(board: Leaderboard) -> Markup:
             "p",
             f"{len(board.measured)} measured rows ({seeds} training runs), {len(board.quoted)} rows quoted "
             "from papers. Generated tokens are language tokens plus continuous thoughts, per question. Open "
-            "a measured row for its command, hashes and environment. Tied rows do not differ significantly "
-            "(exact McNemar over questions, paired t over seeds, Holm-adjusted over all pairs).",
+            "a measured row for its command, hashes and environment. Tied rows are not significantly below "
+            "the best of them (exact McNemar over questions, paired t over seeds, adjusted for all pairs).",
         ),
     )
 
@@ -173,7 +177,11 @@ def _sections(board: Leaderboard, places: dict[str, int]) -> list[Markup]:
 
 def _measured_section(rows: list[Result], quoted: list[QuotedResult], places: dict[str, int]) -> Markup:
     data = rows[0].dataset
-    series = [Series(row, aggregate(row), number, _name(row, rows)) for number, row in enumerate(rows)]
+    shared = Counter(row.method for row in rows)
+    series = [
+        Series(row, aggregate(row), number, _name(row, shared[row.method] > 1))
+        for number, row in enumerate(rows)
+    ]
     front = set(pareto_front((one.row.key, one.means.generated, one.means.accuracy) for one in series))
     title = f"{data.name} {data.version}, {data.surface}"
     charts = [
@@ -218,9 +226,9 @@ def _figure(chart: Markup, caption: str) -> Markup:
     return tag("figure", chart, tag("figcaption", caption))
 
 
-def _name(row: Result, rows: Sequence[Result]) -> str:
+def _name(row: Result, is_shared: bool) -> str:
     """The method, and what distinguishes it from other rows of the same method."""
     name = row.method
-    if sum(other.method == row.method for other in rows) > 1:
+    if is_shared:
         name += f" ({row.recipe.name}, {row.base_model.name}{', quick' if row.quick else ''})"
     return name
