@@ -9,8 +9,8 @@ import os
 import time
 
 GRACE = 3.0
-"""Seconds that a process other than the first waits before it tells of an error: the first may have the same, and
-the launcher ends all processes soon after one has failed."""
+"""Seconds that a process other than the first waits before it tells of an error: the first may have the same,
+and the launcher ends all processes soon after one has failed."""
 SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
 """What accelerate can be configured to do, and this program cannot: models that are divided."""
 
