@@ -44,7 +44,7 @@ def check(command: str) -> None:
             )
     is_accelerate = "ACCELERATE_MIXED_PRECISION" in os.environ and "MASTER_ADDR" in os.environ
     if is_accelerate and "LOCAL_RANK" not in os.environ:
-        raise ValueError("accelerate launch starts one process on CPUs, whatever their number: use torchrun")
+        raise ValueError("accelerate launch --cpu starts one process, whatever their number: use torchrun")
 
 
 def is_told() -> bool:

@@ -6,6 +6,7 @@ number of forward passes, and which weights each of them uses, may differ betwee
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -196,8 +197,16 @@ def join() -> Processes:
     if launch.size() == 1:
         return Processes(PartialState().device)
     launch.check("run")
+    if not distributed.is_initialized():
+        atexit.register(_leave)
     state = PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
     return Processes(state.device, state.process_index, state.num_processes)
+
+
+def _leave() -> None:
+    """Disconnect at the end of the program, unless that has been done."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def stream_seed(seed: int, rank: int, step: int) -> int:

@@ -45,10 +45,15 @@ LONG = CURVE | {
 """After three steps there is a checkpoint, and time to stop."""
 
 
-def launched(count: int, *arguments: str) -> subprocess.Popen[str]:
-    """Torchrun with ``count`` processes of the command."""
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
-    command = [sys.executable, *torchrun, "-m", "coconut_bench", *arguments]
+TORCHRUN = "torch.distributed.run --standalone --nproc_per_node"
+ACCELERATE = (
+    "accelerate.commands.launch --multi_gpu --num_machines 1 --mixed_precision no --dynamo_backend no"
+)
+
+
+def launched(count: int, *arguments: str, launcher: str = TORCHRUN) -> subprocess.Popen[str]:
+    """A launcher with ``count`` processes of the command."""
+    command = [sys.executable, "-m", *launcher.split(), str(count), "-m", "coconut_bench", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
@@ -134,6 +139,15 @@ def test_every_objective_has_the_loss_curve_of_one_process(
 
 
 @pytest.mark.slow
+def test_accelerate_launches_too(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, **CURVE)
+    one = as_one(recipe)
+    words = ("run", "--method", "coconut", "--recipe", str(recipe), "--out", "two")
+    own_lines(launched(2, *words, launcher=f"{ACCELERATE} --num_processes"))
+    assert losses("two") == pytest.approx(losses(one), abs=1e-5, rel=0)
+
+
+@pytest.mark.slow
 def test_muon_takes_the_same_step_in_each_process(tmp_path: Path) -> None:
     """The weights are compared at each checkpoint; an untied head is not Muon's, as with one process."""
     recipe = write_recipe(tmp_path, **{**CURVE, "optimizer": {"name": "muon", "lr": 0.003, "muon_lr": 0.01}})
@@ -166,6 +180,18 @@ def test_a_dead_process_stops_the_others_and_any_number_resumes(
     assert [line for line in said if "another of the 2 processes has ended" in line] == said[-1:]
     assert not Path("out/result.json").exists()
     train(count, "out", recipe)
+    assert losses("out") == pytest.approx(losses(as_one(recipe)), abs=1e-4, rel=0)
+
+
+@pytest.mark.slow
+def test_a_launcher_that_restarts_resumes_at_once(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, **LONG)
+    words = ("run", "--method", "coconut", "--recipe", str(recipe), "--out", "out")
+    launcher = TORCHRUN.replace(" --nproc", " --max-restarts 1 --nproc")
+    process = launched(2, *words, launcher=launcher)
+    list(when_saved("out", process))[1].kill()
+    own_lines(process)
+    assert process.returncode == 0
     assert losses("out") == pytest.approx(losses(as_one(recipe)), abs=1e-4, rel=0)
 
 
@@ -216,7 +242,7 @@ def test_an_error_is_told_once(arguments: tuple[str, ...], words: str) -> None:
     [
         ({"LOCAL_RANK": "0", "WORLD_SIZE": "2"}, "only `run` takes several processes, got 2 for audit"),
         ({"ACCELERATE_USE_FSDP": "true"}, r"a whole model each \(data parallel\), got FSDP"),
-        ({"ACCELERATE_MIXED_PRECISION": "no", "MASTER_ADDR": "127.0.0.1"}, "starts one process on CPUs"),
+        ({"ACCELERATE_MIXED_PRECISION": "no", "MASTER_ADDR": "127.0.0.1"}, "--cpu starts one process"),
     ],
 )
 def test_what_processes_cannot_share_is_refused(
