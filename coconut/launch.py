@@ -6,11 +6,8 @@ One of them, process 0, prints and writes; an error is told once.
 from __future__ import annotations
 
 import os
-import time
+import signal
 
-GRACE = 3.0
-"""Seconds that a process other than the first waits before it tells of an error: the first may have the same,
-and the launcher ends all processes soon after one has failed."""
 SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
 """What accelerate can be configured to do, and this program cannot: models that are divided."""
 
@@ -48,19 +45,21 @@ def check(command: str) -> None:
 
 
 def is_told() -> bool:
-    """Whether another process has told of the error that ends this one; if not, it counts as told now."""
+    """Whether another process has told of the error that ends this one; if not, it counts as told now.
+
+    The launcher's signal to end with the others is ignored from now on, so that the first can speak.
+    """
     if size() == 1:
         return False
-    if rank() > 0:
-        time.sleep(GRACE)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     from datetime import timedelta
 
-    from torch.distributed import TCPStore
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     address, port = os.environ.get("MASTER_ADDR", ""), int(os.environ.get("MASTER_PORT", 0))
     start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     try:
-        store = TCPStore(address, port, timeout=timedelta(seconds=GRACE), wait_for_workers=False)
+        store = TCPStore(address, port, timeout=timedelta(seconds=3), wait_for_workers=False)
         return bool(store.add(f"coconut-bench/told/{start}", 1) > 1)
     except RuntimeError:  # it was process 0's, which has ended
         return False

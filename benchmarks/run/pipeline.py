@@ -86,9 +86,10 @@ def run(
             (out / CHECKPOINT).unlink(missing_ok=True)  # of a process that was killed before it removed it
         say(f"{out} already contains this run")
         return done
-    if here.is_main:
-        return here.shared(_run(spec, out, here, say, track))
-    return here.shared(_run(spec, out, here, lambda line: None, None))
+    found = _run(spec, out, here, *((say, track) if here.is_main else (lambda line: None, None)))
+    result = here.shared(found)
+    assert result is not None
+    return result
 
 
 def _run(
