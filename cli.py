@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import click
 
 from . import __version__
+from .coconut import launch
 
 
 class Place(NamedTuple):
@@ -98,7 +99,13 @@ class LazyCommands(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:  # click ends the process without a word
             raise
+        except click.UsageError:
+            if launch.is_told():
+                sys.exit(2)
+            raise
         except (ValueError, OSError) as error:
+            if launch.is_told():
+                sys.exit(2)
             message = str(error) or type(error).__name__
             click.echo("Error: " + " ".join(message.split()), err=True)
             sys.exit(2)
@@ -117,11 +124,15 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "sh
 
 @click.group(cls=LazyCommands, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="coconut-bench")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Benchmark and train latent reasoning (Coconut) on data that cannot be solved without reasoning."""
     # torch reads this when it is imported. By default its threads spin while they wait for one that another
     # process has preempted: beside two busy ones `run --quick` took 127 s and 33 s; like this 25 s and 40 s.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    launch.check(ctx.invoked_subcommand or "")
+    if launch.rank() > 0:  # process 0 prints
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 if __name__ == "__main__":

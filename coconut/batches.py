@@ -72,6 +72,49 @@ Reading = dict[View, Row]
 """What a step reads of one example: one row per view."""
 
 
+class Part(NamedTuple):
+    """What one process computes at once of a batch.
+
+    Attributes:
+        readings: At least one.
+        number: The number of the batch's part, which several processes may share.
+        weight: 1; or 0 if it only keeps step with the others, which have rows left.
+        is_shared: Whether other processes have readings of the same part.
+    """
+
+    readings: Sequence[Reading]
+    number: int
+    weight: float = 1.0
+    is_shared: bool = False
+
+
+def share_out(readings: Sequence[Reading], size: int, rank: int, count: int) -> list[Part]:
+    """Share out a batch: its parts, or rows of a part where there are fewer parts than processes.
+
+    The parts are those of a single process, so each is computed with the same rows whatever the number.
+
+    Args:
+        readings: The batch.
+        size: Rows of a part.
+        rank: The process's number.
+        count: The number of processes.
+
+    Returns:
+        The process's share, as many parts in each process.
+    """
+    if size < len(readings):  # rows of similar length need little padding
+        readings = sorted(readings, key=lambda reading: len(reading["student"].prompt))
+    parts = [readings[start : start + size] for start in range(0, len(readings), size)]
+    if len(parts) >= count:
+        found = [Part(part, number) for number, part in enumerate(parts)][rank::count]
+        is_short = len(found) < -(-len(parts) // count)
+        return [*found, Part(parts[0][:1], 0, weight=0.0)] if is_short else found
+    number = rank * len(parts) // count
+    sharing = [other for other in range(count) if other * len(parts) // count == number]
+    rows = parts[number][sharing.index(rank) :: len(sharing)]
+    return [Part(rows or parts[number][:1], number, weight=float(bool(rows)), is_shared=True)]
+
+
 class TrainBatches(NamedTuple):
     """The training batches of one run.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
+from torch import Tensor
 
 from ..generators.files import whole_file
 
@@ -82,6 +83,24 @@ def load_checkpoint(path: Path, identity: dict[str, Any], fields: Collection[str
                 f"choose another --out, or remove the folder"
             )
     return state
+
+
+def random_state() -> dict[str, Tensor | None]:
+    """Return the state of this process's random streams, from which dropout draws."""
+    is_cuda = torch.cuda.is_available()
+    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state() if is_cuda else None}
+
+
+def restore_random_state(state: dict[str, Tensor | None]) -> None:
+    """Go on with random streams; that of a GPU only where there was one and is one.
+
+    Args:
+        state: What `random_state` returned.
+    """
+    assert state["cpu"] is not None
+    torch.set_rng_state(state["cpu"])
+    if state["cuda"] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
 
 
 def _is_whole(path: Path) -> bool:

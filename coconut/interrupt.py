@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from . import launch
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -43,8 +45,10 @@ class StopRequest:
             place: The step and where it is saved, for the message.
 
         Raises:
-            Stopped: A signal has arrived.
+            Stopped: A signal has arrived; SystemExit in all processes of a run but the first.
         """
+        if self.number is not None and launch.rank() > 0:  # process 0 says it
+            raise SystemExit(128 + self.number)
         if self.number is not None:
             raise Stopped(self.number, f"Stopped at {place}; the same command resumes there")
 
@@ -60,7 +64,8 @@ def stop_between_steps() -> Iterator[StopRequest]:
 
     def remember(number: int, frame: FrameType | None) -> None:
         request.number = number
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if launch.size() == 1:  # a launcher passes on what the terminal has sent already
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     for number in SIGNALS:
         signal.signal(number, remember)

@@ -17,7 +17,7 @@ Axes: B batch, D width, N labeled positions, L layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..generators.lookup import pick
+from .batches import Reading
 from .encoding import IGNORE, Batch
 from .loss import label_loss, share_of
 from .methods import View
@@ -44,11 +45,31 @@ class ViewBatch(NamedTuple):
 
 
 class Items(NamedTuple):
-    """Counts over the whole batch of which a part is computed: labels of each view, rows, thoughts."""
+    """The whole batch of which a part is computed.
+
+    Attributes:
+        labels: The number of labels of each view.
+        rows: The number of rows.
+        thoughts: The number of thoughts.
+        std: The standard deviation of a part's values, of which other processes may have a share.
+    """
 
     labels: Mapping[View, int]
     rows: int
     thoughts: int
+    std: Callable[[Tensor], Tensor] = torch.std
+
+
+def items_of(readings: Sequence[Reading], latent: int) -> Items:
+    """Count what a whole batch has.
+
+    Args:
+        readings: What is read of each example.
+        latent: The token that marks a thought.
+    """
+    labels = {view: sum(len(reading[view].target) for reading in readings) for view in readings[0]}
+    thoughts = sum(reading["student"].prompt.count(latent) for reading in readings)
+    return Items(labels, len(readings), thoughts)
 
 
 class Loss(NamedTuple):
@@ -101,7 +122,8 @@ def distillation(model: CoconutForCausalLM, views: Views, items: Items | None) -
         if found.halting_loss is not None:
             parts["halting"] = share_of(found.thoughts, items and items.thoughts) * found.halting_loss
     share = share_of(len(views["student"].answers_B), items and items.rows)
-    parts["distance"] = share * layer_distance(before["student"], before["teacher"])
+    std = items.std if items else torch.std
+    parts["distance"] = share * layer_distance(before["student"], before["teacher"], std)
     return Loss(torch.stack(list(parts.values())).sum(), parts)
 
 
@@ -111,17 +133,20 @@ def before_answers(read: ViewBatch) -> Tensor:
     return labels_B.cumsum(0) - read.answers_B
 
 
-def layer_distance(student_LBD: list[Tensor], teacher_LBD: list[Tensor]) -> Tensor:
+def layer_distance(
+    student_LBD: list[Tensor], teacher_LBD: list[Tensor], std: Callable[[Tensor], Tensor] = torch.std
+) -> Tensor:
     """Return the mean over layers of smooth L1 distance / standard deviation of the teacher's output.
 
     Args:
         student_LBD: Hidden states of each layer, [B, D].
         teacher_LBD: The same of the teacher; detached, no gradient flows into them.
+        std: The standard deviation of all values.
     """
     distances = []
     for student_BD, teacher_BD in zip(student_LBD, teacher_LBD, strict=True):
         teacher_BD = teacher_BD.detach().float()
-        distances.append(F.smooth_l1_loss(student_BD.float(), teacher_BD) / teacher_BD.std())
+        distances.append(F.smooth_l1_loss(student_BD.float(), teacher_BD) / std(teacher_BD))
     return torch.stack(distances).mean()
 
 

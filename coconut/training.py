@@ -9,27 +9,28 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 from tqdm import tqdm
 
-from .batches import Reading, TrainBatches
-from .checkpoint import load_checkpoint, save_checkpoint
+from .batches import Part, Reading, TrainBatches, share_out
+from .checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
 from .curriculum import StagePlan, lr_factor
 from .encoding import collate
 from .interrupt import StopRequest, stop_between_steps
 from .methods import View
 from .modeling import CoconutForCausalLM
-from .objectives import Items, ViewBatch, get_objective
+from .objectives import Items, ViewBatch, get_objective, items_of
 from .optim import Optimizers
+from .processes import join, stream_seed
 from .progress import Progress, StageLog, Validation
 from .settings import OptimizerSettings
 
-FIELDS = ("stage", "thoughts", "progress", "model", "best", "optimizers", "torch_rng", "cuda_rng")
+FIELDS = ("stage", "thoughts", "progress", "model", "best", "optimizers", "rng")
 """Fields of a checkpoint besides the run's identity."""
 
 
@@ -54,7 +55,7 @@ class TrainSettings(NamedTuple):
 
 
 class Trainer:
-    """Trains one run.
+    """Trains one run, together with the other processes of the launcher, if any.
 
     Args:
         model: Trained in place.
@@ -64,11 +65,11 @@ class Trainer:
         validate: From a stage to the model's current accuracy on the validation split.
         checkpoint: The checkpoint file; if it exists, the run resumes from it.
         identity: Values that a checkpoint must agree with to belong to this run.
-        log: Receives each validation: stage, steps, mean loss over up to a tenth of the stage, the terms of
-            the last step's loss (if it has several), accuracy.
+        log: Receives each validation, in process 0: stage, steps, mean loss over up to a tenth of the stage,
+            the terms of the last step's loss (if it has several), accuracy.
 
     Raises:
-        ValueError: More than one process, or a checkpoint that is damaged or another run's.
+        ValueError: A checkpoint is damaged or another run's, or processes do not have the same.
     """
 
     def __init__(
@@ -82,12 +83,8 @@ class Trainer:
         identity: dict[str, Any],
         log: Callable[[dict[str, Any]], None],
     ) -> None:
-        self.accelerator = Accelerator(mixed_precision="no")  # the recipe says, not the environment
-        if self.accelerator.num_processes > 1:
-            raise ValueError(
-                f"a run takes one process, got {self.accelerator.num_processes}; share out seeds instead"
-            )
-        self.model: CoconutForCausalLM = self.accelerator.prepare(model)
+        self.processes = join()
+        self.model = model.to(self.processes.device)  # type: ignore[arg-type]
         self.batches, self.plans, self.settings = batches, plans, settings
         self.validate, self.checkpoint, self.identity, self.log = validate, checkpoint, identity, log
         self.progress = Progress()
@@ -96,6 +93,7 @@ class Trainer:
         self.objective = get_objective(batches.schedule.method.objective)
         self.optimizers = Optimizers(self.model, settings.optimizer)
         self._resume()
+        self.processes.check_same(self.model)
 
     def run(self) -> Progress:
         """Train the remaining steps, then load the best weights of the last stage into the model.
@@ -107,6 +105,7 @@ class Trainer:
         with stop_between_steps() as stop:
             while self.progress.plan < len(self.plans):
                 self._stage(self.plans[self.progress.plan], stop)
+            self._is_due(stop)
             stop.raise_if_requested(f"the end of the training; saved in {self.checkpoint}")
         if self.best is not None:
             self.model.load_state_dict(self.best)
@@ -117,7 +116,8 @@ class Trainer:
         before, saved = at.seconds, started
         checks = self._check_steps(plan)
         title = f"stage {plan.stage}"
-        bar = tqdm(total=plan.steps, initial=at.step, desc=title, unit="step", disable=None, leave=False)
+        hidden = self.processes.hides_bars
+        bar = tqdm(total=plan.steps, initial=at.step, desc=title, unit="step", disable=hidden, leave=False)
         self.model.train()
         with bar:
             while True:
@@ -126,7 +126,7 @@ class Trainer:
                 at.seconds = before + time.monotonic() - started
                 if at.step == plan.steps:
                     break
-                if stop.requested or time.monotonic() - saved > self.settings.save_every:
+                if self._is_due(stop, time.monotonic() - saved):
                     self._check_weights()
                     self._save()
                     saved = time.monotonic()
@@ -138,23 +138,33 @@ class Trainer:
                 bar.update()
         self._finish(plan)
 
+    def _is_due(self, stop: StopRequest, since: float = 0.0) -> bool:
+        """Whether a checkpoint is, as a process was told to stop or process 0 saved the last one long ago."""
+        late = self.processes.is_main and since > self.settings.save_every
+        number, is_late = self.processes.largest([stop.number or 0, late])
+        stop.number = int(number) or None
+        return bool(number or is_late)
+
     def _step(self, plan: StagePlan) -> float:
         """Make one optimizer step and return the batch's loss."""
         if self._starts_anew():
             self.optimizers = Optimizers(self.model, self.settings.optimizer)
         optimizer = self.settings.optimizer
         loss = self._backward(self.batches.readings(self.progress.global_step, plan, self.plans))
+        (loss,) = self.processes.total([loss])
         if not math.isfinite(loss):
             raise ValueError(self._diverged(f"the loss is {loss}"))
+        self.processes.sum_gradients(self.model.parameters())
         if optimizer.max_grad_norm:
-            self.accelerator.clip_grad_norm_(self.model.parameters(), optimizer.max_grad_norm)
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), optimizer.max_grad_norm)
         self.optimizers.step(self._rate_factor(plan))
         return loss
 
     def _check_weights(self) -> None:
-        """Raise ValueError before weights that are not finite are saved."""
+        """Raise ValueError before weights are saved that are not finite, or not the same everywhere."""
         if not all(bool(torch.isfinite(value).all()) for value in self.model.parameters()):
             raise ValueError(self._diverged("the weights are not finite"))
+        self.processes.check_same(self.model)
 
     def _rate_factor(self, plan: StagePlan) -> float:
         """The factor on the full learning rates at this step."""
@@ -183,31 +193,35 @@ class Trainer:
         return grows or (each_epoch and epoch is not None and step % epoch == 0)
 
     def _backward(self, readings: Sequence[Reading]) -> float:
-        """Accumulate gradients over parts of ``micro_batch`` examples and return the batch's loss.
+        """Accumulate gradients over this process's parts of the batch and return their share of its loss.
 
-        The terms of the loss are in ``self.parts`` afterwards.
+        The terms of that share are in ``self.parts`` afterwards.
         """
-        size = self.settings.micro_batch or len(readings)
-        if size < len(readings):  # rows of similar length need little padding
-            readings = sorted(readings, key=lambda reading: len(reading["student"].prompt))
-        parts = [readings[start : start + size] for start in range(0, len(readings), size)]
-        items = items_of(readings, self.batches.encoder.ids.latent) if len(parts) > 1 else None
+        here, size = self.processes, self.settings.micro_batch or len(readings)
+        parts = share_out(readings, size, here.rank, here.count)
+        is_whole = len(parts[0].readings) == len(readings)
+        items = None if is_whole else items_of(readings, self.batches.encoder.ids.latent)
         total, is_bf16 = 0.0, self.settings.precision == "bf16"
         self.parts = {}
         for part in parts:
-            views = {view: self._view(view, part) for view in part[0]}
-            device = self.accelerator.device
-            with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
-                loss = self.objective(self.model, views, items)
-            self.accelerator.backward(loss.total)
-            total += float(loss.total.detach())
+            views = {view: self._view(view, part.readings) for view in part.readings[0]}
+            with torch.autocast(here.device.type, torch.bfloat16, enabled=is_bf16):
+                loss = self.objective(self.model, views, items and self._items(items, part))
+            (loss.total * part.weight).backward()
+            total += part.weight * float(loss.total.detach())
             for name, value in loss.parts.items():
-                self.parts[name] = self.parts.get(name, 0.0) + float(value.detach())
+                self.parts[name] = self.parts.get(name, 0.0) + part.weight * float(value.detach())
         return total
+
+    def _items(self, items: Items, part: Part) -> Items:
+        """The counts for a part; where processes share it, they take its standard deviation together."""
+        if not part.is_shared:
+            return items
+        return items._replace(std=partial(self.processes.std, group=part.number, weight=part.weight))
 
     def _view(self, view: View, readings: Sequence[Reading]) -> ViewBatch:
         """Collate one view of the examples on the device."""
-        rows, device = [reading[view] for reading in readings], self.accelerator.device
+        rows, device = [reading[view] for reading in readings], self.processes.device
         answers_B = torch.tensor([row.answer for row in rows], device=device)
         return ViewBatch(collate(rows, self.batches.encoder.ids.pad).to(device), answers_B)
 
@@ -224,8 +238,11 @@ class Trainer:
         accuracy = self.validate(plan.stage)
         self.model.train()
         entry = {"stage": plan.stage, "step": at.step, "global_step": at.global_step}
-        parts = {"parts": self.parts} if self.parts else {}
-        self.log({**entry, "loss": at.loss, **parts, "valid": accuracy})
+        shares = self.processes.gathered(self.parts)
+        terms = {name: sum(share.get(name, 0.0) for share in shares) for name in self.parts}
+        parts = {"parts": terms} if terms else {}
+        if self.processes.is_main:
+            self.log({**entry, "loss": at.loss, **parts, "valid": accuracy})
         at.validations.append(Validation(plan.stage, at.global_step, at.loss, accuracy))
         if plan is self.plans[-1] and accuracy > at.best_accuracy:
             at.best_accuracy = accuracy
@@ -246,20 +263,20 @@ class Trainer:
         self._save()
 
     def _save(self) -> None:
-        save_checkpoint(
-            self.checkpoint,
-            {
-                "identity": self.identity,
-                "stage": self._plan.stage,
-                "thoughts": self.batches.schedule.thoughts(self._plan.stage),
-                "progress": self.progress.state(),
-                "model": self.model.state_dict(),
-                "best": self.best,
-                "optimizers": self.optimizers.state_dict(),
-                "torch_rng": torch.get_rng_state(),
-                "cuda_rng": torch.cuda.get_rng_state_all(),
-            },
-        )
+        """Write a checkpoint in process 0; the others wait for it."""
+        state = {
+            "identity": self.identity,
+            "stage": self._plan.stage,
+            "thoughts": self.batches.schedule.thoughts(self._plan.stage),
+            "progress": self.progress.state(),
+            "model": self.model.state_dict(),
+            "best": self.best,
+            "optimizers": self.optimizers.state_dict(),
+            "rng": self.processes.gathered(random_state()),
+        }
+        with self.processes.first():
+            if self.processes.is_main:
+                save_checkpoint(self.checkpoint, state)
 
     @property
     def _plan(self) -> StagePlan:
@@ -267,23 +284,16 @@ class Trainer:
         return self.plans[min(self.progress.plan, len(self.plans) - 1)]
 
     def _resume(self) -> None:
-        state = load_checkpoint(self.checkpoint, self.identity, FIELDS)
-        if state is None:
-            return
+        rank, state = self.processes.rank, load_checkpoint(self.checkpoint, self.identity, FIELDS)
         try:
-            self.progress = Progress.of(state["progress"])
-            self.model.load_state_dict(state["model"])
-            self.best = state["best"]
-            self.optimizers.load_state_dict(state["optimizers"])
-            torch.set_rng_state(state["torch_rng"])
+            if state is not None:
+                self.progress = Progress.of(state["progress"])
+                self.model.load_state_dict(state["model"])
+                self.best = state["best"]
+                self.optimizers.load_state_dict(state["optimizers"])
+            if state is not None and rank < len(state["rng"]):
+                restore_random_state(state["rng"][rank])
+            elif rank > 0:
+                torch.manual_seed(stream_seed(self.batches.seed, rank, self.progress.global_step))
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise ValueError(f"{self.checkpoint} does not fit this version's training: {error}") from error
-        if len(state["cuda_rng"]) == torch.cuda.device_count():  # dropout draws from the GPU's generator
-            torch.cuda.set_rng_state_all(state["cuda_rng"])
-
-
-def items_of(readings: Sequence[Reading], latent: int) -> Items:
-    """Count the labels, rows and thoughts (tokens ``latent``) of a whole batch."""
-    labels = {view: sum(len(reading[view].target) for reading in readings) for view in readings[0]}
-    thoughts = sum(reading["student"].prompt.count(latent) for reading in readings)
-    return Items(labels, len(readings), thoughts)

@@ -38,13 +38,16 @@ class Commit(NamedTuple):
     dirty: bool | None
 
 
-def provenance(*, device: str, hardware: str | None = None, threads: int | None = None) -> Provenance:
+def provenance(
+    *, device: str, hardware: str | None = None, threads: int | None = None, processes: int = 1
+) -> Provenance:
     """Describe what produces a result in this process, now.
 
     Args:
         device: The device that the model ran on (``cpu``, ``cuda``).
         hardware: Its name; by default the processor's.
-        threads: Compute threads; by default the processors that this process may use.
+        threads: Compute threads of a process; by default the processors that this one may use.
+        processes: How many processes shared the work.
 
     Returns:
         The record.
@@ -62,6 +65,7 @@ def provenance(*, device: str, hardware: str | None = None, threads: int | None 
             hardware=hardware or processor(),
             device=device,
             threads=threads or _processors(),
+            processes=processes,
         ),
     )
 

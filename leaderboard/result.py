@@ -90,6 +90,7 @@ class Environment(Record):
     hardware: Name
     device: Name
     threads: PositiveInt
+    processes: PositiveInt = 1
 
 
 class Provenance(Record):

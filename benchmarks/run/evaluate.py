@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ...coconut.curriculum import Schedule
 from ...coconut.encoding import Encoder
 from ...coconut.modeling import CoconutForCausalLM
+from ...coconut.processes import Processes
 from ...coconut.thinking import Generation, Reasoner, Thinking
 from ...coconut.tokens import special_ids
 from ...generators.answers import ANSWER_MARKER
@@ -44,6 +45,7 @@ class Evaluator:
         schedule: Method and curriculum.
         recipe: Recipe of the run (token limit, evaluation batch size, precision, halting).
         thoughts: Constant number of thoughts or pauses; None for the stage's own.
+        processes: Those that share the questions, each with the same model; None for this one alone.
 
     Raises:
         ValueError: ``thoughts`` is given for a method without thoughts or pauses.
@@ -56,6 +58,7 @@ class Evaluator:
         schedule: Schedule,
         recipe: Recipe,
         thoughts: int | None = None,
+        processes: Processes | None = None,
     ) -> None:
         if thoughts is not None and not schedule.method.thinks:
             raise ValueError(
@@ -64,6 +67,7 @@ class Evaluator:
             )
         self.model, self.encoder, self.schedule, self.recipe = model, encoder, schedule, recipe
         self.thoughts = thoughts
+        self.processes = processes or Processes(model.device)
         self.marker = ANSWER_MARKER if recipe.answer_marker else FULL_STOP
 
     def thinking(self, stage: int) -> Thinking:
@@ -107,7 +111,7 @@ class Evaluator:
         return Reasoner(self.model.eval(), self.encoder.ids, self.thinking(stage))
 
     def __call__(self, asked: Sequence[Example], stage: int, label: str) -> Evaluation:
-        """Answer questions; those of similar length are batched together.
+        """Answer questions; those of similar length are batched together, and batches shared by processes.
 
         Args:
             asked: Questions with their true answers.
@@ -127,10 +131,13 @@ class Evaluator:
         order = sorted(range(len(asked)), key=lambda i: len(questions[i]))
         size, bf16 = self.recipe.eval_batch_size, precision(self.recipe, self.model.device) == "bf16"
         found: dict[int, Generation] = {}
-        for start in tqdm(range(0, len(asked), size), desc=label, unit="batch", disable=None, leave=False):
+        here = self.processes
+        starts = range(0, len(asked), size)[here.rank :: here.count]
+        for start in tqdm(starts, desc=label, unit="batch", disable=here.hides_bars, leave=False):
             chosen = order[start : start + size]
             with torch.autocast(self.model.device.type, torch.bfloat16, enabled=bf16):
                 found.update(zip(chosen, reasoner.answer([questions[i] for i in chosen], limit), strict=True))
+        found = {place: answer for share in here.gathered(found) for place, answer in share.items()}
         predictions = [
             score(example, self.text(found[i].tokens), self.text(parts.answer), found[i], self.marker)
             for i, (example, parts) in enumerate(zip(asked, segments, strict=True))

@@ -10,7 +10,8 @@
       predictions/       the answer to each question of the test split
       result.json        the leaderboard's record
 
-Started again in the same directory, an interrupted run resumes and a finished one is only read.
+Started again in the same directory, an interrupted run resumes and a finished one is only read. Of several
+processes that a launcher starts, each trains and answers its share, and process 0 writes.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import torch
 
 from ...coconut.methods import get_method
 from ...coconut.numerics import NUMERICS
+from ...coconut.processes import Processes, join
 from ...coconut.progress import Progress
 from ...generators.files import sweep_temporary
 from ...leaderboard.measures import Cost, Curve, Stage
@@ -37,7 +39,7 @@ from ...leaderboard.result import Recipe as RecipeRecord
 from ..recipe import save_recipe
 from .base_model import BaseModel, base_model, coconut_over
 from .data import RunData, open_data
-from .evaluate import Evaluation, Evaluator, recipe_encoder
+from .evaluate import Evaluator, recipe_encoder
 from .pretrained import weights_hash
 from .saved import (
     log_validation,
@@ -52,6 +54,7 @@ from .spec import RunSpec
 from .tracking import Tracker, open_tracker
 from .training import check_base, check_chains, train
 
+CHECKPOINT = "checkpoint.pt"
 CHECKPOINT_RULE = "best validation accuracy in the last stage, the first of equals"
 
 
@@ -71,16 +74,29 @@ def run(
 
     Raises:
         ValueError: Data, base model, method and recipe do not fit together, or ``out`` has another run.
-        OSError: Data or model cannot be read, or ``out`` cannot be written.
+        OSError: Data or model cannot be read, or ``out`` cannot be written, or another process has ended.
     """
+    here = join()
     done = read_finished(spec, out)
-    checkpoint = out / "checkpoint.pt"
-    for folder in (out, *out.glob("*/")):
-        sweep_temporary(folder)
+    if here.is_main:
+        for folder in (out, *out.glob("*/")):
+            sweep_temporary(folder)
     if done is not None:
-        checkpoint.unlink(missing_ok=True)  # of a process that was killed before it removed it
+        if here.is_main:
+            (out / CHECKPOINT).unlink(missing_ok=True)  # of a process that was killed before it removed it
         say(f"{out} already contains this run")
         return done
+    found = _run(spec, out, here, *((say, track) if here.is_main else (lambda line: None, None)))
+    result = here.shared(found)
+    assert result is not None
+    return result
+
+
+def _run(
+    spec: RunSpec, out: Path, here: Processes, say: Callable[[str], None], track: str | None
+) -> Result | None:
+    """Train and test in each process; write and return the result in process 0."""
+    checkpoint = out / CHECKPOINT
     recipe = spec.recipe
     schedule = recipe.schedule(get_method(spec.method))
     data = open_data(recipe.data)
@@ -88,21 +104,27 @@ def run(
     check_chains(schedule, data)
     if data.note:
         say(f"Note: {data.note}")
-    base = _base_model(spec, data, out)
-    if data.write_held_out(out / "data"):
+    base = _base_model(spec, data, out, here)
+    if here.is_main and data.write_held_out(out / "data"):
         say(f"{out / 'data'}: {len(data.valid)} validation and {len(data.test)} test questions written")
-    write_record(out, {"identity": spec.identity, "settings": settings(spec), "base": base.record})
+    if here.is_main:
+        write_record(out, {"identity": spec.identity, "settings": settings(spec), "base": base.record})
+        save_recipe(recipe, out / "recipe.yaml")
     say(f"base model: {base}")
     model = coconut_over(base, recipe, schedule, spec.seed)
-    evaluator = Evaluator(model, recipe_encoder(recipe, base.tokenizer), schedule, recipe)
-    save_recipe(recipe, out / "recipe.yaml")
+    evaluator = Evaluator(model, recipe_encoder(recipe, base.tokenizer), schedule, recipe, processes=here)
     with _tracker(track, spec, out) as tracker:
         progress, stage = train(spec, data, evaluator, partial(_log, out, say, tracker), checkpoint)
-        train_memory = peak_memory()
+        (train_memory,) = here.largest([peak_memory()])
         evaluation = evaluator(data.test, stage, "test")
+        (test_memory,) = here.largest([peak_memory()])
+        if not here.is_main:
+            return None
         say(thoughts_by_depth(evaluation.predictions))
-        training = Cost(seconds=progress.seconds, peak_memory=train_memory)
-        result = _result(spec, data, base, evaluator, evaluation, progress, training, out)
+        training = Cost(seconds=progress.seconds, peak_memory=int(train_memory))
+        inference = Cost(seconds=evaluation.seconds, peak_memory=int(test_memory))
+        predictions = evaluation.predictions
+        result = _result(spec, data, base, evaluator, predictions, progress, training, inference, out)
         if tracker is not None:
             tracker.log({"test": result.seeds[0].test.accuracy}, progress.global_step)
     model.config.after_question = evaluator.after_question(stage)
@@ -123,13 +145,18 @@ def _log(out: Path, say: Callable[[str], None], tracker: Tracker | None, entry: 
         tracker.log(metrics | parts, entry["global_step"])
 
 
-def _base_model(spec: RunSpec, data: RunData, out: Path) -> BaseModel:
-    """Load or train the base model; one that was trained is not needed where a checkpoint has its weights."""
-    kept = read_record(out) if (out / "checkpoint.pt").exists() else None
-    if kept is None:
-        return base_model(spec.recipe, data, spec.seed)
-    base = base_model(spec.recipe, data, spec.seed, kept["base"] if spec.recipe.base else None)
-    if base.weights != kept["base"]["weights"]:
+def _base_model(spec: RunSpec, data: RunData, out: Path, here: Processes) -> BaseModel:
+    """Load or train the base model; one that was trained is not needed where a checkpoint has its weights.
+
+    Process 0 makes what the others load.
+    """
+    kept = read_record(out) if (out / CHECKPOINT).exists() else None
+    with here.first():
+        base = base_model(spec.recipe, data, spec.seed, kept["base"] if kept and spec.recipe.base else None)
+    found = here.gathered(base.weights)
+    if len(set(found)) > 1:
+        raise ValueError(f"every process must start from the same weights, got {', '.join(found)}")
+    if kept is not None and base.weights != kept["base"]["weights"]:
         raise ValueError(
             f"{out} holds another run: its base model has the weights {kept['base']['weights']}, not "
             f"{base.weights}; choose another --out, or remove it"
@@ -150,9 +177,10 @@ def _result(
     data: RunData,
     base: BaseModel,
     evaluator: Evaluator,
-    evaluation: Evaluation,
+    predictions: Sequence[Prediction],
     progress: Progress,
     training: Cost,
+    inference: Cost,
     out: Path,
 ) -> Result:
     """Write the predictions and return the leaderboard's record of the run."""
@@ -160,9 +188,9 @@ def _result(
     stages = [Stage(**{name: getattr(log, name) for name in Stage.model_fields}) for log in progress.stages]
     entry = SeedResult(
         seed=spec.seed,
-        **summarize(evaluation.predictions)._asdict(),
+        **summarize(predictions)._asdict(),
         training=training,
-        inference=Cost(seconds=evaluation.seconds, peak_memory=peak_memory()),
+        inference=inference,
         stages=stages,
         curve=Curve(
             stages=[one.stage for one in progress.validations],
@@ -173,8 +201,12 @@ def _result(
         checkpoint_rule=CHECKPOINT_RULE,
         base_weights=base.weights,
         weights=weights_hash(evaluator.model),
-        predictions=write_predictions(evaluation.predictions, out / "predictions"),
-        provenance=provenance(device=base.model.device.type, threads=torch.get_num_threads()),
+        predictions=write_predictions(predictions, out / "predictions"),
+        provenance=provenance(
+            device=base.model.device.type,
+            threads=torch.get_num_threads(),
+            processes=evaluator.processes.count,
+        ),
     )
     return Result(
         dataset=data.record,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...coconut import launch
 from ...coconut.methods import METHODS, get_method
 from ...leaderboard.result import Result
 from ...leaderboard.store import record
@@ -112,6 +113,8 @@ def sweep(
     if grid.ood:
         ood_datasets(grid.recipe.data.name)  # fail before the training, not after it
     if grid.cluster is not None:
+        if launch.size() > 1:
+            raise ValueError(f"--cluster submits jobs from one process, got {launch.size()}")
         cells = [Cell(spec, out or run_folder(spec)) for spec in grid.cells]
         run_on_cluster(cells, grid.cluster, say, grid.track)
     rows: dict[tuple[object, ...], Result] = {}
@@ -120,6 +123,8 @@ def sweep(
             say(f"[{place}/{len(grid.cells)}] {spec.method}, seed {spec.seed}")
         folder = out or run_folder(spec)
         results = [run(spec, folder, say, grid.track)]
+        if launch.rank() > 0:  # process 0 tests further and files
+            continue
         if grid.ood:
             results += evaluate_ood(spec, folder, say)
         if get_method(spec.method).filler != "none":

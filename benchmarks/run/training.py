@@ -40,13 +40,13 @@ def train(
     log: Callable[[dict[str, Any]], None],
     checkpoint: Path,
 ) -> Trained:
-    """Train the evaluator's model in place.
+    """Train the evaluator's model in place, together with the other processes of the launcher.
 
     Args:
         spec: The run.
         data: Its data.
         evaluator: Model to train, also used to validate it.
-        log: Called with an entry for each validation.
+        log: Called with an entry for each validation, in process 0.
         checkpoint: File of the training's state; resumed from if it exists.
 
     Returns:

@@ -240,6 +240,7 @@ def _seed(entry: SeedResult) -> Markup:
             ("Commit", f"{source.commit}{dirty}" if source.commit else "unknown"),
             ("Date", source.date),
             ("Machine", f"{here.hardware}, {here.device}, threads: {here.threads}, {here.platform}"),
+            ("Processes", str(here.processes)),
             ("Versions", f"Python {here.python}, {packages}"),
             ("Predictions", link),
             ("Predictions sha256", side.sha256 if side else "none"),

@@ -1,0 +1,65 @@
+"""What a launcher of several processes (torchrun, accelerate launch) says in the environment; free of torch.
+
+One of them, process 0, prints and writes; an error is told once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
+"""What accelerate can be configured to do, and this program cannot: models that are divided."""
+
+
+def size() -> int:
+    """Return the number of processes that were launched together; 1 without a launcher."""
+    return int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
+
+
+def rank() -> int:
+    """Return this process's number among them, from 0."""
+    return int(os.environ.get("RANK", 0)) if size() > 1 else 0
+
+
+def check(command: str) -> None:
+    """Check that a launched command can be shared by processes.
+
+    Args:
+        command: Name of the command.
+
+    Raises:
+        ValueError: It cannot, or accelerate is configured for something else than data parallel training.
+    """
+    if size() > 1 and command != "run":
+        raise ValueError(f"only `run` takes several processes, got {size()} for {command}")
+    for name in SHARDED:
+        if os.environ.get(f"ACCELERATE_USE_{name}", "").lower() in ("1", "true"):
+            raise ValueError(
+                f"a run takes several processes with a whole model each (data parallel), got {name}: "
+                f"use torchrun, or accelerate launch without it"
+            )
+    is_accelerate = "ACCELERATE_MIXED_PRECISION" in os.environ and "MASTER_ADDR" in os.environ
+    if is_accelerate and "LOCAL_RANK" not in os.environ:
+        raise ValueError("accelerate launch --cpu starts one process, whatever their number: use torchrun")
+
+
+def is_told() -> bool:
+    """Whether another process has told of the error that ends this one; if not, it counts as told now.
+
+    The launcher's signal to end with the others is ignored from now on, so that the first can speak.
+    """
+    if size() == 1:
+        return False
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    from datetime import timedelta
+
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    address, port = os.environ.get("MASTER_ADDR", ""), int(os.environ.get("MASTER_PORT", 0))
+    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    try:
+        store = TCPStore(address, port, timeout=timedelta(seconds=3), wait_for_workers=False)
+        return bool(store.add(f"coconut-bench/told/{start}", 1) > 1)
+    except RuntimeError:  # it was process 0's, which has ended
+        return False

@@ -1,0 +1,274 @@
+"""Several processes train one run: as one does, with one voice, and all of them stop together."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from micro import ADAMW, write_recipe
+
+from coconut_bench.benchmarks.recipe import load_recipe
+from coconut_bench.benchmarks.run.pipeline import run
+from coconut_bench.benchmarks.run.spec import RunSpec
+from coconut_bench.coconut import launch
+from coconut_bench.coconut.batches import share_out
+from coconut_bench.coconut.encoding import Row
+from coconut_bench.leaderboard.result import Result
+
+pytestmark = [
+    pytest.mark.usefixtures("in_an_empty_folder"),
+    pytest.mark.skipif(sys.platform == "win32", reason="torchrun and its signals"),
+]
+CURVE: dict[str, Any] = {
+    "optimizer": ADAMW,
+    "curriculum": {"stage_steps": [6, 6, 8], "lr_scales": [1.0, 1.0, 0.5], "earlier_stages": 0.5},
+    "checks_in_last_stage": None,
+    "validate_every": 1,
+}
+"""20 steps, the loss of each in the log."""
+FINITE = {"name": "prosqa-tiny", "surface": "symbolic", "train": 9, "valid": 8, "test": 12}
+LONG = CURVE | {
+    "curriculum": {"stage_steps": [3, 80, 3], "lr_scales": [1.0, 1.0, 0.5]},
+    "validate_every": 20,
+}
+"""After three steps there is a checkpoint, and time to stop."""
+
+
+TORCHRUN = "torch.distributed.run --standalone --nproc_per_node"
+ACCELERATE = (
+    "accelerate.commands.launch --multi_gpu --num_machines 1 --mixed_precision no --dynamo_backend no"
+)
+
+
+def launched(count: int, *arguments: str, launcher: str = TORCHRUN) -> subprocess.Popen[str]:
+    """A launcher with ``count`` processes of the command."""
+    command = [sys.executable, "-m", *launcher.split(), str(count), "-m", "coconut_bench", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def own_lines(process: subprocess.Popen[str]) -> list[str]:
+    """Wait for the end; what the command itself says, without the launcher's words."""
+    try:
+        out, err = process.communicate(timeout=300)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    said = [line for line in err.splitlines() if line.startswith(("Error:", "Stopped", "Usage:"))]
+    assert "ProcessLost" not in err, err
+    return [*out.splitlines(), *said]
+
+
+def train(count: int, out: str, recipe: Path, method: str = "coconut") -> list[str]:
+    return own_lines(
+        launched(count, "run", "--method", method, "--recipe", str(recipe), "--out", out)
+    )  # fmt: skip
+
+
+def losses(out: str | Path) -> list[float]:
+    lines = Path(out, "log.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["loss"] for line in lines]
+
+
+def as_one(recipe: Path, method: str = "coconut") -> Path:
+    """The run of a single process, this one."""
+    run(RunSpec(load_recipe(str(recipe)), method, 0, quick=False), out := Path("one"))
+    return out
+
+
+def without_times(out: str | Path) -> dict[str, Any]:
+    """The result, apart from times, memory, the command and what rounding decides."""
+    record = Result.model_validate_json(Path(out, "result.json").read_bytes()).model_dump()
+    for entry in record["seeds"]:
+        for name in ("training", "inference", "provenance", "weights"):
+            del entry[name]
+        for stage in entry["stages"]:
+            del stage["seconds"], stage["loss"]
+    return record
+
+
+def test_two_processes_have_the_loss_curve_and_the_result_of_one(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, **CURVE)
+    one = as_one(recipe)
+    said = train(2, "two", recipe)
+    assert len([line for line in said if line.startswith("stage")]) == 20, "process 0 alone speaks"
+    assert losses("two") == pytest.approx(losses(one), abs=1e-5, rel=0)
+    assert without_times("two") == without_times(one)
+    result = Result.model_validate_json(Path("two/result.json").read_bytes())
+    assert result.seeds[0].provenance.environment.processes == 2
+    assert not list(Path("two").glob("checkpoint*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "count", "changes"),
+    [
+        ("coconut", 2, {"micro_batch_size": 1}),
+        ("coconut", 3, {"micro_batch_size": 3, "batch_size": 7}),
+        ("coconut", 3, {"halting": "classifier"}),
+        ("codi", 2, {}),
+        ("codi", 3, {"micro_batch_size": 2}),
+        ("codi", 3, {"micro_batch_size": 1, "halting": "classifier"}),
+        ("pccot", 3, {"batch_size": 2}),
+        ("icot", 2, {}),
+        ("cot", 2, {"optimizer": ADAMW | {"max_grad_norm": 0.1}}),
+        ("coconut", 2, {"data": FINITE}),
+    ],
+)  # fmt: skip
+def test_every_objective_has_the_loss_curve_of_one_process(
+    method: str, count: int, changes: dict[str, Any], tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path, **CURVE | changes)
+    one = as_one(recipe, method)
+    train(count, "many", recipe, method)
+    assert losses("many") == pytest.approx(losses(one), abs=1e-5, rel=0)
+
+
+@pytest.mark.slow
+def test_accelerate_launches_too(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, **CURVE)
+    one = as_one(recipe)
+    words = ("run", "--method", "coconut", "--recipe", str(recipe), "--out", "two")
+    own_lines(launched(2, *words, launcher=f"{ACCELERATE} --num_processes"))
+    assert losses("two") == pytest.approx(losses(one), abs=1e-5, rel=0)
+
+
+@pytest.mark.slow
+def test_muon_takes_the_same_step_in_each_process(tmp_path: Path) -> None:
+    """The weights are compared at each checkpoint; an untied head is not Muon's, as with one process."""
+    recipe = write_recipe(tmp_path, **{**CURVE, "optimizer": {"name": "muon", "lr": 0.003, "muon_lr": 0.01}})
+    one = as_one(recipe)
+    train(2, "two", recipe)
+    assert losses("two") == pytest.approx(losses(one), abs=1e-2, rel=0)
+
+
+def when_saved(out: str, process: subprocess.Popen[str]) -> Iterator[psutil.Process]:
+    """The processes in order, once the first checkpoint is there."""
+    checkpoint, end = Path(out, "checkpoint.pt"), time.monotonic() + 200
+    while not checkpoint.exists():
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.05)
+    workers = psutil.Process(process.pid).children()
+    return iter(sorted(workers, key=lambda worker: int(worker.environ()["RANK"])))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("dead", "count"), [(0, 1), (1, 1), (1, 3)])
+def test_a_dead_process_stops_the_others_and_any_number_resumes(
+    dead: int, count: int, tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path, **LONG)
+    process = launched(2, "run", "--method", "coconut", "--recipe", str(recipe), "--out", "out")
+    list(when_saved("out", process))[dead].kill()
+    killed = time.monotonic()
+    said = own_lines(process)
+    assert time.monotonic() - killed < 60
+    assert [line for line in said if "another of the 2 processes has ended" in line] == said[-1:]
+    assert not Path("out/result.json").exists()
+    train(count, "out", recipe)
+    assert losses("out") == pytest.approx(losses(as_one(recipe)), abs=1e-4, rel=0)
+
+
+@pytest.mark.slow
+def test_a_launcher_that_restarts_resumes_at_once(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, **LONG)
+    words = ("run", "--method", "coconut", "--recipe", str(recipe), "--out", "out")
+    launcher = TORCHRUN.replace(" --nproc", " --max-restarts 1 --nproc")
+    process = launched(2, *words, launcher=launcher)
+    list(when_saved("out", process))[1].kill()
+    own_lines(process)
+    assert process.returncode == 0
+    assert losses("out") == pytest.approx(losses(as_one(recipe)), abs=1e-4, rel=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("to", ["launcher", "process 0", "process 1"])
+def test_a_signal_to_any_process_saves_once_and_ends_all(
+    number: signal.Signals, to: str, tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path, **LONG)
+    process = launched(2, "run", "--method", "coconut", "--recipe", str(recipe), "--out", "out")
+    first, second = when_saved("out", process)
+    {"launcher": process, "process 0": first, "process 1": second}[to].send_signal(number)
+    said = own_lines(process)
+    (line,) = [line for line in said if not line.startswith(("base model", "stage", "out/data"))]
+    assert line.startswith("Stopped at stage 1, step ") and line.endswith("the same command resumes there")
+    train(2, "out", recipe)
+    assert losses("out") == pytest.approx(losses(as_one(recipe)), abs=1e-4, rel=0)
+
+
+@pytest.mark.slow
+def test_a_sweep_goes_cell_by_cell_and_files_each_row_once(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, **CURVE | {"validate_every": 10})
+    said = own_lines(
+        launched(2, "run", "--method", "cot,coconut", "--recipe", str(recipe), "--thoughts", "1")
+    )  # fmt: skip
+    assert [line for line in said if line.startswith("[")] == ["[1/2] cot, seed 0", "[2/2] coconut, seed 0"]
+    assert len(json.loads(Path("leaderboard.json").read_text(encoding="utf-8"))["rows"]) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("generate", "--dataset", "prosqa-tiny", "--out", "g"), "only `run` takes several processes, got 2"),
+        (("run", "--method", "coconut", "--recipe", "none"), "unknown recipe 'none'"),
+        (("run", "--recipe", "tiny"), "Missing option '--method'"),
+    ],
+)
+def test_an_error_is_told_once(arguments: tuple[str, ...], words: str) -> None:
+    said = [line for line in own_lines(launched(2, *arguments)) if line.startswith("Error")]
+    assert len(said) == 1
+    assert words in said[0]
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"LOCAL_RANK": "0", "WORLD_SIZE": "2"}, "only `run` takes several processes, got 2 for audit"),
+        ({"ACCELERATE_USE_FSDP": "true"}, r"a whole model each \(data parallel\), got FSDP"),
+        ({"ACCELERATE_MIXED_PRECISION": "no", "MASTER_ADDR": "127.0.0.1"}, "--cpu starts one process"),
+    ],
+)
+def test_what_processes_cannot_share_is_refused(
+    variables: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch.check("audit")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=words):
+        launch.check("audit")
+
+
+@given(rows=st.integers(1, 20), size=st.integers(1, 20), count=st.integers(1, 6))
+def test_every_row_is_computed_once_in_the_part_that_a_single_process_has(
+    rows: int, size: int, count: int
+) -> None:
+    readings = [{"student": Row([number] * (number % 5), [number], 1)} for number in range(rows)]
+    alone = share_out(readings, size, 0, 1)
+    shares = [share_out(readings, size, rank, count) for rank in range(count)]
+    assert len({len(share) for share in shares}) == 1
+    assert len({part.is_shared for share in shares for part in share}) == 1
+    counted: dict[int, list[int]] = {}
+    for share in shares:
+        for part in share:
+            assert part.readings
+            if part.weight:
+                counted.setdefault(part.number, []).extend(row["student"].target[0] for row in part.readings)
+    expected = {part.number: sorted(row["student"].target[0] for row in part.readings) for part in alone}
+    assert {number: sorted(targets) for number, targets in counted.items()} == expected
