@@ -5,6 +5,7 @@
       recipe.yaml        the recipe
       data/              the generated held-out splits, with their manifest
       checkpoint.pt      state of the training; removed when the run is finished
+      .lock              while a process works on the run
       log.jsonl          one line per validation
       model/             weights and tokenizer, for from_pretrained, and their digests
       predictions/       the answer to each question of the test split
@@ -25,6 +26,7 @@ from typing import Any
 
 import torch
 
+from ...coconut.curriculum import Schedule
 from ...coconut.methods import get_method
 from ...coconut.numerics import NUMERICS
 from ...coconut.progress import Progress
@@ -38,6 +40,7 @@ from ..recipe import save_recipe
 from .base_model import BaseModel, base_model, coconut_over
 from .data import RunData, open_data
 from .evaluate import Evaluation, Evaluator, recipe_encoder
+from .lock import RUN_LOCK, locked
 from .pretrained import weights_hash
 from .saved import (
     log_validation,
@@ -70,15 +73,15 @@ def run(
         The leaderboard's record; that of a finished run is read.
 
     Raises:
+        InUse: Another process works in ``out``.
         ValueError: Data, base model, method and recipe do not fit together, or ``out`` has another run.
         OSError: Data or model cannot be read, or ``out`` cannot be written.
     """
     done = read_finished(spec, out)
-    checkpoint = out / "checkpoint.pt"
     for folder in (out, *out.glob("*/")):
         sweep_temporary(folder)
     if done is not None:
-        checkpoint.unlink(missing_ok=True)  # of a process that was killed before it removed it
+        (out / "checkpoint.pt").unlink(missing_ok=True)  # of a process that was killed before it removed it
         say(f"{out} already contains this run")
         return done
     recipe = spec.recipe
@@ -86,6 +89,15 @@ def run(
     data = open_data(recipe.data)
     check_base(recipe, data)
     check_chains(schedule, data)
+    with locked(out / RUN_LOCK):
+        return read_finished(spec, out) or _run(spec, data, schedule, out, say, track)
+
+
+def _run(
+    spec: RunSpec, data: RunData, schedule: Schedule, out: Path, say: Callable[[str], None], track: str | None
+) -> Result:
+    """Train or resume a run, test it and save it; the caller holds the lock."""
+    recipe, checkpoint = spec.recipe, out / "checkpoint.pt"
     if data.note:
         say(f"Note: {data.note}")
     base = _base_model(spec, data, out)
