@@ -64,14 +64,15 @@ def use_device(name: str) -> None:
         ValueError: The device is not there.
     """
     os.environ.update(environment(name))
-    check_device(name.partition(":")[0])
+    check_device(name, needed=1)
 
 
-def check_device(name: str) -> None:
+def check_device(name: str, needed: int | None = None) -> None:
     """Check that torch finds a device.
 
     Args:
-        name: One of `parse_devices`; GPUs are counted among the visible ones.
+        name: One of `parse_devices`.
+        needed: Number of visible GPUs that a GPU needs; None for those up to its own number.
 
     Raises:
         ValueError: It does not.
@@ -82,5 +83,5 @@ def check_device(name: str) -> None:
     if kind == "mps" and not torch.backends.mps.is_available():
         raise ValueError(f"--device {name} is not there: torch finds no MPS device")
     gpus = torch.cuda.device_count()
-    if kind == "cuda" and int(number or 0) >= gpus:
+    if kind == "cuda" and gpus < (needed or int(number or 0) + 1):
         raise ValueError(f"--device {name} is not there: torch finds {gpus} CUDA devices")

@@ -72,7 +72,7 @@ class LocalJobs:
         for name, value in settings.items():
             if name not in SETTINGS:
                 raise ValueError(
-                    f"--job {name} is unknown to --cluster local, which has {', '.join(SETTINGS)}"
+                    f"--job {name} is unknown to --cluster local, which takes {' and '.join(SETTINGS)}"
                 )
             if isinstance(value, bool) or not isinstance(value, (int, SETTINGS[name])) or value <= 0:
                 raise ValueError(f"--job {name} must be a positive number, got {value!r}")
@@ -125,10 +125,17 @@ class LocalJobs:
         for job in self.running:
             with suppress(subprocess.TimeoutExpired):
                 job.process.wait(max(0.0, deadline - time.monotonic()))
-        return "its jobs have saved their state; the same command resumes them"
+        return stopped(sum(not job.done() for job in self.running))
 
     def close(self) -> None:
         """Do nothing; there is nothing to close."""
+
+
+def stopped(left: int) -> str:
+    """Say what has become of jobs that were stopped, of which ``left`` have not ended."""
+    if left:
+        return f"{left} jobs have not ended in {STOP_SECONDS:.0f} seconds; the same command waits for them"
+    return "the jobs have saved their state; the same command resumes them"
 
 
 def last_line(log: Path) -> str:

@@ -2,9 +2,9 @@
 
     coconut-bench run --method all --seeds 5 --cluster ray --job num_gpus=1 --job address=auto
 
-Besides ``address``, parameters are those of a task: ``num_cpus``, ``num_gpus``, ``resources``, ``max_retries``
-and others. The output is in ``RUN/cluster/ray.out``. The run's directory must be on a file system that the
-nodes share, and the package installed on each. A task whose node dies is started again and resumes.
+Besides ``address``, parameters are those of a task: ``num_cpus``, ``num_gpus``, ``resources`` and others. The
+output is in ``RUN/cluster/ray.out``. The run's directory must be on a file system that the nodes share, and
+the package installed on each. A task whose node dies is started again and resumes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .cell import Cell, work
-from .local_jobs import STOP_SECONDS, last_line
+from .local_jobs import STOP_SECONDS, last_line, stopped
 from .lock import Lock
 
 
@@ -96,11 +96,13 @@ class RayJobs:
         Returns:
             What has become of them.
         """
-        references = [job.reference for job in self.running]
+        references = [job.reference for job in self.running if not job.done()]
+        if not references:  # Ray refuses to wait for none
+            return stopped(0)
         for reference in references:
             self.ray.cancel(reference)
-        self.ray.wait(references, num_returns=len(references), timeout=STOP_SECONDS)
-        return "its tasks have saved their state; the same command resumes them"
+        _, left = self.ray.wait(references, num_returns=len(references), timeout=STOP_SECONDS)
+        return stopped(len(left))
 
     def close(self) -> None:
         """Disconnect from Ray."""
