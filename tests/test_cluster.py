@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -89,6 +90,35 @@ def test_a_job_that_still_runs_on_slurm_is_waited_for_and_a_failed_one_is_named(
     with pytest.raises(ValueError, match=failed):
         list(run_on_cluster([cell("runs/a")], Cluster("slurm", {}), said.append))
     assert said == ["runs/a: job 17"]
+
+
+SLURM = {
+    "sbatch": (
+        "for script; do :; done\n"
+        "export SLURM_JOB_ID=17 SLURM_NTASKS=1 SLURM_JOB_NUM_NODES=1 SLURM_NODEID=0 SLURM_JOB_NODELIST=here\n"
+        'SLURM_PROCID=0 SLURM_LOCALID=0 sh "$script" > sbatch.out 2>&1 &\n'
+        "echo Submitted batch job 17"
+    ),
+    "srun": 'while [ "${1##*python*}" ]; do shift; done\nexec "$@"',
+    "sacct": "echo 'JobID|State|NodeList'; echo '17|RUNNING|here'",
+}
+"""Commands of a Slurm that starts its jobs at once on this machine."""
+
+
+@pytest.mark.slow
+def test_a_job_of_slurm_runs_and_its_result_is_filed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("submitit")
+    for name, script in SLURM.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    slurm = [*GRID[:-1], "cot", "--cluster", "slurm", "--job", "timeout_min=5"]
+    refused = CliRunner().invoke(main, [*slurm, "--job", "timeout_min=abc"])
+    assert (refused.exit_code, "expected type" in refused.stderr) == (2, True), refused.output
+    done = CliRunner().invoke(main, slurm)
+    assert done.exit_code == 0, done.output
+    assert "runs/micro-cot-0: job 17" in done.output
+    assert [row.method for row in read("leaderboard.json").measured] == ["cot"]
 
 
 @pytest.mark.slow

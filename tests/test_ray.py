@@ -72,7 +72,10 @@ def test_stopped_tasks_save_their_state(number: signal.Signals, code: int) -> No
     process = start()
     while len(list(Path("runs").glob("*/checkpoint.pt"))) < 2 and process.poll() is None:
         time.sleep(0.2)
-    process.send_signal(number)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # what a terminal does: the whole group hears it
+    else:
+        process.send_signal(number)
     _, errors = ended(process)
     assert process.returncode == code, errors
     said = "Stopped: the jobs have saved their state; the same command resumes them"

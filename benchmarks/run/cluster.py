@@ -104,6 +104,11 @@ def run_on_cluster(cells: Sequence[Cell], cluster: Cluster, say: Callable[[str],
         ValueError: The cluster's package is missing or rejects a setting, or a job failed (raised once all
             have ended, with its last line and the directory of its logs).
     """
+    measured = [cell for cell in cells if cell.is_measured]
+    yield from measured
+    cells = [cell for cell in cells if cell not in measured]
+    if not cells:
+        return
     scheduler: Scheduler = KINDS[cluster.kind](cluster.settings, cluster.devices)
     queue = _Queue(cells, scheduler, say)
     try:

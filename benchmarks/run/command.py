@@ -71,7 +71,7 @@ def say(line: str) -> None:
 )  # fmt: skip
 @click.option(
     "--device", metavar="NAMES", show_default="a GPU, if there is one",
-    help="cpu, mps or cuda:N; with --cluster local also several, separated by commas.",
+    help="Device: cpu, mps or cuda:N; with --cluster local also several, separated by commas.",
 )  # fmt: skip
 @click.option(
     "--cluster", type=click.Choice(["slurm", "ray", "local"]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ...generators.files import write_whole
@@ -72,9 +73,7 @@ class SlurmJobs:
         """
         folder, record = cell.folder.resolve(), cell.folder / RECORD
         if record.exists():
-            earlier = self.submitit.SlurmJob(
-                folder=folder / "cluster", job_id=json.loads(record.read_bytes())["id"]
-            )
+            earlier = self.submitit.SlurmJob(folder=folder / "cluster", job_id=_job_id(record))
             if earlier.state in UNFINISHED:
                 return SlurmJob(earlier)
         try:
@@ -96,6 +95,14 @@ class SlurmJobs:
 
     def close(self) -> None:
         """Do nothing; there is nothing to close."""
+
+
+def _job_id(record: Path) -> str:
+    """Read the job that an earlier command has submitted."""
+    try:
+        return str(json.loads(record.read_bytes())["id"])
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{record} is damaged: remove it, unless its job still runs") from None
 
 
 def slurm_work(cell: Cell) -> None:
