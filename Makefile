@@ -16,9 +16,9 @@ test:
 slow:
 	$(PYTHON) -m pytest -m slow
 
-# With lm-evaluation-harness, reasoning-gym or inspect-ai installed (extras tools and inspect).
+# With lm-evaluation-harness, reasoning-gym, inspect-ai or Ray installed (extras tools, inspect and ray).
 tools:
-	$(PYTHON) -m pytest -m tools tests/test_integrations.py tests/test_docs.py
+	$(PYTHON) -m pytest -m tools tests/test_integrations.py tests/test_docs.py tests/test_ray.py
 
 # Into site/. The reference is made from the checkout under its package's name.
 docs:

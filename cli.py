@@ -15,18 +15,22 @@ import click
 
 from . import __version__
 from .coconut import launch
+from .generators.stopping import stopping
 
 
 class Place(NamedTuple):
-    """A command's ``module:attribute`` within the package, and its summary in ``--help``."""
+    """A command's ``module:attribute`` in the package, its summary in ``--help``, and what a stop leaves."""
 
     target: str
     summary: str
+    stopped: str = "nothing was written"
 
 
 COMMANDS = {
     "generate": Place(
-        "generators.commands:generate_command", "Generate a dataset: one file per split and a manifest."
+        "generators.commands:generate_command",
+        "Generate a dataset: one file per split and a manifest.",
+        "the output directory is as it was; the same command begins again",
     ),
     "verify": Place(
         "generators.commands:verify_command",
@@ -36,11 +40,14 @@ COMMANDS = {
         "generators.commands:audit_command", "Measure how far guessing without reasoning gets on SOURCE."
     ),
     "run": Place(
-        "benchmarks.run.command:run_command", "Generate data, train, evaluate and record the result."
+        "benchmarks.run.command:run_command",
+        "Generate data, train, evaluate and record the result.",
+        "the same command resumes what is saved",
     ),
     "publish": Place(
         "benchmarks.publish.command:publish_command",
         "Publish a dataset or the model of a finished run on the Hugging Face Hub.",
+        "the same command begins again",
     ),
     "speed": Place(
         "benchmarks.speed.command:speed_command",
@@ -57,13 +64,17 @@ COMMANDS = {
     "controls": Place(
         "benchmarks.controls.command:controls_command",
         "Ablate the thoughts of finished RUNS: remove, zero, add noise, permute, swap.",
+        "finished batches are kept in RUN; the same command does the others",
     ),
     "analyze": Place(
         "benchmarks.analysis.command:analyze_command",
         "Look inside a finished RUN: answers with fewer thoughts, its search tree, what its thoughts encode.",
+        "finished batches are kept in the output directory; the same command does the others",
     ),
     "leaderboard": Place(
-        "leaderboard.commands:leaderboard", "Show, check, merge, compare and export recorded results."
+        "leaderboard.commands:leaderboard",
+        "Show, check, merge, compare and export recorded results.",
+        "every file is whole, the old one or the new one; the same command goes on",
     ),
 }
 
@@ -96,7 +107,8 @@ class LazyCommands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with stopping(lambda: COMMANDS[ctx.invoked_subcommand or "run"].stopped):
+                return super().invoke(ctx)
         except BrokenPipeError:  # click ends the process without a word
             raise
         except click.UsageError:

@@ -1,6 +1,7 @@
 """Refuses to test another checkout than the one these tests belong to; one torch thread a test process."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # processes with as many threads as cor
 
 def pytest_configure(config: pytest.Config) -> None:
     """Ends the run if ``coconut_bench`` is that of another checkout, or a copy that does not follow edits."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background (nohup … &)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # for the tests and their children
     imported = Path(coconut_bench.__file__)
     # A strict editable install links each file, so the file is the same though its path is another.
     if not imported.samefile(ROOT / "__init__.py"):

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +34,7 @@ from ...coconut.tokens import special_ids, split_words, word_tokenizer
 from ...generators.files import check_sums, file_digest, leftovers, owner, sweep_temporary, write_whole
 from ..recipe import Recipe
 from .data import RunData
+from .lock import locked
 from .pretrained import load_pretrained, weights_hash
 from .recall import RecallTrainer
 from .saved import save_model
@@ -155,7 +157,9 @@ def _trained_on_recall(
     for left in leftovers(folder.parent, r"base-[0-9a-f]{16}\.([^.]+)\.partial"):
         shutil.rmtree(left, ignore_errors=True)
     if not (folder / RECORD).exists():
-        _train_into(folder, recipe, tokenizer, words.concepts, digest)
+        with locked(folder.with_name(f".{folder.name}.lock"), _tell):  # who comes second waits for the model
+            if not (folder / RECORD).exists():
+                _train_into(folder, recipe, tokenizer, words.concepts, digest)
     _checkpoint(folder).unlink(missing_ok=True)
     check_sums(folder, f"delete {folder} to train the base model again")
     try:
@@ -215,7 +219,7 @@ def coconut_over(base: BaseModel, recipe: Recipe, schedule: Schedule, seed: int)
 def _train_into(
     folder: Path, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, concepts: list[str], origin: str
 ) -> None:
-    """Train the base model and move it into place atomically; other processes may do so at the same time."""
+    """Train the base model and move it into place atomically."""
     assert recipe.base is not None
     model = from_scratch(recipe, tokenizer)
     trainer = RecallTrainer(model, recipe.base, tokenizer, concepts, _checkpoint(folder), origin)
@@ -230,6 +234,10 @@ def _train_into(
             partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _checkpoint(folder: Path) -> Path:

@@ -1,57 +1,75 @@
-"""Runs as cluster jobs, one per cell, through submitit: on Slurm, or as local processes.
+"""A sweep's cells as jobs: processes of this machine, jobs of Slurm, or tasks of Ray.
 
-    coconut-bench run --method all --seeds 5 --cluster slurm --job timeout_min=60 --job slurm_partition=gpu
-
-The command waits for its jobs and records their results. If it is interrupted, Slurm jobs continue; the same
-command then waits for those still running and submits the others. Each job trains in its run's directory,
-which must be on a file system shared with the jobs, and resumes from the checkpoint there.
+The command waits for its jobs and records their results. Each job trains in its run's directory and resumes
+from the checkpoint there. Sweeps that are started at once share the cells: one claims a cell by its lock.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import yaml
 from tqdm import tqdm
 
-from ...generators.files import write_whole
-from .pipeline import run
-from .spec import RunSpec
+from .cell import Cell
+from .local_jobs import LocalJobs
+from .lock import RUN_LOCK, InUse, Lock, locked
+from .ray_jobs import RayJobs
+from .slurm_jobs import SlurmJobs
 
-RECORD = "job.json"
 POLL_SECONDS = 2.0
-UNFINISHED = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "REQUEUED")
+KINDS = {"slurm": SlurmJobs, "local": LocalJobs, "ray": RayJobs}
+
+
+class Job(Protocol):
+    """A job that was started."""
+
+    id: str
+
+    def done(self) -> bool:
+        """Return whether it has ended, in whatever way."""
+
+    def error(self) -> str:
+        """Return why it failed, in one line."""
+
+
+class Scheduler(Protocol):
+    """What starts jobs."""
+
+    def start(self, cell: Cell, lock: Lock | None) -> Job | None:
+        """Start a job, or return None to be asked again later; the lock is held during the call."""
+
+    def stop(self) -> str:
+        """Stop the jobs as far as they do not outlive the command; return what has become of them."""
+
+    def close(self) -> None:
+        """Let go of what the scheduler holds."""
 
 
 class Cluster(NamedTuple):
     """Where jobs run.
 
     Attributes:
-        kind: ``slurm`` or ``local``.
-        settings: Parameters of a job for submitit (``timeout_min``, …).
+        kind: One of `KINDS`.
+        settings: Parameters of a job.
+        devices: Devices that jobs of this machine share.
     """
 
     kind: str
     settings: dict[str, Any]
+    devices: tuple[str, ...] = ()
 
 
-class Cell(NamedTuple):
-    """A run and its directory."""
-
-    spec: RunSpec
-    folder: Path
-
-
-def parse_cluster(kind: str, settings: Sequence[str]) -> Cluster:
+def parse_cluster(kind: str, settings: Sequence[str], devices: tuple[str, ...] = ()) -> Cluster:
     """Parse the command line's job parameters.
 
     Args:
-        kind: ``slurm`` or ``local``.
+        kind: One of `KINDS`.
         settings: ``name=value`` each; values are read as YAML.
+        devices: Devices that jobs of this machine share.
 
     Returns:
         Where jobs run.
@@ -64,86 +82,103 @@ def parse_cluster(kind: str, settings: Sequence[str]) -> Cluster:
         name, equals, value = text.partition("=")
         if not (name and equals):
             raise ValueError(f"--job must be name=value, got {text!r}")
-        parsed[name] = yaml.safe_load(value)
-    return Cluster(kind, parsed)
+        try:
+            parsed[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ValueError(f"--job {name} must be a YAML value, got {value!r}") from None
+    return Cluster(kind, parsed, devices)
 
 
-def run_on_cluster(
-    cells: Sequence[Cell], cluster: Cluster, say: Callable[[str], None], track: str | None = None
-) -> None:
-    """Submit the unfinished cells as jobs and wait for all of them.
+def run_on_cluster(cells: Sequence[Cell], cluster: Cluster, say: Callable[[str], None]) -> Iterator[Cell]:
+    """Have the unmeasured cells measured by jobs.
 
     Args:
-        cells: Runs and their directories.
+        cells: The cells.
         cluster: Where the jobs run.
-        say: Called with a line for each job.
-        track: Name of an experiment tracker, if any.
+        say: Called with a line for each job, and for each cell that another process works on.
+
+    Yields:
+        Each cell once it is measured, by a job or by another process.
 
     Raises:
-        ValueError: submitit is not installed or rejects a setting, or a job failed (raised once all have
-            ended, with the directory of its logs).
+        ValueError: The cluster's package is missing or rejects a setting, or a job failed (raised once all
+            have ended, with its last line and the directory of its logs).
     """
-    submitit = _submitit()
-    todo = [cell for cell in cells if not (cell.folder / "result.json").exists()]
-    jobs = []
-    for cell in todo:
-        job = _running(submitit, cell, cluster) or _submit(submitit, cell, cluster, track)
-        say(f"{cell.folder}: job {job.job_id}")
-        jobs.append(job)
+    measured = [cell for cell in cells if cell.is_measured]
+    yield from measured
+    cells = [cell for cell in cells if cell not in measured]
+    if not cells:
+        return
+    scheduler: Scheduler = KINDS[cluster.kind](cluster.settings, cluster.devices)
+    queue = _Queue(cells, scheduler, say)
     try:
-        _wait(jobs)
-    except KeyboardInterrupt:
-        for job in jobs if cluster.kind == "local" else ():
-            job.cancel()  # a run that receives the signal writes its checkpoint
+        with tqdm(total=len(cells), desc="cells", disable=None, leave=False) as bar:
+            while queue.waiting or queue.running:
+                queue.start()
+                queue.collect()
+                for cell in queue.measured():
+                    bar.update()
+                    yield cell
+                if queue.waiting or queue.running:
+                    time.sleep(POLL_SECONDS)
+    except BaseException as stop:  # also where the caller fails
+        kept = scheduler.stop()
+        if isinstance(stop, KeyboardInterrupt):
+            stop.args = (f"Stopped: {kept}",)
         raise
-    failed = [cell for cell in todo if not (cell.folder / "result.json").exists()]
-    if failed:
-        logs = failed[0].folder / "cluster"
-        raise ValueError(f"{len(failed)} of {len(jobs)} jobs failed: see {logs}")
+    finally:
+        scheduler.close()
+    if queue.failed:
+        raise ValueError(f"{len(queue.failed)} of {len(cells)} jobs failed, the first in {queue.failed[0]}")
 
 
-def _wait(jobs: Sequence[Any]) -> None:
-    with tqdm(total=len(jobs), desc="jobs", disable=None, leave=False) as bar:
-        before = 0
-        while (done := sum(bool(job.done()) for job in jobs)) < len(jobs):
-            bar.update(done - before)
-            before = done
-            time.sleep(POLL_SECONDS)
+class _Queue:
+    """The cells of a sweep that are not measured yet.
 
+    Args:
+        cells: All cells.
+        scheduler: What starts jobs.
+        say: Called with a line for each job, and for each cell that another process works on.
+    """
 
-def _submit(submitit: Any, cell: Cell, cluster: Cluster, track: str | None) -> Any:
-    logs = cell.folder.resolve() / "cluster"
-    try:
-        executor = submitit.AutoExecutor(folder=logs, cluster=cluster.kind)
-        executor.update_parameters(name=f"coconut-{cell.spec.method}-{cell.spec.seed}", **cluster.settings)
-        job = executor.submit(_job, cell.spec, cell.folder.resolve(), track)
-    except (NameError, TypeError, RuntimeError) as error:  # submitit's, for unknown settings and clusters
-        raise ValueError(f"the job cannot be submitted to {cluster.kind}: {error}") from error
-    record = {"id": job.job_id, "kind": cluster.kind}
-    write_whole(cell.folder / RECORD, json.dumps(record).encode() + b"\n")
-    return job
+    def __init__(self, cells: Sequence[Cell], scheduler: Scheduler, say: Callable[[str], None]) -> None:
+        self.scheduler, self.say = scheduler, say
+        self.waiting, self.running, self.failed = list(cells), list[tuple[Cell, Job]](), list[str]()
+        self.told = set[Path]()
 
+    def measured(self) -> list[Cell]:
+        """Take the measured cells off the queue."""
+        found = [cell for cell in self.waiting if cell.is_measured]
+        self.waiting = [cell for cell in self.waiting if cell not in found]
+        return found
 
-def _running(submitit: Any, cell: Cell, cluster: Cluster) -> Any:
-    """Return the cell's unfinished Slurm job of an earlier call, or None."""
-    path = cell.folder / RECORD
-    if cluster.kind != "slurm" or not path.exists():
-        return None
-    record = json.loads(path.read_bytes())
-    if record["kind"] != "slurm":
-        return None
-    job = submitit.SlurmJob(folder=cell.folder.resolve() / "cluster", job_id=record["id"])
-    return job if job.state in UNFINISHED else None
+    def start(self) -> None:
+        """Start jobs for cells that no other process works on, as many as the scheduler takes."""
+        for cell in [cell for cell in self.waiting if not cell.is_measured]:
+            try:
+                with locked(cell.folder / RUN_LOCK) as lock:
+                    job = None if cell.is_measured else self.scheduler.start(cell, lock)
+            except InUse as busy:
+                if cell.folder not in self.told:
+                    self.say(f"{busy}: waiting")
+                self.told.add(cell.folder)
+                continue
+            if job is None:
+                return
+            self.say(f"{cell.folder}: job {job.id}")
+            self.waiting.remove(cell)
+            self.running.append((cell, job))
 
-
-def _job(spec: RunSpec, folder: Path, track: str | None) -> None:
-    """Run one cell inside a job; progress goes to the job's log."""
-    run(spec, folder, print, track)
-
-
-def _submitit() -> Any:
-    try:
-        import submitit
-    except ImportError as error:
-        raise ValueError("--cluster needs submitit: pip install 'coconut-bench[cluster]'") from error
-    return submitit
+    def collect(self) -> None:
+        """Put the cells of ended jobs back on the queue, or among the failed ones."""
+        for cell, job in [pair for pair in self.running if pair[1].done()]:
+            self.running = [pair for pair in self.running if pair[1] is not job]
+            try:
+                with locked(cell.folder / RUN_LOCK):
+                    has_failed = not cell.is_measured
+            except InUse:  # the job has left the cell to another process
+                has_failed = False
+            if has_failed:
+                self.failed.append(f"{cell.folder}: {job.error()} (logs in {cell.folder / 'cluster'})")
+            else:
+                self.waiting.append(cell)

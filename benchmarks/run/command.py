@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -35,20 +33,6 @@ def say(line: str) -> None:
     except OSError:
         with suppress(OSError, ValueError, AttributeError):  # what is buffered must not fail at the exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextmanager
-def stopping() -> Iterator[None]:
-    """End the process with one line and the shells' exit code if a signal stops the body."""
-    from ...coconut.interrupt import Stopped
-
-    try:
-        yield
-    except KeyboardInterrupt as stop:
-        is_saved = isinstance(stop, Stopped)
-        with suppress(OSError):
-            click.echo(str(stop) if is_saved else "Stopped; the same command resumes what is saved", err=True)
-        sys.exit(stop.exit_code if isinstance(stop, Stopped) else 128 + signal.SIGINT)
 
 
 @click.command("run", cls=ListingCommand, tables=run_tables)
@@ -85,7 +69,14 @@ def stopping() -> Iterator[None]:
     "--track", metavar="NAME", show_default="the run's log only",
     help="Also log to trackio, wandb or tensorboard.",
 )  # fmt: skip
-@click.option("--cluster", type=click.Choice(["slurm", "local"]), help="Submit one job per method and seed.")
+@click.option(
+    "--device", metavar="NAMES", show_default="a GPU, if there is one",
+    help="Device: cpu, mps or cuda:N; with --cluster local also several, separated by commas.",
+)  # fmt: skip
+@click.option(
+    "--cluster", type=click.Choice(["slurm", "ray", "local"]),
+    help="Run one job per method and seed; local: processes of this machine.",
+)  # fmt: skip
 @click.option(
     "--job", multiple=True, metavar="NAME=VALUE",
     help="Parameter of the cluster's jobs, such as timeout_min=60 (repeatable).",
@@ -100,12 +91,21 @@ def stopping() -> Iterator[None]:
 def run_command(
     method: str, recipe: str | None, seed: int, seeds: int, dataset: str | None, model: str | None,
     halting: str | None, thoughts: tuple[int, ...], quick: bool, ood: bool, track: str | None,
-    cluster: str | None, job: tuple[str, ...], out: Path | None, leaderboard: Path, replace: bool,
+    device: str | None, cluster: str | None, job: tuple[str, ...], out: Path | None, leaderboard: Path,
+    replace: bool,
 ) -> None:  # fmt: skip
     """Generate data, train, evaluate and record the result: one or several methods on one recipe.
 
-    An interrupted run resumes when it is started again with the same arguments.
+    An interrupted run resumes when it is started again with the same arguments. Several methods and seeds
+    can be started in several terminals at once: they share the runs.
     """
+    from .device import parse_devices, use_device
+
+    devices = parse_devices(device) if device else ()
+    if devices and not cluster:
+        if len(devices) > 1:
+            raise ValueError(f"--device must be one without --cluster local, got {device}")
+        use_device(devices[0])  # before anything looks for a GPU
     from ...leaderboard.paper_table import render_paper_table
     from ...leaderboard.store import SHIPPED, read, side_files
     from ...leaderboard.table import render
@@ -124,16 +124,15 @@ def run_command(
     numbers = tuple(range(seed, seed + seeds))
     if job and not cluster:
         raise ValueError(f"--job needs --cluster, got {', '.join(job)}")
-    place = parse_cluster(cluster, job) if cluster else None
+    place = parse_cluster(cluster, job, devices) if cluster else None
     label = overrides(own, chosen)
     chosen = chosen.quick() if quick else chosen
     grid = Grid(chosen, method_names(method), numbers, quick, ood, thoughts, track, place, label)
     if leaderboard.exists():
         read(leaderboard)  # fail on a damaged file before training
-    with stopping():
-        rows = sweep(grid, leaderboard, replace=replace, say=say, out=out)
+    rows = sweep(grid, leaderboard, replace=replace, say=say, out=out)
     say(render(rows))
-    if len(grid.cells) > 1:
+    if len(grid.methods) * len(grid.seeds) > 1:
         say("\n" + render_paper_table(rows, read(SHIPPED).quoted, side_files(leaderboard)))
 
 
@@ -149,7 +148,6 @@ def reproduce_command(path: Path, row: str, seed: int | None, out: Path | None) 
     """
     from .reproduce import reproduce
 
-    with stopping():
-        found = reproduce(path, row, seed, out, say)
+    found = reproduce(path, row, seed, out, say)
     say(str(found))
     sys.exit(0 if found.is_same else 1)

@@ -14,6 +14,7 @@ from ...generators.datasets import DATASETS
 from ...generators.datasets import Dataset as DatasetRow
 from ...leaderboard.result import Result
 from .data import open_data
+from .lock import RUN_LOCK, locked
 from .retest import load_evaluator, retested
 from .saved import load_result
 from .spec import RunSpec
@@ -55,20 +56,18 @@ def evaluate_ood(
         One result per variant.
 
     Raises:
+        InUse: Another process works in ``out``, and a result is missing.
         ValueError: The dataset has no variants.
         OSError: ``out`` does not contain a finished run.
     """
     part = spec.recipe.data
-    evaluator = None
-    results = []
-    for row in ood_datasets(part.name):
-        if names is not None and row.name not in names:
-            continue
-        path = out / "ood" / f"{row.name}.json"
-        if path.exists():
-            results.append(load_result(path))
-            continue
-        evaluator = evaluator or load_evaluator(spec, out)
-        data = open_data(part.model_copy(update={"name": row.name, "train": None}))
-        results.append(retested(out, evaluator, data.test, row.name, {"dataset": data.record}, path, say))
-    return results
+    rows = [row for row in ood_datasets(part.name) if names is None or row.name in names]
+    paths = {row.name: out / "ood" / f"{row.name}.json" for row in rows}
+    if not all(path.exists() for path in paths.values()):
+        with locked(out / RUN_LOCK):
+            evaluator = load_evaluator(spec, out)
+            for name, path in paths.items():
+                if not path.exists():
+                    data = open_data(part.model_copy(update={"name": name, "train": None}))
+                    retested(out, evaluator, data.test, name, {"dataset": data.record}, path, say)
+    return [load_result(path) for path in paths.values()]

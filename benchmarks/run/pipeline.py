@@ -5,6 +5,7 @@
       recipe.yaml        the recipe
       data/              the generated held-out splits, with their manifest
       checkpoint.pt      state of the training; removed when the run is finished
+      .lock              while a process works on the run
       log.jsonl          one line per validation
       model/             weights and tokenizer, for from_pretrained, and their digests
       predictions/       the answer to each question of the test split
@@ -26,6 +27,7 @@ from typing import Any
 
 import torch
 
+from ...coconut.curriculum import Schedule
 from ...coconut.methods import get_method
 from ...coconut.numerics import NUMERICS
 from ...coconut.processes import Processes, join
@@ -40,6 +42,7 @@ from ..recipe import save_recipe
 from .base_model import BaseModel, base_model, coconut_over
 from .data import RunData, open_data
 from .evaluate import Evaluator, recipe_encoder
+from .lock import RUN_LOCK, locked
 from .pretrained import weights_hash
 from .saved import (
     log_validation,
@@ -73,11 +76,12 @@ def run(
         The leaderboard's record; that of a finished run is read.
 
     Raises:
+        InUse: Another process works in ``out``.
         ValueError: Data, base model, method and recipe do not fit together, or ``out`` has another run.
         OSError: Data or model cannot be read, or ``out`` cannot be written, or another process has ended.
     """
     here = join()
-    done = read_finished(spec, out)
+    done = here.shared(read_finished(spec, out))
     if here.is_main:
         for folder in (out, *out.glob("*/")):
             sweep_temporary(folder)
@@ -86,22 +90,30 @@ def run(
             (out / CHECKPOINT).unlink(missing_ok=True)  # of a process that was killed before it removed it
         say(f"{out} already contains this run")
         return done
-    found = _run(spec, out, here, *((say, track) if here.is_main else (lambda line: None, None)))
-    result = here.shared(found)
-    assert result is not None
-    return result
+    schedule = spec.recipe.schedule(get_method(spec.method))
+    data = open_data(spec.recipe.data)
+    check_base(spec.recipe, data)
+    check_chains(schedule, data)
+    if not here.is_main:
+        say, track = (lambda line: None), None
+    with locked(out / RUN_LOCK):
+        done = here.shared(read_finished(spec, out) if here.is_main else None)
+        done = done or here.shared(_run(spec, data, schedule, out, here, say, track))
+    assert done is not None
+    return done
 
 
 def _run(
-    spec: RunSpec, out: Path, here: Processes, say: Callable[[str], None], track: str | None
+    spec: RunSpec,
+    data: RunData,
+    schedule: Schedule,
+    out: Path,
+    here: Processes,
+    say: Callable[[str], None],
+    track: str | None,
 ) -> Result | None:
-    """Train and test in each process; write and return the result in process 0."""
-    checkpoint = out / CHECKPOINT
-    recipe = spec.recipe
-    schedule = recipe.schedule(get_method(spec.method))
-    data = open_data(recipe.data)
-    check_base(recipe, data)
-    check_chains(schedule, data)
+    """Train or resume and test; process 0, which holds the lock, writes and returns the result."""
+    recipe, checkpoint = spec.recipe, out / CHECKPOINT
     if data.note:
         say(f"Note: {data.note}")
     base = _base_model(spec, data, out, here)

@@ -19,6 +19,7 @@ from ...leaderboard.provenance import provenance
 from ...leaderboard.result import Result
 from .data import open_data
 from .evaluate import Evaluator, recipe_encoder
+from .lock import RUN_LOCK, locked
 from .pipeline import peak_memory
 from .pretrained import weights_hash
 from .saved import check_model, load_result, read_result, write_result
@@ -114,13 +115,17 @@ def evaluate_thoughts(spec: RunSpec, out: Path, thoughts: int, say: Callable[[st
         The run's record with this number of thoughts.
 
     Raises:
+        InUse: Another process works in ``out``, and the result is missing.
         ValueError: The method has no thoughts or pauses.
         OSError: ``out`` does not contain a finished run.
     """
     path = out / "thoughts" / f"{thoughts}.json"
     if path.exists():
         return load_result(path)
-    evaluator = load_evaluator(spec, out, thoughts)
-    data = open_data(spec.recipe.data)
-    data.check_questions(read_result(out).dataset)
-    return retested(out, evaluator, data.test, f"{thoughts} thoughts", {"thoughts": thoughts}, path, say)
+    with locked(out / RUN_LOCK):
+        if path.exists():
+            return load_result(path)
+        evaluator = load_evaluator(spec, out, thoughts)
+        data = open_data(spec.recipe.data)
+        data.check_questions(read_result(out).dataset)
+        return retested(out, evaluator, data.test, f"{thoughts} thoughts", {"thoughts": thoughts}, path, say)

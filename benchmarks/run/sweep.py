@@ -1,12 +1,15 @@
 """Sweeps: methods × seeds of one recipe, each result recorded as soon as its run is finished.
 
 All cells start from the same base model and answer the same questions. Started again, a sweep reads its
-finished cells and resumes the unfinished one.
+finished cells and resumes the unfinished one. Sweeps that run at once share the cells: each works on one that
+no other process has locked, and ends when all are measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +18,10 @@ from ...coconut.methods import METHODS, get_method
 from ...leaderboard.result import Result
 from ...leaderboard.store import record
 from ..recipe import Recipe
-from .cluster import Cell, Cluster, run_on_cluster
-from .ood import evaluate_ood, ood_datasets
-from .pipeline import run
-from .retest import evaluate_thoughts
+from .cell import Cell, measure
+from .cluster import Cluster, run_on_cluster
+from .lock import POLL_SECONDS, RUN_LOCK, InUse, check_free
+from .ood import ood_datasets
 from .saved import read_finished
 from .spec import RunSpec, run_folder
 from .tracking import check_tracker
@@ -53,14 +56,23 @@ class Grid:
     cluster: Cluster | None = None
     overrides: str = ""
 
-    @property
-    def cells(self) -> list[RunSpec]:
-        """Runs ordered by seed, so that an unfinished sweep covers the methods evenly."""
-        return [
+    def cells(self, out: Path | None = None) -> list[Cell]:
+        """Return the cells ordered by seed, so that an unfinished sweep covers the methods evenly.
+
+        Args:
+            out: Output directory, for a grid of one cell; None for the default.
+
+        Raises:
+            ValueError: ``out`` is given for several cells.
+        """
+        specs = [
             RunSpec(self.recipe, method, seed, self.quick, self.overrides)
             for seed in self.seeds
             for method in self.methods
         ]
+        if out is not None and len(specs) > 1:
+            raise ValueError(f"--out must be left out for several runs, got {out}")
+        return [Cell(spec, out or run_folder(spec), self.ood, self.thoughts, self.track) for spec in specs]
 
 
 def method_names(text: str) -> tuple[str, ...]:
@@ -100,37 +112,62 @@ def sweep(
             a run fails in one of the ways of `run`.
         OSError: A file cannot be read or written.
     """
-    if out is not None and len(grid.cells) > 1:
-        raise ValueError(f"--out must be left out for several runs, got {out}")
+    cells = grid.cells(out)
     if grid.thoughts and all(get_method(name).filler == "none" for name in grid.methods):
         raise ValueError(f"--thoughts needs a method with thoughts or pauses, got {', '.join(grid.methods)}")
     for name in grid.methods:
         check_slots(grid.recipe.schedule(get_method(name)), max(grid.thoughts, default=0))
-    for spec in grid.cells:
-        read_finished(spec, out or run_folder(spec))  # another run's folder is found before the training
+    for cell in cells:
+        read_finished(cell.spec, cell.folder)  # another run's folder is found before the training
     if grid.track is not None:
         check_tracker(grid.track)
     if grid.ood:
         ood_datasets(grid.recipe.data.name)  # fail before the training, not after it
-    if grid.cluster is not None:
-        if launch.size() > 1:
-            raise ValueError(f"--cluster submits jobs from one process, got {launch.size()}")
-        cells = [Cell(spec, out or run_folder(spec)) for spec in grid.cells]
-        run_on_cluster(cells, grid.cluster, say, grid.track)
+    if grid.cluster is not None and launch.size() > 1:
+        raise ValueError(f"--cluster submits jobs from one process, got {launch.size()}")
+    measured = _of_jobs(cells, grid.cluster, say) if grid.cluster else _shared(cells, say)
     rows: dict[tuple[object, ...], Result] = {}
-    for place, spec in enumerate(grid.cells, start=1):
-        if len(grid.cells) > 1:
-            say(f"[{place}/{len(grid.cells)}] {spec.method}, seed {spec.seed}")
-        folder = out or run_folder(spec)
-        results = [run(spec, folder, say, grid.track)]
-        if launch.rank() > 0:  # process 0 tests further and files
-            continue
-        if grid.ood:
-            results += evaluate_ood(spec, folder, say)
-        if get_method(spec.method).filler != "none":
-            results += [evaluate_thoughts(spec, folder, number, say) for number in grid.thoughts]
-        for result in results:
-            row = record(leaderboard, result, predictions=folder / "predictions", replace=replace)
-            assert isinstance(row, Result)
-            rows[row.identity] = row
+    with closing(measured):
+        for cell, results in measured:
+            for result in results if launch.rank() == 0 else ():  # process 0 files
+                row = record(leaderboard, result, predictions=cell.folder / "predictions", replace=replace)
+                assert isinstance(row, Result)
+                rows[row.identity] = row
     return list(rows.values())
+
+
+Measured = tuple[Cell, list[Result]]
+
+
+def _of_jobs(cells: Sequence[Cell], cluster: Cluster, say: Callable[[str], None]) -> Iterator[Measured]:
+    """Yield the cells in the order in which jobs measure them."""
+    for cell in run_on_cluster(cells, cluster, say):
+        say(f"{cell.folder}: finished")
+        yield cell, measure(cell, lambda line: None)
+
+
+def _shared(cells: Sequence[Cell], say: Callable[[str], None]) -> Iterator[Measured]:
+    """Yield the cells as they are measured, here or by other processes; of several, a locked one comes later.
+
+    The processes of a data-parallel run must work on the same cell, so they wait for none.
+    """
+    left, told = dict(enumerate(cells, start=1)), set[int]()
+    waits = len(cells) > 1 and launch.size() == 1
+    while left:
+        before = len(left)
+        for place, cell in list(left.items()):
+            try:
+                check_free(cell.folder / RUN_LOCK)
+                if len(cells) > 1:
+                    say(f"[{place}/{len(cells)}] {cell.spec.method}, seed {cell.spec.seed}")
+                yield cell, measure(cell, say)
+            except InUse as busy:
+                if not waits:
+                    raise
+                if place not in told:
+                    say(f"{busy}: the sweep comes back to it")
+                told.add(place)
+            else:
+                del left[place]
+        if len(left) == before:
+            time.sleep(POLL_SECONDS)

@@ -13,7 +13,6 @@ import hashlib
 import json
 import re
 import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -21,12 +20,12 @@ from dataclasses import dataclass
 from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 from ... import __version__
 from ..datasets import Dataset, examples, get_dataset, resolve_surface
 from ..files import file_digest, recover_folder, replace_folder, scratch_folder
+from ..stopping import terminable
 from .formats import FORMATS, encode_jsonl, get_format
 from .manifest import MANIFEST, manifest_digest, read_manifest
 
@@ -146,7 +145,7 @@ def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = Fal
             raise ValueError(f"out must be an empty folder, {out} is not (--force replaces it)")
         _check_own(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with _terminable(), scratch_folder(out.parent, f".{out.name}") as scratch:
+    with terminable(), scratch_folder(out.parent, f".{out.name}") as scratch:
         built = scratch / "new"
         built.mkdir()
         with _encoder(workers) as encode:
@@ -155,23 +154,6 @@ def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = Fal
         (built / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         replace_folder(out, built)
     return manifest
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Make SIGTERM (sent by a scheduler) clean up as Ctrl-C does instead of ending the process at once."""
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _check_own(out: Path) -> None:
