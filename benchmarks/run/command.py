@@ -59,9 +59,13 @@ def stopping() -> Iterator[None]:
     "--recipe", metavar="NAME|PATH", show_default="tiny; scratch for your own files",
     help="Shipped recipe, or a YAML file.",
 )  # fmt: skip
-@click.option("--seed", default=0, type=click.IntRange(min=0), metavar="N", help="Training seed.")
+@click.option("--seed", default=0, type=click.IntRange(0, 2**63 - 1), metavar="N", help="Training seed.")
 @click.option(
-    "--seeds", default=1, type=click.IntRange(1), metavar="N", help="Number of seeds, counted up from --seed."
+    "--seeds",
+    default=1,
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="Number of seeds, counted up from --seed.",
 )
 @click.option(
     "--dataset", metavar="NAME|PATHS",

@@ -36,13 +36,19 @@ def save_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokeni
         folder: Folder to write.
         model: The model.
         tokenizer: Its tokenizer; None to save none.
+
+    Raises:
+        OSError: A file cannot be written.
     """
     for config in (model.config, getattr(model.config, "base_config", None)):
         if config is not None and Path(config.name_or_path or "").is_absolute():
             config.name_or_path = ""
-    model.save_pretrained(folder)
-    if tokenizer is not None:
-        tokenizer.save_pretrained(folder)
+    try:
+        model.save_pretrained(folder)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(folder)
+    except Exception as error:  # safetensors has an error of its own for a full disk
+        raise OSError(f"the model cannot be written to {folder}: {error}") from error
     mode = (folder / "config.json").stat().st_mode
     for path in folder.glob("*.safetensors"):  # written for the owner only
         path.chmod(mode)
