@@ -17,7 +17,7 @@ LARGEST = {"layers": 10_000, "size": 1_000_000}
 """Largest number of layers, and of anything else that is counted in a configuration."""
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 COUNTS = ("num_", "n_")
-SIZES = ("_size", "_dim", "_embeddings", "_positions", "_embd", "_rank")
+SIZES = ("_size", "_dim", "_position_embeddings", "_positions", "_embd", "_rank")
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def check_sizes(fields: Mapping[str, Any]) -> None:
         ValueError: A count or size is no whole number from 1 to a million (layers: ten thousand).
     """
     for name, value in fields.items():
-        if value is None or not (name.startswith(COUNTS) or name.endswith(SIZES)):
+        if value is None or isinstance(value, list) or not (name.startswith(COUNTS) or name.endswith(SIZES)):
             continue
         most = LARGEST["layers" if "layer" in name else "size"]
         if type(value) is not int or not 1 <= value <= most:

@@ -107,10 +107,8 @@ def _stored(path: Path, controls: Sequence[str], size: int) -> tuple[_Kept, Arra
     except (ValueError, OSError, EOFError):
         return None
     lengths = {len(answers) for pair in kept.answers.values() for answers in pair} | {len(kept.used)}
-    is_whole = [*kept.answers] == [*controls] and lengths == {size} and states_BKD.dtype.kind == "f"
-    return (
-        (kept, states_BKD) if is_whole and states_BKD.shape[:1] == (size,) and states_BKD.ndim == 3 else None
-    )
+    is_whole = [*kept.answers] == [*controls] and lengths | {len(states_BKD)} == {size}
+    return (kept, states_BKD) if is_whole and states_BKD.ndim == 3 and states_BKD.dtype.kind == "f" else None
 
 
 def _stacked(states: Sequence[Array]) -> Array:

@@ -61,12 +61,9 @@ def stopping() -> Iterator[None]:
 )  # fmt: skip
 @click.option("--seed", default=0, type=click.IntRange(0, 2**63 - 1), metavar="N", help="Training seed.")
 @click.option(
-    "--seeds",
-    default=1,
-    type=click.IntRange(1, 10_000),
-    metavar="N",
+    "--seeds", default=1, type=click.IntRange(1, 10_000), metavar="N",
     help="Number of seeds, counted up from --seed.",
-)
+)  # fmt: skip
 @click.option(
     "--dataset", metavar="NAME|PATHS",
     help="Override the recipe's dataset: a name, or three files train,valid,test.",

@@ -29,8 +29,7 @@ def load_pretrained(part: ModelPart) -> tuple[PreTrainedModel, PreTrainedTokeniz
         The model in fp32, and its tokenizer.
 
     Raises:
-        ValueError: The model cannot be loaded, its tokenizer has no end token, or it cannot encode the token to
-            copy.
+        ValueError: The model cannot be loaded, or its tokenizer has no end token or not the one to copy.
     """
     name = str(part.pretrained)
     try:
@@ -53,8 +52,8 @@ def _refusal(name: str, why: str) -> str:
         )
     if only_pickles(Path(name)):
         return (
-            f"the model in {name} must have its weights in safetensors, got a pickle, which can run code when it "
-            f"is read: convert it (huggingface.co/docs/safetensors/convert-weights)"
+            f"the model in {name} must have its weights in safetensors, got a pickle, which can run code "
+            f"when it is read: convert it (huggingface.co/docs/safetensors/convert-weights)"
         )
     return f"the model in {name} cannot be read: {why}"
 
