@@ -19,7 +19,7 @@ from ..coconut.curriculum import Schedule
 from ..coconut.methods import Method
 from ..coconut.settings import OptimizerSettings, Part, Positive
 from ..generators.datasets import DATASETS
-from ..generators.files import write_whole
+from ..generators.files import read_if_sealed, write_sealed
 from ..generators.lookup import pick
 from ..generators.reading import problems
 from ..generators.terminal import HIDDEN
@@ -252,8 +252,28 @@ def _extended(fields: dict[str, Any], chain: tuple[Path, ...]) -> dict[str, Any]
     return {**base.model_dump(mode="json", exclude={"name"}, exclude_none=True), **fields}
 
 
+def read_recipe(path: Path) -> Recipe:
+    """Read what `save_recipe` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ValueError: The file is damaged.
+        OSError: It cannot be read.
+    """
+    read_if_sealed(path)
+    try:
+        return load_recipe(str(path))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): restore it from a copy") from error
+
+
 def save_recipe(recipe: Recipe, path: Path) -> None:
-    """Write a recipe, with its name, as a YAML file that `load_recipe` reads.
+    """Write a recipe, with its name, as a YAML file that `load_recipe` reads, and its digest.
 
     Args:
         recipe: Recipe to write.
@@ -261,4 +281,4 @@ def save_recipe(recipe: Recipe, path: Path) -> None:
     """
     fields = recipe.model_dump(mode="json", exclude_none=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).encode())
+    write_sealed(path, yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).encode())

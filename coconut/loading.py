@@ -37,14 +37,15 @@ def readable(what: str) -> Iterator[None]:
 
 
 def reason(error: Exception) -> str:
-    """Return the first line of an exception's message, with its type where that says more.
+    """Return the beginning of an exception's message, with its type where that says more.
 
     Args:
         error: Any exception.
     """
-    lines = str(error).strip().splitlines() or [""]
-    is_plain = isinstance(error, OSError | ValueError) and lines[0]
-    return lines[0] if is_plain else f"{type(error).__name__}: {lines[0]}".rstrip(": ")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()][:2]
+    first = " ".join(lines)[:300]
+    is_plain = isinstance(error, OSError | ValueError) and first
+    return first if is_plain else f"{type(error).__name__}: {first}".rstrip(": ")
 
 
 def load_model(folder: Path) -> PreTrainedModel:

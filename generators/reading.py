@@ -31,7 +31,7 @@ def read_json(content: bytes | str, label: str) -> Any:
     try:
         return json.loads(content)
     except RecursionError:
-        raise ValueError(f"{label} must not be nested as deeply as it is") from None
+        raise ValueError(f"{label} is nested too deeply") from None
     except ValueError as error:  # also bytes that are not UTF-8, and numbers of thousands of digits
         raise ValueError(f"{label} is not JSON: {error}") from None
 
@@ -69,7 +69,7 @@ def problems(error: ValidationError) -> str:
 
 def _described(found: Any) -> str:
     """Key, rule and value of one problem; only the name of an unknown or a missing key."""
-    where = shown(".".join(map(str, found["loc"])))[1:-1]
+    where = shown(".".join(map(str, found["loc"])))[1:-1] or "the whole"
     if found["type"] == "extra_forbidden":
         return f"unknown key {where}"
     if found["type"] == "missing":

@@ -40,6 +40,7 @@ from .data import RunData, open_data
 from .evaluate import Evaluation, Evaluator, recipe_encoder
 from .pretrained import weights_hash
 from .saved import (
+    check_data,
     log_validation,
     read_finished,
     read_record,
@@ -79,6 +80,7 @@ def run(
         sweep_temporary(folder)
     if done is not None:
         checkpoint.unlink(missing_ok=True)  # of a process that was killed before it removed it
+        check_data(out)
         say(f"{out} already contains this run")
         return done
     recipe = spec.recipe
