@@ -122,7 +122,8 @@ class LazyCommands(click.Group):
 def _told(error: Exception) -> str:
     """What is wrong, in one line."""
     message = one_line(str(error))
-    if isinstance(error, ValueError | OSError):
+    is_loop = message.startswith("Symlink loop")  # pathlib raises a RuntimeError up to Python 3.12
+    if isinstance(error, ValueError | OSError) or is_loop:
         return message or type(error).__name__
     if isinstance(error, MemoryError):
         return f"out of memory: {message}".rstrip(": ")

@@ -52,7 +52,7 @@ class ModelPart(Part):
 
     architecture: str | None = None
     config: dict[str, Any] | None = None
-    loops: Annotated[int, Field(ge=2)] | None = None
+    loops: Annotated[int, Field(ge=2, le=1000)] | None = None
     pretrained: str | None = None
     revision: str | None = None
     copy_token: str | None = None

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-LARGEST = {"layers": 10_000, "size": 1_000_000}
+LARGEST = {"layers": 1_000, "size": 1_000_000}
 """Largest number of layers, and of anything else that is counted in a configuration."""
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 COUNTS = ("num_", "n_")
@@ -95,7 +95,7 @@ def check_sizes(fields: Mapping[str, Any]) -> None:
         fields: The configuration; names that transformers does not know are left to it.
 
     Raises:
-        ValueError: A count or size is no whole number from 1 to a million (layers: ten thousand).
+        ValueError: A count or size is no whole number from 1 to a million (layers: a thousand).
     """
     for name, value in fields.items():
         if value is None or isinstance(value, list) or not (name.startswith(COUNTS) or name.endswith(SIZES)):

@@ -60,7 +60,9 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         if path.exists():
             shutil.copymode(path, temporary)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+            error.filename = str(path)  # of a full disk, for the message
         temporary.unlink(missing_ok=True)
         raise
     if os.name == "posix":  # the rename is durable once the folder is flushed; Windows cannot open one

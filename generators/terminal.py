@@ -56,16 +56,19 @@ def shown(value: object) -> str:
 
 
 def one_line(message: str) -> str:
-    """Return a message as one line of printable characters, at most 1,000 of them.
+    """Return a message as one line of printable characters, cut to 1,000, and each word in it to 200.
 
     Args:
         message: Any text.
     """
-    line = visible(" ".join(message.split()))
-    if len(line) <= LONGEST_MESSAGE:
-        return line
-    tail = LONGEST_MESSAGE // 4
-    return f"{line[: LONGEST_MESSAGE - tail - 3]} … {line[-tail:]}"
+    words = (_cut(visible(word), LONGEST_VALUE) for word in message.split())
+    return _cut(" ".join(words), LONGEST_MESSAGE)
+
+
+def _cut(text: str, most: int) -> str:
+    """Cut out the middle of a text that is too long."""
+    head = most * 3 // 4
+    return text if len(text) <= most else f"{text[: head - 1]}…{text[head - most :]}"
 
 
 @contextmanager
