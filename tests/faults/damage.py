@@ -23,6 +23,10 @@ MICRO = ["run", "--method", "coconut", "--recipe", "micro.yaml"]
 NEW = [*MICRO, "--out", "new"]
 
 
+FINE = ("refused", "made again", "taken", "unexpected", "killed", "ended before", "added", "one result")
+"""What may happen."""
+
+
 class Target(NamedTuple):
     """A file that is read, and a command that reads it.
 
@@ -131,11 +135,10 @@ def counts(found: Iterator[tuple[str, str]]) -> tuple[Counter[str], list[str]]:
     Returns:
         The counts by what happened, and the violations.
     """
-    known, counted, wrong = ("refused", "made again", "taken", "unexpected"), Counter[str](), list[str]()
+    counted, wrong = Counter[str](), list[str]()
     for kind, what in found:
-        name = what if what in known else what.split(":")[0]
-        counted[name] += 1
-        if name not in known:
+        counted[what if what in FINE else "violations"] += 1
+        if what not in FINE:
             wrong.append(f"{kind}: {what}")
     return counted, wrong
 
