@@ -18,7 +18,7 @@ slow:
 
 # Kills, damaged files and bad inputs: about ten minutes on two cores; prints the counts (docs/reliability.md).
 faults:
-	OMP_NUM_THREADS=1 PYTHONPATH=tests $(PYTHON) -m faults
+	OMP_NUM_THREADS=1 PYTHONPATH=tests:$$PYTHONPATH $(PYTHON) -m faults
 
 # With lm-evaluation-harness, reasoning-gym or inspect-ai installed (extras tools and inspect).
 tools:

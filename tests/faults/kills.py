@@ -11,7 +11,8 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from coconut_bench.cli import main
@@ -43,7 +44,9 @@ def forked(command: Sequence[str]) -> int:
     Returns:
         The process's id; `ended` waits for it.
     """
-    pid = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads, which only wait here
+        pid = os.fork()
     if pid:
         return pid
     code = 70
@@ -91,8 +94,8 @@ def kills(count: int) -> Iterator[tuple[str, str]]:
     """
     Path("k").mkdir(exist_ok=True)
     yield from _run_kills(count - 2 * (count // 4))
-    yield from _other_kills("generate", count // 4, _generate)
-    yield from _other_kills("add", count // 4, _add)
+    yield from short_kills("generate", count // 4)
+    yield from short_kills("add", count // 4)
     shutil.rmtree("k")
 
 
@@ -174,9 +177,19 @@ def _wrong_run() -> str:
     return "another result" if whole != found else f"left over: {left}" if left else ""
 
 
-def _other_kills(name: str, count: int, make: Callable[[int], list[str]]) -> Iterator[tuple[str, str]]:
-    """Kill a command that replaces something; the old one or the new one must be there."""
+def short_kills(name: str, count: int) -> Iterator[tuple[str, str]]:
+    """Kill a command that replaces something; the old one or the new one must be there.
+
+    Args:
+        name: ``generate`` or ``add``.
+        count: Number of kills.
+
+    Yields:
+        The command, and what happened, as `kills` does.
+    """
+    make = {"generate": _generate, "add": _add}[name]
     choice, seconds = random.Random(name), 0.0
+    Path("k").mkdir(exist_ok=True)
     BOARD.unlink(missing_ok=True)
     for number in (-1, 0):  # what the first one imports is not measured
         command, started = make(number % 1_000), time.monotonic()

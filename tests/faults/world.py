@@ -55,7 +55,7 @@ class Outcome:
 
 
 def make_world(folder: Path) -> None:
-    """Write a finished run, its controls and analysis, its cache, data in every format, and a leaderboard.
+    """Write a finished run, its controls, its cache, data in every format, and a leaderboard.
 
     Args:
         folder: An empty folder; it becomes the working directory.
@@ -75,7 +75,6 @@ def make_world(folder: Path) -> None:
     done = [
         invoke(["run", "--method", "coconut", "--recipe", "micro.yaml", "--thoughts", "1"]),
         invoke(["controls", RUN, "--n", "8"]),
-        invoke(["analyze", RUN, "--n", "8"]),
     ]
     assert all(one.code == 0 for one in done), done
 
