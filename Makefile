@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: install check test slow tools docs ci
+.PHONY: install check test slow faults tools docs ci
 
 install:
 	python3 -m venv .venv
@@ -15,6 +15,10 @@ test:
 
 slow:
 	$(PYTHON) -m pytest -m slow
+
+# Kills, damaged files and bad inputs: about ten minutes on two cores; prints the counts (docs/reliability.md).
+faults:
+	OMP_NUM_THREADS=1 PYTHONPATH=tests:$$PYTHONPATH $(PYTHON) -m faults
 
 # With lm-evaluation-harness, reasoning-gym, inspect-ai or Ray installed (extras tools, inspect and ray).
 tools:

@@ -1,7 +1,9 @@
-"""The command line: the table of commands and where each one lives.
+"""The command line: the table of commands, where each one lives, and what becomes of their errors.
 
 The module of a command is imported when the command is called, and its libraries inside the command: torch,
 transformers and datasets take seconds each, and ``--help`` must not wait for them.
+
+An error is one line on stderr and exit code 2. ``COCONUT_BENCH_TRACEBACK=1`` shows where it was raised.
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ import click
 from . import __version__
 from .coconut import launch
 from .generators.stopping import stopping
+from .generators.terminal import one_line, visible_output
+
+TRACEBACK = "COCONUT_BENCH_TRACEBACK"
+"""Environment variable that lets errors keep their traceback."""
 
 
 class Place(NamedTuple):
@@ -83,11 +89,16 @@ SUBCOMMANDS = {"leaderboard": {"reproduce": "benchmarks.run.command:reproduce_co
 
 
 class LazyCommands(click.Group):
-    """A group that imports its commands one at a time; bad input is one line on stderr and exit code 2.
+    """A group that imports its commands one at a time; an error is one line on stderr and exit code 2.
 
-    The library raises ``ValueError`` for bad values and ``OSError`` for files; any other exception is a bug
-    and keeps its traceback.
+    The library raises ``ValueError`` for bad values and ``OSError`` for files. Any other exception is a
+    defect, or an input that no reader knows: its line begins with its type.
     """
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command; hidden characters of inputs are printed as escapes (called by click)."""
+        with visible_output():
+            return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*COMMANDS, *super().list_commands(ctx)]
@@ -109,18 +120,30 @@ class LazyCommands(click.Group):
         try:
             with stopping(lambda: COMMANDS[ctx.invoked_subcommand or "run"].stopped):
                 return super().invoke(ctx)
-        except BrokenPipeError:  # click ends the process without a word
+        except (click.exceptions.Exit, click.Abort, BrokenPipeError):  # click's own ways to end
             raise
-        except click.UsageError:
+        except click.ClickException as error:
             if launch.is_told():
                 sys.exit(2)
+            error.message = one_line(error.message)
             raise
-        except (ValueError, OSError) as error:
-            if launch.is_told():
-                sys.exit(2)
-            message = str(error) or type(error).__name__
-            click.echo("Error: " + " ".join(message.split()), err=True)
+        except Exception as error:
+            if os.environ.get(TRACEBACK):
+                raise
+            if not launch.is_told():
+                click.echo(f"Error: {_told(error)}", err=True)
             sys.exit(2)
+
+
+def _told(error: Exception) -> str:
+    """What is wrong, in one line."""
+    message = one_line(str(error))
+    is_loop = message.startswith("Symlink loop")  # pathlib raises a RuntimeError up to Python 3.12
+    if isinstance(error, ValueError | OSError) or is_loop:
+        return message or type(error).__name__
+    if isinstance(error, MemoryError):
+        return f"out of memory: {message}".rstrip(": ")
+    return f"{type(error).__name__}: {message} (unexpected; {TRACEBACK}=1 shows where)"
 
 
 def _load(target: str) -> click.Command:

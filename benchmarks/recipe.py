@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import ValidationError, model_validator
+from pydantic import ValidationError, field_validator, model_validator
 
 from ..coconut.curriculum import Schedule
 from ..coconut.methods import Method
 from ..coconut.settings import OptimizerSettings, Part, Positive
 from ..generators.datasets import DATASETS
-from ..generators.files import write_whole
+from ..generators.files import read_if_sealed, write_sealed
 from ..generators.lookup import pick
+from ..generators.reading import problems
+from ..generators.terminal import HIDDEN
 from ..generators.wordings.table import PLAIN, needs_marker
+from .plain_yaml import read_yaml
 from .recipe_parts import (
     BasePart,
     CurriculumPart,
@@ -28,6 +32,10 @@ from .recipe_parts import (
     ModelPart,
     hundredth,
 )
+
+LONGEST_NAME = 100
+NAME = rf"(?![.\s])[^/\\\n\t{HIDDEN}]+"
+"""A recipe's name: it is part of folder names."""
 
 
 class Recipe(Part):
@@ -78,6 +86,15 @@ class Recipe(Part):
     gradient_checkpointing: bool | None = None
     halting: Literal["constant", "classifier"] | None = None
     empty_markers: bool | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_part_of_a_file_name(cls, name: str) -> str:
+        if len(name.encode(errors="replace")) > LONGEST_NAME or not re.fullmatch(NAME, name):
+            raise ValueError(
+                f"must be a plain name of 1 to {LONGEST_NAME} bytes, without slashes and leading dots"
+            )
+        return name
 
     @model_validator(mode="after")
     def _the_base_is_trained_from_scratch(self) -> Recipe:
@@ -217,16 +234,13 @@ def _load(name: str, children: tuple[Path, ...]) -> Recipe:
     chain = (*children, path.resolve())
     if chain[-1] in children:
         raise ValueError(f"recipe {path.name} must not extend itself: {' > '.join(p.name for p in chain)}")
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"recipe {path} must be YAML: {error}") from error
+    fields = read_yaml(path.read_bytes(), f"recipe {path}")
     if not isinstance(fields, dict):
         raise ValueError(f"recipe {path} must be a YAML mapping, got {type(fields).__name__}")
     try:
         return Recipe.model_validate({"name": path.stem, **_extended(fields, chain)})
     except ValidationError as error:
-        raise ValueError(f"recipe {path.name}: {_problems(error)}") from error
+        raise ValueError(f"recipe {path.name}: {problems(error)}") from error
 
 
 def _extended(fields: dict[str, Any], chain: tuple[Path, ...]) -> dict[str, Any]:
@@ -238,8 +252,28 @@ def _extended(fields: dict[str, Any], chain: tuple[Path, ...]) -> dict[str, Any]
     return {**base.model_dump(mode="json", exclude={"name"}, exclude_none=True), **fields}
 
 
+def read_recipe(path: Path) -> Recipe:
+    """Read what `save_recipe` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ValueError: The file is damaged.
+        OSError: It cannot be read.
+    """
+    read_if_sealed(path)
+    try:
+        return load_recipe(str(path))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): restore it from a copy") from error
+
+
 def save_recipe(recipe: Recipe, path: Path) -> None:
-    """Write a recipe, with its name, as a YAML file that `load_recipe` reads.
+    """Write a recipe, with its name, as a YAML file that `load_recipe` reads, and its digest.
 
     Args:
         recipe: Recipe to write.
@@ -247,18 +281,4 @@ def save_recipe(recipe: Recipe, path: Path) -> None:
     """
     fields = recipe.model_dump(mode="json", exclude_none=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).encode())
-
-
-def _problems(error: ValidationError) -> str:
-    """List all validation errors on one line: key, rule and value; only the name of an unknown key."""
-    lines = []
-    for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"unknown key {where}")
-        elif problem["type"] == "missing":
-            lines.append(f"missing key {where}")
-        else:
-            lines.append(f"{where}: {problem['msg']}, got {problem['input']!r}")
-    return "; ".join(lines)
+    write_sealed(path, yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).encode())

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ..coconut.settings import Fraction, Mixing, OptimizerSettings, Part, Positive
+from ..coconut.settings import Fraction, Mixing, OptimizerSettings, Part, Positive, Seed
 
 DEFAULT_SWEEPS = 3
 """Joint updates of thoughts that are computed in parallel, unless the recipe sets ``sweeps``."""
@@ -31,7 +31,7 @@ class DataPart(Part):
 
     name: str
     surface: str | None = None
-    seed: int = 0
+    seed: Seed = 0
     train: Positive | None = None
     valid: Positive | None = None
     test: Positive | None = None
@@ -52,7 +52,7 @@ class ModelPart(Part):
 
     architecture: str | None = None
     config: dict[str, Any] | None = None
-    loops: Annotated[int, Field(ge=2)] | None = None
+    loops: Annotated[int, Field(ge=2, le=1000)] | None = None
     pretrained: str | None = None
     revision: str | None = None
     copy_token: str | None = None
@@ -87,7 +87,7 @@ class BasePart(Part):
     first_premises: Positive
     premises: Positive
     batch_size: Positive
-    seed: int | Literal["run"] = 0
+    seed: Seed | Literal["run"] = 0
     optimizer: OptimizerSettings
 
     def bound(self, seed: int) -> BasePart:

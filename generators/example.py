@@ -16,9 +16,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .terminal import shown
 from .wordings.table import hops_of
 
 GRAPH_FIELDS = ("idx_to_symbol", "edges", "root", "target", "neg_target")
+MOST_HOPS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +92,18 @@ class Example:
             ValueError: That names the missing, empty or ill-typed field.
         """
         steps = _field(record, "steps", list)
-        if not all(isinstance(step, str) for step in steps):
-            raise ValueError(f"steps must be a list of strings, got {steps!r}")
+        if not all(map(_is_text, steps)):
+            raise ValueError(f"steps must be a list of strings, got {shown(steps)}")
         twin = record.get("twin")
-        if twin is not None and not isinstance(twin, str):
-            raise ValueError(f"twin must be an id or null, got {twin!r}")
+        if twin is not None and not _is_text(twin):
+            raise ValueError(f"twin must be an id or null, got {shown(twin)}")
         answer = _text(record, "answer")
         return cls(
             id=_field(record, "id", str) if "id" in record else default_id,
             question=_text(record, "question"),
             steps=tuple(steps),
             answer=answer,
-            hops=_field(record, "hops", int) if "hops" in record else hops_of(steps, answer),
+            hops=_hops(record) if "hops" in record else hops_of(steps, answer),
             twin=twin,
             graph=_graph(record) if any(name in record for name in GRAPH_FIELDS) else None,
         )
@@ -126,30 +128,46 @@ def _field(record: Mapping[str, Any], name: str, kind: type) -> Any:
     if name not in record:
         raise ValueError(f"the record has no field {name!r}")
     value = record[name]
-    if type(value) is kind:
+    if type(value) is kind and (kind is not str or _is_text(value)):
         return value
-    raise ValueError(f"{name} must be a JSON {kind.__name__}, got {value!r}")
+    raise ValueError(f"{name} must be a JSON {kind.__name__}, got {shown(value)}")
+
+
+def _is_text(value: object) -> bool:
+    """Whether a value is a string that can be encoded: JSON may hold half a character."""
+    return type(value) is str and (value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value))
+
+
+def _hops(record: Mapping[str, Any]) -> int:
+    hops: int = _field(record, "hops", int)
+    if not 0 <= hops <= MOST_HOPS:
+        raise ValueError(f"hops must be in 0..{MOST_HOPS}, got {shown(hops)}")
+    return hops
 
 
 def _text(record: Mapping[str, Any], name: str) -> str:
     """Return ``record[name]`` after checking that it is a string with something in it."""
     text: str = _field(record, name, str)
     if not text.strip():
-        raise ValueError(f"{name} must not be empty, got {text!r}")
+        raise ValueError(f"{name} must not be empty, got {shown(text)}")
     return text
 
 
 def _graph(record: Mapping[str, Any]) -> Graph:
     """Read the five graph fields and check that every index points at a symbol."""
     symbols = tuple(_field(record, "idx_to_symbol", list))
+    for symbol in symbols:
+        if not _is_text(symbol) or not symbol.strip():
+            raise ValueError(f"idx_to_symbol must be a list of names, got {shown(symbol)} in it")
     edges = []
     for edge in _field(record, "edges", list):
         if not (isinstance(edge, list) and len(edge) == 2 and all(_points(node, symbols) for node in edge)):
-            raise ValueError(f"edges must be pairs of indices below {len(symbols)}, got {edge!r}")
+            raise ValueError(f"edges must be pairs of indices below {len(symbols)}, got {shown(edge)}")
         edges.append((edge[0], edge[1]))
     nodes = [_field(record, name, int) for name in ("root", "target", "neg_target")]
     if not all(_points(node, symbols) for node in nodes):
-        raise ValueError(f"root, target and neg_target must be indices below {len(symbols)}, got {nodes}")
+        names = "root, target and neg_target"
+        raise ValueError(f"{names} must be indices below {len(symbols)}, got {shown(nodes)}")
     return Graph(symbols, tuple(edges), *nodes)
 
 

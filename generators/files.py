@@ -60,7 +60,9 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         if path.exists():
             shutil.copymode(path, temporary)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+            error.filename = str(path)  # of a full disk, for the message
         temporary.unlink(missing_ok=True)
         raise
     if os.name == "posix":  # the rename is durable once the folder is flushed; Windows cannot open one
@@ -95,7 +97,7 @@ def write_sealed(path: Path, content: bytes) -> None:
         OSError: A file cannot be written.
     """
     line = f"{hashlib.sha256(content).hexdigest()}  {path.name}\n"
-    write_whole(path.with_name(f"{path.name}.sha256"), line.encode())
+    write_whole(_seal(path), line.encode())
     write_whole(path, content)
 
 
@@ -109,11 +111,30 @@ def read_sealed(path: Path) -> bytes:
         ValueError: It is not the one of its digest, or the digest is missing.
         OSError: It cannot be read.
     """
-    content, beside = path.read_bytes(), path.with_name(f"{path.name}.sha256")
+    content, beside = path.read_bytes(), _seal(path)
     line = f"{hashlib.sha256(content).hexdigest()}  {path.name}\n"
     if not beside.is_file() or beside.read_bytes() != line.encode():
-        raise ValueError(f"{path} is damaged (its sha256 is not that of {beside.name}): restore or remove it")
+        raise ValueError(
+            f"{path} is damaged, or {beside.name} is (they do not agree): restore both from a copy"
+        )
     return content
+
+
+def read_if_sealed(path: Path) -> bytes:
+    """Read a file, and check it if it has a digest: earlier versions wrote none.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: It is not the one of its digest.
+        OSError: It cannot be read.
+    """
+    return read_sealed(path) if _seal(path).is_file() else path.read_bytes()
+
+
+def _seal(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
 
 
 def write_sums(folder: Path) -> None:
@@ -157,7 +178,7 @@ def check_sums(folder: Path, remedy: str) -> list[Path]:
         path = folder / os.fsdecode(match[2])
         if not path.is_file() or file_digest(path) != match[1].decode():
             what = "is damaged" if path.is_file() else "is missing"
-            raise ValueError(f"{path} {what} (its sha256 is not that of {SUMS}): {remedy}")
+            raise ValueError(f"{path} {what}, or {SUMS} beside it is damaged (they do not agree): {remedy}")
         found.append(path)
     return found
 

@@ -1,4 +1,4 @@
-"""Shared by all commands: the type of a path, and help that ends with tables of names."""
+"""Shared by all commands: the types of paths and seeds, and help that ends with tables of names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 PATH = click.Path(path_type=Path)
+SEED = click.IntRange(0, 2**63 - 1)
 
 
 class ListingCommand(click.Command):

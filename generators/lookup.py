@@ -11,6 +11,8 @@ import difflib
 from collections.abc import Mapping
 from typing import TypeVar
 
+from .terminal import shown
+
 Entry = TypeVar("Entry")
 
 
@@ -29,4 +31,4 @@ def pick(table: Mapping[str, Entry], name: str, kind: str) -> Entry:
         return table[name]
     near = difflib.get_close_matches(name, list(table), n=1, cutoff=0.5)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise ValueError(f"unknown {kind} {name!r}{hint}; known: {', '.join(table)}")
+    raise ValueError(f"unknown {kind} {shown(name)}{hint}; known: {', '.join(table)}")

@@ -24,6 +24,7 @@ from coconut_bench.benchmarks.run.trained import TrainedRun, load_run
 from coconut_bench.cli import main
 from coconut_bench.coconut.thinking import Readings, Reasoner, Thoughts
 from coconut_bench.generators.proof.process import Category
+from coconut_bench.generators.reading import read_shape
 
 QUESTIONS = 44
 WIDE = {**MICRO["model"]["config"], "hidden_size": 64}
@@ -123,7 +124,7 @@ def test_observations_survive_json(finished: Path) -> None:
     subject = trained_subject(run, run.thoughts, "Coconut", every_k=True)
     for with_attention in (True, False):
         for found in observe(subject, run.questions(n=3), with_attention):
-            assert Observation.from_json(json.loads(json.dumps(found.to_json()))) == found
+            assert read_shape(Observation, json.dumps(found.to_json()), "kept") == found
             assert (found.attention is not None) == with_attention
 
 

@@ -101,7 +101,10 @@ def test_bad_values_become_one_line_and_exit_code_2() -> None:
     for kind, line in (("value", "Error: hops must be in 1..12, got 0\n"), ("file", "Error: x.json\n")):
         done = CliRunner().invoke(group, ["fail", kind])
         assert (done.exit_code, done.stderr) == (2, line)
-    defect = CliRunner().invoke(group, ["fail", "other"])
+    done = CliRunner().invoke(group, ["fail", "other"])
+    line = "Error: KeyError: 'other' (unexpected; COCONUT_BENCH_TRACEBACK=1 shows where)\n"
+    assert (done.exit_code, done.stderr) == (2, line)
+    defect = CliRunner(env={"COCONUT_BENCH_TRACEBACK": "1"}).invoke(group, ["fail", "other"])
     assert isinstance(defect.exception, KeyError)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ...generators.listing import PATH
+from ...generators.listing import PATH, SEED
 
 
 @click.command("analyze")
@@ -21,9 +21,7 @@ from ...generators.listing import PATH
     "--case", "cases", multiple=True, default=(0,), show_default=True, type=int,
     help="Show this test question in detail (repeatable).",
 )  # fmt: skip
-@click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the untrained model."
-)
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Seed of the untrained model.")
 def analyze_command(
     run: Path, baselines: tuple[Path, ...], out: Path | None, n: int | None, cases: tuple[int, ...], seed: int
 ) -> None:

@@ -11,7 +11,6 @@ from ...generators.example import Example
 from ...generators.wordings.reading import Reading, read_question
 from .graph import Search
 
-BY_THOUGHTS = ("values", "written", "right")
 HALTED = -1
 """In place of a number of thoughts: as many as the classifier that ends them allows each question."""
 
@@ -70,13 +69,6 @@ class Observation:
     def to_json(self) -> dict[str, Any]:
         """Return all fields ready for JSON, without an attention that was not observed."""
         return {name: value for name, value in vars(self).items() if value is not None}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Observation:
-        """Return the observation that `to_json` gave, from parsed JSON, whose keys are text."""
-        by_k = {name: {int(k): value for k, value in data[name].items()} for name in BY_THOUGHTS}
-        lens = [[(token, value) for token, value in tokens] for tokens in data["lens"]]
-        return cls(**{**data, **by_k, "lens": lens})
 
 
 @dataclass(frozen=True)

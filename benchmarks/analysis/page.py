@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...generators.files import write_whole
+from ...generators.reading import read_json
 from ...leaderboard.page.markup import Markup, join, tag
 from ..controls.plot import plot
 from ..controls.report import REPORT, Report
@@ -74,8 +75,8 @@ def write_report(analysis: Analysis, out: Path) -> Path:
     """
     figures = {name: save(figure, out / "figures", name) for name, figure in _figures(analysis)}
     path, controls = analysis.run.folder / REPORT, None
-    with suppress(FileNotFoundError, ValueError):  # not run, or by an older version
-        controls = Report.from_json(json.loads(path.read_bytes()))
+    with suppress(FileNotFoundError, ValueError):  # not run, by an older version, or damaged
+        controls = Report.from_json(read_json(path.read_bytes(), str(path)))
     if controls:
         figures["controls"] = out / "figures" / "controls.svg"
         for kind in (".svg", ".png"):

@@ -5,18 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from ...generators.example import Example
 from ...generators.files import read_sealed, write_sealed
+from ...generators.reading import read_shape
 from ..controls.pairs import batches
 from .observation import Observation
 from .observe import Subject, observe
 
 ATTENTION_QUESTIONS = 32
 """Attention is observed for the first questions only, this many: it is slow."""
+
+
+@dataclass
+class _Kept:
+    """A kept batch: what was observed, and what was found."""
+
+    key: dict[str, Any]
+    value: list[Observation]
 
 
 def observations(subject: Subject, questions: Sequence[Example], folder: Path) -> list[Observation]:
@@ -49,9 +60,9 @@ def _batch(
         "questions": [[example.id, example.question] for example in questions],
     }  # fmt: skip
     with suppress(ValueError, OSError):  # none, or a damaged one, which is made again
-        kept = json.loads(read_sealed(path))
-        if kept["key"] == key:
-            return [Observation.from_json(entry) for entry in kept["value"]]
+        kept = read_shape(_Kept, read_sealed(path), str(path))
+        if kept.key == key and len(kept.value) == len(questions):
+            return list(kept.value)
     found = observe(subject, questions, with_attention)
     content = {"key": key, "value": [one.to_json() for one in found]}
     write_sealed(path, json.dumps(content).encode())

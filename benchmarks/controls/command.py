@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ...generators.listing import PATH
+from ...generators.listing import PATH, SEED
 
 
 @click.command("controls")
@@ -14,9 +14,7 @@ from ...generators.listing import PATH
 @click.option(
     "--n", type=click.IntRange(min=4), metavar="N", show_default="all", help="Number of test questions."
 )
-@click.option(
-    "--seed", default=0, type=click.IntRange(min=0), metavar="N", help="Seed of the noise and permutations."
-)
+@click.option("--seed", default=0, type=SEED, metavar="N", help="Seed of the noise and permutations.")
 @click.option(
     "--json",
     "json_file",

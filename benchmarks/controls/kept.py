@@ -10,7 +10,7 @@ import io
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from ...generators.example import Example
 from ...generators.files import read_sealed, write_sealed, write_whole
+from ...generators.reading import read_shape
 from ..run.trained import TrainedRun
 from .battery import Answers, Control, run_battery
 from .pairs import batches
@@ -40,6 +41,14 @@ class Found(NamedTuple):
     answers: dict[str, Answers]
     used: list[int]
     states_NKD: Array
+
+
+@dataclass
+class _Kept:
+    """A stored batch: answers under each control, and thoughts of each question."""
+
+    answers: dict[str, tuple[list[str | None], list[str | None]]]
+    used: list[int]
 
 
 def kept_answers(
@@ -69,7 +78,7 @@ def kept_answers(
     parts = list(batches(questions, size))
     for first, part in tqdm(parts, desc=run.folder.name, unit="batch", disable=None, leave=False):
         path = folder / f"batch-{first}.json"
-        found = _stored(path)
+        found = _stored(path, options["controls"], len(part))
         if found is not None:
             kept, states_BKD = found
             reused = True
@@ -80,22 +89,26 @@ def kept_answers(
             buffer, states_BKD = io.BytesIO(), batch.states_BKD.float().cpu().numpy()
             np.save(buffer, states_BKD)
             write_sealed(path.with_suffix(".npy"), buffer.getvalue())
-            kept = {"answers": batch.answers, "used": batch.used}
-            write_sealed(path, json.dumps(kept).encode())
+            kept = _Kept(dict(batch.answers), list(batch.used))
+            write_sealed(path, json.dumps({"answers": kept.answers, "used": kept.used}).encode())
         states.append(states_BKD)
-        used += kept["used"]
-        for name, (written, donor) in kept["answers"].items():
+        used += kept.used
+        for name, (written, donor) in kept.answers.items():
             answers[name].written.extend(written)
             answers[name].donor.extend(donor)
     return 0.0 if reused else spent, Found(answers, used, _stacked(states))
 
 
-def _stored(path: Path) -> tuple[dict[str, Any], Array] | None:
+def _stored(path: Path, controls: Sequence[str], size: int) -> tuple[_Kept, Array] | None:
     """Read a stored batch; None where there is none, or a damaged one, which is computed again."""
     try:
-        return json.loads(read_sealed(path)), np.load(io.BytesIO(read_sealed(path.with_suffix(".npy"))))
-    except (ValueError, OSError):
+        kept = read_shape(_Kept, read_sealed(path), str(path))
+        states_BKD = np.load(io.BytesIO(read_sealed(path.with_suffix(".npy"))))
+    except (ValueError, OSError, EOFError):
         return None
+    lengths = {len(answers) for pair in kept.answers.values() for answers in pair} | {len(kept.used)}
+    is_whole = [*kept.answers] == [*controls] and lengths | {len(states_BKD)} == {size}
+    return (kept, states_BKD) if is_whole and states_BKD.ndim == 3 and states_BKD.dtype.kind == "f" else None
 
 
 def _stacked(states: Sequence[Array]) -> Array:

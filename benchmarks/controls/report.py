@@ -6,6 +6,7 @@ premises, other query entity, other answer), in all runs, are one cluster of the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from ...generators.answers import is_right
 from ...generators.example import Example
+from ...generators.reading import read_shape
 from ...leaderboard.compare import ALPHA
 from ..run.trained import TrainedRun, load_run
 from .battery import AS_TRAINED, Answers, Control, battery, expected
@@ -96,19 +98,19 @@ class Report:
             The report.
 
         Raises:
-            ValueError: It was written by another version, whose controls asked something else.
+            ValueError: It was written by another version, whose controls asked something else, or is damaged.
         """
-        if "verdict" not in data:
+        if not isinstance(data, dict) or "verdict" not in data:
             raise ValueError(
                 "the report must have a verdict, got that of an older version: run controls again"
             )
-        lines = [Line(**row) for row in data["controls"]]
-        probes = {run: [Probe(**row) for row in found] for run, found in data["probes"].items()}
-        cost = data["cost"]
-        return cls(
-            data["runs"], data["method"], data["questions"], data["thoughts"], lines, data["p of guessing"],
-            probes, cost["battery_seconds"], cost["plain_seconds"], data["verdict"],
-        )  # fmt: skip
+        cost = data.get("cost") or {}
+        fields = {
+            **data, **cost, "n": data.get("questions"), "lines": data.get("controls"),
+            "guessing": data.get("p of guessing"),
+        }  # fmt: skip
+        report: Report = read_shape(cls, json.dumps(fields), str(REPORT))
+        return report
 
     def __str__(self) -> str:
         head = f"{self.method}, {len(self.runs)} run(s), {self.n} questions each, {self.thoughts:g} thoughts"

@@ -7,12 +7,13 @@ Runs of one method and recipe that differ in their seed are one group.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ...coconut.methods import METHODS
+from ...generators.files import read_if_sealed
+from ...generators.reading import read_json
 from ...leaderboard.measures import Score
 from ..run.saved import load_result
 
@@ -81,13 +82,13 @@ def read_training(folder: Path) -> Training:
 def _logged(log: Path) -> list[Point]:
     """The validations of a log; of those that an interruption repeated (earlier versions), the last."""
     found = {}
-    for number, line in enumerate(log.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_if_sealed(log).decode("utf-8", "replace").splitlines(), start=1):
         try:
-            entry = json.loads(line)
+            entry = read_json(line, "the line")
             stage, step = int(entry["stage"]), int(entry["global_step"])
             found[step] = Point(stage, step, float(entry["loss"]), float(entry["valid"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{log}:{number} must be a validation of a run: {error!r}") from None
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            raise ValueError(f"{log}:{number} must be a validation of a run: {error!r:.200}") from None
     return [found[step] for step in sorted(found)]
 
 

@@ -26,7 +26,7 @@ from ...leaderboard.predictions import read_predictions
 from ...leaderboard.result import Leaderboard, Result
 from ...leaderboard.samples import Sample, read_samples
 from ...leaderboard.store import dump
-from ..recipe import Recipe, load_recipe, recipe_names
+from ..recipe import Recipe, load_recipe, read_recipe, recipe_names
 from ..run.saved import check_model, read_result
 from .card import model_card
 
@@ -110,7 +110,10 @@ def _recipe_of(folder: Path, row: Result) -> Recipe | None:
     """Return the recipe kept with the run, or the shipped one if it has the same hash."""
     kept = folder / "recipe.yaml"
     if kept.is_file():
-        return load_recipe(str(kept))
+        recipe = read_recipe(kept)
+        if recipe.hash != row.recipe.hash:
+            raise ValueError(f"{kept} must be the recipe of result.json ({row.recipe.name}), got another one")
+        return recipe
     if row.recipe.name not in recipe_names():
         return None
     shipped = load_recipe(row.recipe.name)

@@ -26,12 +26,14 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from ...coconut.curriculum import Schedule
+from ...coconut.loading import check_sizes, load_model, reason
 from ...coconut.looping import looped_config, share_layers
 from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.numerics import NUMERICS
 from ...coconut.recurrence import RECURRENCES
 from ...coconut.tokens import special_ids, split_words, word_tokenizer
 from ...generators.files import check_sums, file_digest, leftovers, owner, sweep_temporary, write_whole
+from ...generators.reading import read_shape
 from ..recipe import Recipe
 from .data import RunData
 from .lock import locked
@@ -42,6 +44,14 @@ from .saved import save_model
 VOCABULARY_EXAMPLES = 2_000
 """Training examples that define the vocabulary; a word in none of them is an error later."""
 RECORD = "premise-recall.json"
+
+
+@dataclass
+class _Record:
+    """Outcome of the training of a cached model."""
+
+    recall: float
+    seconds: float
 
 
 class Words(NamedTuple):
@@ -163,15 +173,14 @@ def _trained_on_recall(
     _checkpoint(folder).unlink(missing_ok=True)
     check_sums(folder, f"delete {folder} to train the base model again")
     try:
-        record = json.loads((folder / RECORD).read_text())
-        model = share_layers(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32))
+        record = read_shape(_Record, (folder / RECORD).read_bytes(), RECORD)
+        model = share_layers(load_model(folder))
         weights = file_digest(folder / "model.safetensors")
         name = f"{recipe.model.architecture}, premise recall"
-        recall, seconds = record["recall"], record["seconds"]
         return BaseModel(
-            model, tokenizer, name, revision, weights, recall, seconds, per_seed=digest != revision
+            model, tokenizer, name, revision, weights, record.recall, record.seconds, digest != revision
         )
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError) as error:
         raise ValueError(
             f"cached base model in {folder} cannot be read ({error}); delete that directory"
         ) from error
@@ -250,10 +259,11 @@ def from_scratch(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrain
     ids = special_ids(tokenizer)
     torch.manual_seed(int(recipe.base.seed) if recipe.base else 0)
     try:
+        check_sizes(recipe.model.config or {})
         config = looped_config(
             str(recipe.model.architecture), recipe.model.loops, vocab_size=len(tokenizer),
             pad_token_id=ids.pad, eos_token_id=ids.end, bos_token_id=None, **(recipe.model.config or {}),
         )  # fmt: skip
         return share_layers(AutoModelForCausalLM.from_config(config, dtype=torch.float32))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"model of recipe {recipe.name}: {error}") from error
+    except Exception as error:  # transformers and torch raise anything for a field of another type
+        raise ValueError(f"model of recipe {recipe.name}: {reason(error)}") from error

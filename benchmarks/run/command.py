@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ...generators.listing import PATH, ListingCommand
+from ...generators.listing import PATH, SEED, ListingCommand
 from ...leaderboard.commands import leaderboard_file
 
 
@@ -43,10 +43,11 @@ def say(line: str) -> None:
     "--recipe", metavar="NAME|PATH", show_default="tiny; scratch for your own files",
     help="Shipped recipe, or a YAML file.",
 )  # fmt: skip
-@click.option("--seed", default=0, type=click.IntRange(min=0), metavar="N", help="Training seed.")
+@click.option("--seed", default=0, type=SEED, metavar="N", help="Training seed.")
 @click.option(
-    "--seeds", default=1, type=click.IntRange(1), metavar="N", help="Number of seeds, counted up from --seed."
-)
+    "--seeds", default=1, type=click.IntRange(1, 10_000), metavar="N",
+    help="Number of seeds, counted up from --seed.",
+)  # fmt: skip
 @click.option(
     "--dataset", metavar="NAME|PATHS",
     help="Override the recipe's dataset: a name, or three files train,valid,test.",
@@ -60,7 +61,7 @@ def say(line: str) -> None:
     help="What ends the thoughts: a constant number of them, or a classifier.",
 )  # fmt: skip
 @click.option(
-    "--thoughts", multiple=True, type=click.IntRange(min=0), metavar="N",
+    "--thoughts", multiple=True, type=click.IntRange(0, 10_000), metavar="N",
     help="Also evaluate with N thoughts (repeatable).",
 )  # fmt: skip
 @click.option("--quick", is_flag=True, help="Smoke test at about 1 % of the work; its row is marked quick.")
@@ -139,7 +140,7 @@ def run_command(
 @click.command("reproduce")
 @leaderboard_file
 @click.argument("row")
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", show_default="the row's first", help="Seed.")
+@click.option("--seed", type=SEED, metavar="N", show_default="the row's first", help="Seed.")
 @click.option("--out", type=PATH, show_default="runs/reproduce-KEY-SEED", help="Output directory.")
 def reproduce_command(path: Path, row: str, seed: int | None, out: Path | None) -> None:
     """Train the run of a ROW again; exit with code 1 if any answer differs.

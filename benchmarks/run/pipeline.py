@@ -45,6 +45,7 @@ from .evaluate import Evaluator, recipe_encoder
 from .lock import RUN_LOCK, locked
 from .pretrained import weights_hash
 from .saved import (
+    check_data,
     log_validation,
     read_finished,
     read_record,
@@ -88,6 +89,7 @@ def run(
     if done is not None:
         if here.is_main:
             (out / CHECKPOINT).unlink(missing_ok=True)  # of a process that was killed before it removed it
+            check_data(out)
         say(f"{out} already contains this run")
         return done
     schedule = spec.recipe.schedule(get_method(spec.method))

@@ -7,10 +7,12 @@ token's, as in the published code, where it is ``<<``.
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from ...coconut.loading import only_pickles, reason
 from ...coconut.tokens import BEGIN_THOUGHT, END_THOUGHT, LATENT, PAUSE
 from ..recipe_parts import ModelPart
 
@@ -27,22 +29,33 @@ def load_pretrained(part: ModelPart) -> tuple[PreTrainedModel, PreTrainedTokeniz
         The model in fp32, and its tokenizer.
 
     Raises:
-        ValueError: The model cannot be loaded, or its tokenizer has no end token.
+        ValueError: The model cannot be loaded, or its tokenizer has no end token or not the one to copy.
     """
     name = str(part.pretrained)
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, revision=part.revision)
         model = AutoModelForCausalLM.from_pretrained(name, revision=part.revision, dtype=torch.float32)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(
-            f"the model {name} cannot be loaded from the Hub or its cache ({reason}); without network "
-            f"access, run `hf download {name} --local-dir FOLDER` on another machine and pass --model FOLDER"
-        ) from error
+    except Exception as error:  # the libraries below raise anything for a damaged file
+        raise ValueError(_refusal(name, reason(error))) from error
     if tokenizer.eos_token_id is None:
         raise ValueError(f"the tokenizer of {name} must have an end token (eos_token), got none")
     _add_tokens(model, tokenizer, part.copy_token)
     return model, tokenizer
+
+
+def _refusal(name: str, why: str) -> str:
+    """Why a model cannot be loaded, and what to do."""
+    if not Path(name).is_dir():
+        return (
+            f"the model {name} cannot be loaded from the Hub or its cache ({why}); without network "
+            f"access, run `hf download {name} --local-dir FOLDER` on another machine and pass --model FOLDER"
+        )
+    if only_pickles(Path(name)):
+        return (
+            f"the model in {name} must have its weights in safetensors, got a pickle, which can run code "
+            f"when it is read: convert it (huggingface.co/docs/safetensors/convert-weights)"
+        )
+    return f"the model in {name} cannot be read: {why}"
 
 
 def weights_hash(model: PreTrainedModel) -> str:
@@ -74,8 +87,16 @@ def _add_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, copy
     if copy_token is None:
         old = torch.arange(len(tokenizer) - len(new))
     else:
-        old = torch.tensor(tokenizer(copy_token, add_special_tokens=False)["input_ids"][:1])
+        old = torch.tensor(_ids(tokenizer, copy_token)[:1])
     ids = torch.tensor(tokenizer.convert_tokens_to_ids(new))
     for table in (model.get_input_embeddings(), model.get_output_embeddings()):
         if isinstance(table, torch.nn.Embedding | torch.nn.Linear):
             table.weight[ids] = table.weight[old].mean(0)
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, copy_token: str) -> list[int]:
+    """Token ids of a text, at least one and none unknown."""
+    ids: list[int] = tokenizer(copy_token, add_special_tokens=False)["input_ids"]
+    if not ids or (tokenizer.unk_token_id in ids and copy_token != tokenizer.unk_token):
+        raise ValueError(f"model.copy_token must be a token of the tokenizer, got {copy_token!r:.200}")
+    return ids

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from ...coconut.loading import load_model, load_tokenizer
 from ...coconut.methods import get_method
 from ...coconut.modeling import CoconutForCausalLM
 from ...generators.example import Example
@@ -44,10 +44,10 @@ def load_evaluator(spec: RunSpec, out: Path, thoughts: int | None = None) -> Eva
     """
     check_model(out / "model")
     transformers_logging.disable_progress_bar()  # loading a small model takes no time worth showing
-    tokenizer = AutoTokenizer.from_pretrained(out / "model", local_files_only=True)
-    encoder = recipe_encoder(spec.recipe, tokenizer)
-    model = AutoModelForCausalLM.from_pretrained(out / "model", dtype=torch.float32, local_files_only=True)
-    assert isinstance(model, CoconutForCausalLM)
+    encoder = recipe_encoder(spec.recipe, load_tokenizer(out / "model"))
+    model = load_model(out / "model")
+    if not isinstance(model, CoconutForCausalLM):
+        raise ValueError(f"{out / 'model'} must be a model of a run, got a {type(model).__name__}")
     recorded, found = read_result(out).seeds[0].weights, weights_hash(model)
     if recorded not in (None, found):
         raise ValueError(

@@ -3,7 +3,9 @@
 RUN/model/SHA256SUMS   digests of the other files of the folder
 RUN/run.json           the run's identity and settings, and the record of its base model
 RUN/result.json        the leaderboard's record, its digest in result.json.sha256
-RUN/log.jsonl          one line per validation
+RUN/log.jsonl          one line per validation, its digest in log.jsonl.sha256
+RUN/recipe.yaml        the recipe, its digest in recipe.yaml.sha256
+RUN/data/              the held-out questions, with their manifest
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...generators.files import check_sums, read_sealed, write_sealed, write_sums, write_whole
-from ...generators.stored.manifest import manifest_digest
+from ...generators.files import check_sums, read_if_sealed, write_sealed, write_sums, write_whole
+from ...generators.reading import read_shape
+from ...generators.stored.manifest import MANIFEST, check_listed, manifest_digest, read_manifest
 from ...leaderboard.result import Result
 from .spec import RunSpec
 
@@ -36,13 +39,19 @@ def save_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokeni
         folder: Folder to write.
         model: The model.
         tokenizer: Its tokenizer; None to save none.
+
+    Raises:
+        OSError: A file cannot be written.
     """
     for config in (model.config, getattr(model.config, "base_config", None)):
         if config is not None and Path(config.name_or_path or "").is_absolute():
             config.name_or_path = ""
-    model.save_pretrained(folder)
-    if tokenizer is not None:
-        tokenizer.save_pretrained(folder)
+    try:
+        model.save_pretrained(folder)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(folder)
+    except Exception as error:  # safetensors has an error of its own for a full disk
+        raise OSError(f"the model cannot be written to {folder}: {error}") from error
     mode = (folder / "config.json").stat().st_mode
     for path in folder.glob("*.safetensors"):  # written for the owner only
         path.chmod(mode)
@@ -94,13 +103,35 @@ def read_record(out: Path) -> dict[str, Any] | None:
     path = out / RECORD
     if not path.is_file():
         return None
+    why = "its content is not that of its digest"
     try:
-        record: dict[str, Any] = json.loads(path.read_bytes())
-        if record.pop(DIGEST) == manifest_digest(record):
-            return record
-    except (ValueError, KeyError, TypeError, AttributeError):
-        pass
-    raise ValueError(f"{path} is damaged: choose another --out, or remove {out}")
+        record = read_shape(dict[str, Any], path.read_bytes(), RECORD)
+        is_whole = all(isinstance(record.get(name), dict) for name in ("identity", "settings", "base"))
+        if record.pop(DIGEST, None) == manifest_digest(record) and is_whole:
+            return dict(record)
+    except ValueError as error:
+        why = str(error)
+    raise ValueError(f"{path} is damaged ({why}): restore it, choose another --out, or remove {out}")
+
+
+def check_data(out: Path) -> None:
+    """Check the held-out questions that a run wrote; nothing reads them but people and other tools.
+
+    Args:
+        out: Directory of a run.
+
+    Raises:
+        ValueError: A file was changed.
+        OSError: A file is missing.
+    """
+    folder = out / "data"
+    if (folder / MANIFEST).is_file():
+        try:
+            manifest = read_manifest(folder)
+            for entry in manifest["splits"].values():
+                check_listed(folder / entry["file"], manifest)
+        except ValueError as error:
+            raise ValueError(f"{error}; restore {folder} from a copy, or remove it") from None
 
 
 def read_result(out: Path) -> Result:
@@ -139,8 +170,7 @@ def load_result(path: Path) -> Result:
         ValueError: It is damaged.
         OSError: It cannot be read.
     """
-    is_sealed = path.with_name(f"{path.name}.sha256").is_file()
-    content = read_sealed(path) if is_sealed else path.read_bytes()
+    content = read_if_sealed(path)
     try:
         return Result.model_validate_json(content)
     except ValueError as error:
@@ -210,7 +240,7 @@ def _step_of(line: str) -> float:
     """Return the step of a line of the log; that of a damaged line comes after all others."""
     try:
         return float(json.loads(line)["global_step"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return float("inf")
 
 
@@ -222,6 +252,6 @@ def log_validation(path: Path, entry: dict[str, Any]) -> None:
         entry: Its fields; ``global_step`` orders them.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
     kept = [line for line in lines if _step_of(line) < entry["global_step"]]
-    write_whole(path, "".join(f"{line}\n" for line in [*kept, json.dumps(entry)]).encode())
+    write_sealed(path, "".join(f"{line}\n" for line in [*kept, json.dumps(entry)]).encode())

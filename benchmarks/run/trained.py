@@ -11,11 +11,11 @@ from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.thinking import Reasoner, Thinking
 from ...generators.example import Example
 from ...leaderboard.result import Result
-from ..recipe import Recipe, load_recipe, recipe_names
+from ..recipe import Recipe, load_recipe, read_recipe, recipe_names
 from .data import open_data
 from .evaluate import Evaluator
 from .retest import load_evaluator
-from .saved import read_result
+from .saved import check_data, read_result
 from .spec import RunSpec
 
 
@@ -100,10 +100,11 @@ def load_run(folder: Path) -> TrainedRun:
         The run with its model, on the GPU if there is one.
 
     Raises:
-        ValueError: The result or the model is damaged, or its recipe is unknown or has changed.
+        ValueError: The result, the model or the data are damaged, or the recipe is unknown or has changed.
         OSError: There is no finished run in ``folder``.
     """
     result = read_result(folder)
+    check_data(folder)
     spec = RunSpec(_recipe(folder, result), result.method, result.seeds[0].seed, result.quick)
     return TrainedRun(folder, spec, load_evaluator(spec, folder), result)
 
@@ -112,7 +113,7 @@ def _recipe(folder: Path, result: Result) -> Recipe:
     """Load the recipe saved with the run, or for older runs the shipped one; its hash must match."""
     name = result.recipe.name
     if (folder / "recipe.yaml").is_file():
-        recipe = load_recipe(str(folder / "recipe.yaml"))
+        recipe = read_recipe(folder / "recipe.yaml")
     elif name in recipe_names():
         recipe = load_recipe(name).quick() if result.quick else load_recipe(name)
     else:

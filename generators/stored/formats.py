@@ -16,6 +16,7 @@ from typing import IO, Any, NamedTuple, Protocol
 
 from ..example import GRAPH_FIELDS, Example, canonical_row
 from ..lookup import pick
+from ..reading import read_json
 from .manifest import check_listed, is_generated, read_manifest
 from .original import records
 
@@ -142,17 +143,11 @@ def _schema() -> Any:
 def _read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            try:
-                yield number, json.loads(line)
-            except ValueError as error:
-                raise ValueError(f"{path.name}:{number} is not JSON: {error}") from None
+            yield number, read_json(line, f"{path.name}:{number}")
 
 
 def _read_published(path: Path) -> Iterator[tuple[int, Any]]:
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path.name} is not JSON: {error}") from None
+    content = read_json(path.read_bytes(), path.name)
     try:
         rows = records(content)
     except ValueError as error:
@@ -170,7 +165,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:
                 for row in batch.to_pylist():
                     number += 1
                     yield number, row
-    except _arrow().ArrowException as error:
+    except (_arrow().ArrowException, OSError, ValueError) as error:  # any of them for damaged bytes
         raise ValueError(f"{path.name} is not a complete parquet file: {error}") from None
 
 

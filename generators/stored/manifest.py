@@ -4,13 +4,57 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..files import file_digest
+from ..reading import read_json, read_shape
+from ..seeding import SPLITS
+from ..terminal import shown
 
 MANIFEST = "manifest.json"
+
+
+@dataclass
+class _Dataset:
+    name: str
+    version: str
+    description: str
+    leak: str
+    split_by: str
+    twins: bool
+
+
+@dataclass
+class _Config:
+    surface: str
+    seed: int
+    format: str
+    shard: tuple[int, int] = (1, 1)
+
+
+@dataclass
+class _Split:
+    file: str
+    examples: int
+    sha256: str
+    rows_sha256: str
+    start: int = 0
+
+
+@dataclass
+class _Manifest:
+    """What `generate` writes; other keys are left alone."""
+
+    manifest_version: int
+    generator: dict[str, str]
+    dataset: _Dataset
+    config: _Config
+    splits: dict[str, _Split]
+    manifest_sha256: str
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
@@ -34,18 +78,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         The manifest, complete and unchanged.
 
     Raises:
-        ValueError: The manifest is not JSON, incomplete or changed.
+        ValueError: The manifest is not JSON, changed, or has not the fields that `generate` writes.
         OSError: There is no manifest.
     """
-    try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{MANIFEST} is not JSON: {error}") from None
+    content = (folder / MANIFEST).read_bytes()
+    manifest = read_json(content, MANIFEST)
     if not isinstance(manifest, dict) or "manifest_sha256" not in manifest:
         raise ValueError(f"{MANIFEST} must be an object with manifest_sha256")
     digest, stated = manifest_digest(manifest), manifest["manifest_sha256"]
     if digest != stated:
-        raise ValueError(f"{MANIFEST} was changed: its sha256 is {digest}, it says {stated}")
+        raise ValueError(f"{MANIFEST} was changed: its sha256 is {digest}, it says {shown(stated)}")
+    fields: _Manifest = read_shape(_Manifest, content, MANIFEST)
+    for name, split in fields.splits.items():
+        if name not in SPLITS or not re.fullmatch(rf"{name}\.\w+", split.file):
+            known = ", ".join(SPLITS)
+            raise ValueError(f"{MANIFEST}: splits must be of {known} with a file each, got {shown(name)}")
+        if min(split.examples, split.start) < 0:
+            raise ValueError(f"{MANIFEST}: examples and start of {name} must be at least 0")
     return manifest
 
 

@@ -159,7 +159,10 @@ def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = Fal
 def _check_own(out: Path) -> None:
     """Raise ValueError unless a folder was written by `generate` and may be replaced."""
     try:
-        read_manifest(out)
+        listed = {MANIFEST, *(entry["file"] for entry in read_manifest(out)["splits"].values())}
+        foreign = sorted({path.name for path in out.iterdir()} - listed)
+        if foreign:
+            raise ValueError(f"{foreign[0]} is not of `generate`")
     except (OSError, ValueError) as error:
         raise ValueError(
             f"out must be a folder that `generate` wrote for --force to replace it, {out} is not ({error})"

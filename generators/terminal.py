@@ -1,0 +1,113 @@
+r"""What inputs may do to a terminal and to a message: nothing, and not much.
+
+Control characters and marks of writing direction are written as escapes (``\x1b``, ``\u202e``), values of
+inputs in messages are cut.
+"""
+
+from __future__ import annotations
+
+import re
+import reprlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+LONGEST_VALUE = 200
+"""Characters of an input that a message repeats."""
+LONGEST_MESSAGE = 1_000
+HIDDEN = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, without tab and line feed
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # writing direction
+    "\u2028\u2029\ud800-\udfff"  # other line ends; half characters, which cannot be encoded
+)
+"""Characters that are never printed, as the inside of a regular expression's set."""
+_HIDDEN = re.compile(f"[{HIDDEN}]")
+_MOVES = r"\r|\x1b\[A"  # what a progress bar writes
+
+_repr = reprlib.Repr()
+_repr.maxlevel = 3
+_repr.maxstring = _repr.maxother = _repr.maxlong = LONGEST_VALUE
+
+
+def visible(text: str) -> str:
+    """Replace the characters that are never printed by their escapes.
+
+    Args:
+        text: Any text.
+
+    >>> print(visible("a\\x1b[31mb\\u202ec"))
+    a\\x1b[31mb\\u202ec
+    """
+    return _HIDDEN.sub(_escape, text)
+
+
+def shown(value: object) -> str:
+    """Return the ``repr`` of a value from an input, cut to 200 characters, for a message.
+
+    Args:
+        value: Any value, however long or deeply nested.
+    """
+    try:
+        text = _repr.repr(value)
+    except (ValueError, RecursionError):  # a number of more digits than Python writes
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+
+
+def one_line(message: str) -> str:
+    """Return a message as one line of printable characters, cut to 1,000, and each word in it to 200.
+
+    Args:
+        message: Any text.
+    """
+    words = (_cut(visible(word), LONGEST_VALUE) for word in message.split())
+    return _cut(" ".join(words), LONGEST_MESSAGE)
+
+
+def _cut(text: str, most: int) -> str:
+    """Cut out the middle of a text that is too long."""
+    head = most * 3 // 4
+    return text if len(text) <= most else f"{text[: head - 1]}…{text[head - most :]}"
+
+
+@contextmanager
+def visible_output() -> Iterator[None]:
+    """Within the block, standard output and standard error show hidden characters as escapes."""
+    before = sys.stdout, sys.stderr
+    if sys.stdout is not None:
+        sys.stdout = cast(Any, _Visible(sys.stdout))
+    if sys.stderr is not None:
+        sys.stderr = cast(Any, _Visible(sys.stderr, keeps=_MOVES))
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+class _Visible:
+    """A text stream whose writes are made `visible`; ``keeps`` is a pattern of what may pass."""
+
+    def __init__(self, stream: Any, keeps: str = "") -> None:
+        self._stream = stream
+        self._pattern = re.compile(f"(?P<kept>{keeps})|[{HIDDEN}]") if keeps else _HIDDEN
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):  # click asks a stream this way whether it takes bytes
+            raise TypeError(f"a text stream takes text, got {type(text).__name__}")
+        self._stream.write(self._pattern.sub(_escape, text))
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _escape(match: re.Match[str]) -> str:
+    if match.groupdict().get("kept"):
+        return match[0]
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
