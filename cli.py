@@ -37,6 +37,10 @@ COMMANDS = {
     "run": Place(
         "benchmarks.run.command:run_command", "Generate data, train, evaluate and record the result."
     ),
+    "import": Place(
+        "benchmarks.external.command:import_command",
+        "Import a CHECKPOINT of the published code (facebookresearch/coconut) as a finished run.",
+    ),
     "publish": Place(
         "benchmarks.publish.command:publish_command",
         "Publish a dataset or the model of a finished run on the Hugging Face Hub.",
@@ -66,7 +70,12 @@ COMMANDS = {
     ),
 }
 
-SUBCOMMANDS = {"leaderboard": {"reproduce": "benchmarks.run.command:reproduce_command"}}
+SUBCOMMANDS = {
+    "leaderboard": {
+        "import": "benchmarks.external.command:import_answers_command",
+        "reproduce": "benchmarks.run.command:reproduce_command",
+    }
+}
 """Commands of a group that live on a higher floor than the group."""
 
 

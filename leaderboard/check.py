@@ -33,7 +33,11 @@ def check(path: Path | str) -> list[str]:
     path = Path(path)
     board = read(path)
     rows = _check_rows(board, path.resolve().parent / PREDICTIONS)
-    return [*rows, *lineage_problems(board.measured), *_check_datasets(board)]
+    return [
+        *rows,
+        *lineage_problems([row for row in board.measured if row.kind == "measured"]),
+        *_check_datasets(board),
+    ]
 
 
 def _check_rows(board: Leaderboard, folder: Path) -> Iterator[str]:

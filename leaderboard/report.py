@@ -67,7 +67,7 @@ def comparison(
     Raises:
         ValueError: For a name of no row or of several, and for rows that cannot be compared.
     """
-    chosen = select(read(path).rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
+    chosen = select(read(path).rows, dataset=dataset, method=None, recipe=recipe, quick=True)
     measured = [row for row in chosen if isinstance(row, Result)]
     pairs = comparisons.compare([find(measured, name) for name in names], side_files(path))
     return comparison_text(pairs)

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 from ..generators.tables import aligned, markdown
-from .aggregate import aggregate
+from .aggregate import aggregate, shown
 from .result import QuotedResult, Result
 
 Format = Literal["text", "markdown", "csv", "json"]
@@ -113,12 +113,12 @@ def _measured_cells(row: Result) -> tuple[str, ...]:
         row.base_model.name,
         ",".join(str(entry.seed) for entry in row.seeds),
         f"{100 * means.accuracy:.1f} ({100 * means.interval.low:.1f}-{100 * means.interval.high:.1f})",
-        f"{means.language:.1f}",
-        f"{means.thoughts:.1f}",
-        f"{means.generated:.1f}",
-        f"{means.passes:.1f}",
+        shown(means.language),
+        shown(means.thoughts),
+        shown(means.generated),
+        shown(means.passes),
         str(means.reached or ""),
-        f"{means.training_seconds:.0f}",
+        shown(means.training_seconds, 0),
         ", ".join(_notes(row)),
     )
 
@@ -128,4 +128,5 @@ def _notes(row: Result) -> list[str]:
     forced = [] if row.thoughts is None else [f"answered with {row.thoughts} thoughts"]
     answered = row.seeds[0].answered
     halts = ["thoughts ended by a classifier"] if answered and answered.halting == "classifier" else []
-    return [*forced, *halts, *(["quick"] if row.quick else [])]
+    kind = ["external"] if row.kind == "external" else []
+    return [*kind, *forced, *halts, *(["quick"] if row.quick else [])]

@@ -135,16 +135,19 @@ def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_examples_of_other_tools_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of lm-eval and reasoning-gym are run where these are installed: ``make tools``."""
+    """Those of lm-eval and reasoning-gym: ``make tools``; an import of a checkpoint: test_external.py."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     page = DOCS / "tools.md"
-    for arguments in commands("\n".join(blocks(page, ""))):
-        assert CliRunner().invoke(main, arguments).exit_code == 0
-    run = [block for block in blocks(page, "python") if not re.search("reasoning_gym|lm_eval", block)]
-    assert len(run) == 2
-    for block in run:
-        exec(compile(block, str(page), "exec"), {})
+    steps = FENCE.findall(page.read_text(encoding="utf-8"))
+    run = [step for step in steps if not re.search("reasoning_gym|lm_eval|runs/published", step[1])]
+    assert [language for language, _ in run].count("python") == 3
+    for language, block in run:
+        if language == "python":
+            exec(compile(block, str(page), "exec"), {})
+        for arguments in commands(block) if language == "" else ():
+            done = CliRunner().invoke(main, arguments)
+            assert done.exit_code == 0, done.output
 
 
 @pytest.mark.tools

@@ -88,6 +88,10 @@ def reproduce(board: Path, name: str, seed: int | None, out: Path | None, say: S
         OSError: A file is missing or cannot be written.
     """
     row = find(read(board).measured, name)
+    if row.kind == "external":
+        raise ValueError(
+            f"{row.key} {row.method} is external (made elsewhere) and cannot be trained again here"
+        )
     entries = {entry.seed: entry for entry in row.seeds}
     seed = row.seeds[0].seed if seed is None else seed
     if seed not in entries:
@@ -97,7 +101,9 @@ def reproduce(board: Path, name: str, seed: int | None, out: Path | None, say: S
     if recorded.predictions is None:
         raise ValueError(f"{row.key}, seed {seed}: has no predictions to compare")
     before = _answers(recorded.predictions, side_files(board))  # a damaged file is found before the training
-    torch.set_num_threads(recorded.provenance.environment.threads)  # the order of additions depends on them
+    torch.set_num_threads(
+        recorded.provenance.environment.threads or 1
+    )  # the order of additions depends on them
     folder = out or Path("runs") / f"reproduce-{row.key}-{seed}"
     here = _run(row, spec, folder, say)
     assert here.predictions is not None
@@ -134,7 +140,7 @@ def recorded_recipe(row: Result) -> Recipe:
             return recipe
     files = "" if known else " (a row on files of your own is made again by its own command)"
     raise ValueError(
-        f"recipe {row.recipe.name} must have the hash {row.recipe.hash[:12]} of {row.key}, got "
+        f"recipe {row.recipe.name} must have the hash {str(row.recipe.hash)[:12]} of {row.key}, got "
         f"{own.hash[:12]}{files}; {_checkout(row)}"
     )
 
