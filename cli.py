@@ -9,11 +9,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
 from . import __version__
+from .generators.plugins import load_plugins
 
 
 class Place(NamedTuple):
@@ -79,6 +81,19 @@ SUBCOMMANDS = {
 """Commands of a group that live on a higher floor than the group."""
 
 
+def _load_plugins(ctx: click.Context, option: click.Parameter, files: tuple[Path, ...]) -> None:
+    if files:
+        load_plugins(files)
+
+
+PLUGIN = click.Option(
+    ["--plugin"], type=click.Path(path_type=Path), multiple=True, metavar="FILE", is_eager=True,
+    expose_value=False, callback=_load_plugins,
+    help="Python file with methods, datasets or controls (repeatable).",
+)  # fmt: skip
+"""An option of every command; eager, so that ``--help`` after it lists the plugin's rows."""
+
+
 class LazyCommands(click.Group):
     """A group that imports its commands one at a time; bad input is one line on stderr and exit code 2.
 
@@ -93,6 +108,8 @@ class LazyCommands(click.Group):
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
         command = _load(COMMANDS[cmd_name].target)
+        if PLUGIN not in command.params:
+            command.params.append(PLUGIN)
         for name, target in SUBCOMMANDS.get(cmd_name, {}).items():
             assert isinstance(command, click.Group)
             command.add_command(_load(target), name)
@@ -131,6 +148,7 @@ def main() -> None:
     # torch reads this when it is imported. By default its threads spin while they wait for one that another
     # process has preempted: beside two busy ones `run --quick` took 127 s and 33 s; like this 25 s and 40 s.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    load_plugins()
 
 
 if __name__ == "__main__":

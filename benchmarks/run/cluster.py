@@ -19,6 +19,7 @@ import yaml
 from tqdm import tqdm
 
 from ...generators.files import write_whole
+from ...generators.plugins import load_plugins
 from .pipeline import run
 from .spec import RunSpec
 
@@ -138,6 +139,7 @@ def _running(submitit: Any, cell: Cell, cluster: Cluster) -> Any:
 
 def _job(spec: RunSpec, folder: Path, track: str | None) -> None:
     """Run one cell inside a job; progress goes to the job's log."""
+    load_plugins()
     run(spec, folder, print, track)
 
 
