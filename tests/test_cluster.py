@@ -78,4 +78,4 @@ def test_without_submitit_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "submitit", None)
     refused: Any = CliRunner().invoke(main, [*GRID, "--cluster", "slurm"])
     assert refused.exit_code == 2
-    assert "coconut-bench[cluster]" in refused.stderr
+    assert "pip install '.[cluster]'" in refused.stderr

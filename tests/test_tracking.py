@@ -94,7 +94,10 @@ def test_what_is_not_there_is_one_line_before_the_training(
 ) -> None:
     write_recipe(Path.cwd())
     monkeypatch.setitem(sys.modules, "wandb", None)
-    for name, message in (("wandb", "needs the package wandb"), ("wandbb", "did you mean 'wandb'?")):
+    for name, message in (
+        ("wandb", "needs wandb, which is not installed"),
+        ("wandbb", "did you mean 'wandb'?"),
+    ):
         refused = CliRunner().invoke(
             main, ["run", "--method", "cot", "--recipe", "micro.yaml", "--track", name]
         )

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...generators.answers import ANSWER_MARKER
 from ...generators.datasets import DATASETS, Dataset
+from ...generators.extras import require
 from ...generators.plugins import load_plugins
 from ...generators.tasks import create_dataset, score_answer
 
@@ -40,8 +41,7 @@ def load(dataset: str, size: int | None = None, seed: int = 0, surface: str | No
     Returns:
         Split -> `datasets.Dataset`.
     """
-    import datasets  # type: ignore[import-untyped]
-
+    datasets = require("datasets", "lm-evaluation-harness")
     load_plugins()
     count = DATASETS[dataset].sizes["test"] if size is None else size
     splits = {

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import yaml
 from tqdm import tqdm
 
+from ...generators.extras import require
 from ...generators.files import write_whole
 from ...generators.plugins import load_plugins
 from .pipeline import run
@@ -144,8 +145,4 @@ def _job(spec: RunSpec, folder: Path, track: str | None) -> None:
 
 
 def _submitit() -> Any:
-    try:
-        import submitit
-    except ImportError as error:
-        raise ValueError("--cluster needs submitit: pip install 'coconut-bench[cluster]'") from error
-    return submitit
+    return require("submitit", "--cluster")

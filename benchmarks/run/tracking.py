@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
+from ...generators.extras import require
 from ...generators.lookup import pick
 
 
@@ -118,12 +119,8 @@ def check_tracker(name: str) -> Any:
         ValueError: The name is unknown (the nearest one is named), or the package is not installed.
     """
     backend = pick(BACKENDS, name, "tracker")
-    try:
-        return importlib.import_module(backend.module)
-    except ImportError as error:
-        raise ValueError(
-            f"--track {name} needs the package {name}: pip install {name}, or the extra coconut-bench[track]"
-        ) from error
+    require(name, f"--track {name}")
+    return importlib.import_module(backend.module)
 
 
 def open_tracker(
