@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
-from ...generators.extras import require
+from ...generators.extras import missing
 from ...generators.lookup import pick
 
 
@@ -119,8 +119,10 @@ def check_tracker(name: str) -> Any:
         ValueError: The name is unknown (the nearest one is named), or the package is not installed.
     """
     backend = pick(BACKENDS, name, "tracker")
-    require(name, f"--track {name}")
-    return importlib.import_module(backend.module)
+    try:
+        return importlib.import_module(backend.module)
+    except ImportError as error:
+        raise missing(name, f"--track {name}") from error
 
 
 def open_tracker(
