@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
@@ -20,21 +21,25 @@ from coconut_bench.generators.extras import DISTRIBUTIONS, EXTRAS, MissingExtraE
 ROOT = Path(__file__).resolve().parents[1]
 
 
-class Absent(MetaPathFinder):
-    """A package that is not installed."""
+class Without(MetaPathFinder):
+    """All finders, for which one package is not installed."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name, self.finders = name, list(sys.meta_path)
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if fullname.partition(".")[0] == self.name:
-            raise ModuleNotFoundError(f"No module named {fullname!r}")
+            return None
+        found = (finder.find_spec(fullname, path, target) for finder in self.finders)
+        return next((spec for spec in found if spec is not None), None)
 
 
 def remove(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for loaded in [one for one in sys.modules if one.partition(".")[0] == name]:
         monkeypatch.delitem(sys.modules, loaded)
-    monkeypatch.setattr(sys, "meta_path", [Absent(name), *sys.meta_path])
+    monkeypatch.setattr(sys, "meta_path", [Without(name)])
 
 
 @pytest.mark.parametrize(
