@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,13 +22,8 @@ from ..generators.datasets import DATASETS
 from ..generators.files import write_whole
 from ..generators.lookup import pick
 from ..generators.wordings.table import PLAIN, needs_marker
-from .recipe_parts import (
-    BasePart,
-    CurriculumPart,
-    DataPart,
-    ModelPart,
-    hundredth,
-)
+from .overrides import merged, parse_settings
+from .recipe_parts import BasePart, CurriculumPart, DataPart, ModelPart, hundredth
 
 
 class Recipe(Part):
@@ -165,6 +161,26 @@ class Recipe(Part):
             changed = changed.model_copy(update={"model": part})
         return changed if halting is None else changed.model_copy(update={"halting": halting})
 
+    def with_settings(self, texts: Sequence[str]) -> Recipe:
+        """Return the recipe with single settings changed.
+
+        Args:
+            texts: ``key.key=value`` each, such as ``optimizer.lr=3e-4`` (see `overrides`).
+
+        Returns:
+            The changed recipe, under the same name.
+
+        Raises:
+            ValueError: A key is unknown (the nearest one is named), or a value is invalid.
+        """
+        if not texts:
+            return self
+        fields = merged(self.model_dump(mode="json", exclude_none=True), parse_settings(texts, Recipe))
+        try:
+            return Recipe.model_validate(fields)
+        except ValidationError as error:
+            raise ValueError(f"-o {' '.join(texts)}: {_problems(error)}") from error
+
     def with_dataset(self, name: str) -> Recipe:
         """Return the recipe on another dataset.
 
@@ -230,12 +246,12 @@ def _load(name: str, children: tuple[Path, ...]) -> Recipe:
 
 
 def _extended(fields: dict[str, Any], chain: tuple[Path, ...]) -> dict[str, Any]:
-    """Merge the keys of the last file in ``chain`` into the recipe it ``extends``, if any; parts whole."""
+    """Merge the keys of the last file in ``chain`` into the recipe it ``extends``, if any."""
     parent = fields.pop("extends", None)
     if parent is None:
         return fields
     base = _load(str(parent), chain)
-    return {**base.model_dump(mode="json", exclude={"name"}, exclude_none=True), **fields}
+    return merged(base.model_dump(mode="json", exclude={"name"}, exclude_none=True), fields)
 
 
 def save_recipe(recipe: Recipe, path: Path) -> None:

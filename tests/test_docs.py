@@ -207,6 +207,7 @@ def test_the_recipe_of_your_own_is_read(tmp_path: Path, monkeypatch: pytest.Monk
 
     mine, tiny = load_recipe("my.yaml"), load_recipe("tiny")
     assert mine.curriculum.thoughts_per_step == 2 and mine.model == tiny.model and mine.hash != tiny.hash
+    assert mine.curriculum.lr_scales == tiny.curriculum.lr_scales
 
 
 def run_the_plugin(name: str, marker: str, recipe: Path, **more: list[str]) -> str:
