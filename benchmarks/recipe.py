@@ -18,12 +18,15 @@ from pydantic import ValidationError, model_validator
 from ..coconut.curriculum import Schedule
 from ..coconut.methods import Method
 from ..coconut.settings import OptimizerSettings, Part, Positive
-from ..generators.datasets import DATASETS
+from ..generators.datasets import DATASETS, examples
 from ..generators.files import write_whole
 from ..generators.lookup import pick
 from ..generators.wordings.table import PLAIN, needs_marker
 from .overrides import merged, parse_settings
 from .recipe_parts import BasePart, CurriculumPart, DataPart, ModelPart, hundredth
+
+_SHOWN = 100
+"""Questions of a dataset whose premises are counted."""
 
 
 class Recipe(Part):
@@ -185,7 +188,8 @@ class Recipe(Part):
         """Return the recipe on another dataset.
 
         The recipe's wording is kept if the dataset has it, else the dataset's first is used. Generated
-        datasets keep the recipe's split sizes. The answer marker is added if the wording needs it.
+        datasets keep the recipe's split sizes. The answer marker is added if the wording needs it. A base
+        model learns to recall as many premises as the dataset's questions have, if the recipe's has fewer.
 
         Args:
             name: Dataset name, or files (`generators.stored.sources`).
@@ -194,14 +198,18 @@ class Recipe(Part):
             The changed recipe, under the same name.
         """
         kept = {"valid": self.data.valid, "test": self.data.test, "train": self.data.train}
-        surface, sizes = PLAIN, {}
+        surface, sizes, base = PLAIN, {}, self.base
         if name in DATASETS:
             row = DATASETS[name]
             surface = self.data.surface if self.data.surface in row.surfaces else row.surfaces[0]
             sizes = kept
+            shown = examples(name, "train", count=_SHOWN)
+            premises = max(len(example.graph.edges) for example in shown if example.graph is not None)
+            if base is not None and base.premises < premises:
+                base = base.model_copy(update={"premises": premises})
         marked = self.answer_marker or needs_marker(surface)
         data = DataPart(name=name, surface=surface, seed=self.data.seed, **sizes)
-        return self.model_copy(update={"data": data, "answer_marker": marked})
+        return self.model_copy(update={"data": data, "answer_marker": marked, "base": base})
 
 
 def recipe_names() -> dict[str, Path]:

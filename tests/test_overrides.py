@@ -12,6 +12,7 @@ from micro import write_recipe
 
 from coconut_bench.benchmarks.overrides import merged, short
 from coconut_bench.benchmarks.recipe import Recipe, load_recipe
+from coconut_bench.benchmarks.run.data import default_recipe
 from coconut_bench.benchmarks.run.reproduce import recorded_recipe
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import read
@@ -116,6 +117,17 @@ def test_a_run_with_other_settings_is_another_row_in_a_folder_of_its_own(tmp_pat
     )
     assert plain.recipe.hash != changed.recipe.hash
     assert short(more[1::2]) == "-lr-1e-3-thoughts_per_step-2"
+
+
+def test_a_run_on_another_dataset_has_a_base_that_fits() -> None:
+    tiny, made_for = load_recipe("tiny"), load_recipe("tiny-3hop")
+    assert tiny.base and made_for.base
+    fitted = tiny.with_dataset("prosqa-tiny-3hop")
+    assert fitted.base == tiny.base.model_copy(update={"premises": made_for.base.premises})
+    assert tiny.with_dataset("prosqa-tiny").hash == tiny.hash
+    assert made_for.with_dataset("prosqa-tiny").base == made_for.base
+    assert default_recipe("prosqa-tiny-3hop") == ("tiny-3hop", "it is made for prosqa-tiny-3hop")
+    assert default_recipe("prosqa-tiny") == ("tiny", "")
 
 
 def test_a_recorded_command_gives_the_recipe_again() -> None:
