@@ -11,12 +11,14 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
 from . import __version__
 from .coconut import launch
+from .generators.plugins import load_plugins
 from .generators.stopping import stopping
 from .generators.terminal import one_line, visible_output
 
@@ -49,6 +51,10 @@ COMMANDS = {
         "benchmarks.run.command:run_command",
         "Generate data, train, evaluate and record the result.",
         "the same command resumes what is saved",
+    ),
+    "import": Place(
+        "benchmarks.external.command:import_command",
+        "Import a CHECKPOINT of the published code (facebookresearch/coconut) as a finished run.",
     ),
     "publish": Place(
         "benchmarks.publish.command:publish_command",
@@ -84,8 +90,26 @@ COMMANDS = {
     ),
 }
 
-SUBCOMMANDS = {"leaderboard": {"reproduce": "benchmarks.run.command:reproduce_command"}}
+SUBCOMMANDS = {
+    "leaderboard": {
+        "import": "benchmarks.external.command:import_answers_command",
+        "reproduce": "benchmarks.run.command:reproduce_command",
+    }
+}
 """Commands of a group that live on a higher floor than the group."""
+
+
+def _load_plugins(ctx: click.Context, option: click.Parameter, files: tuple[Path, ...]) -> None:
+    if files:
+        load_plugins(files)
+
+
+PLUGIN = click.Option(
+    ["--plugin"], type=click.Path(path_type=Path), multiple=True, metavar="FILE", is_eager=True,
+    expose_value=False, callback=_load_plugins,
+    help="Python file with methods, datasets or controls (repeatable).",
+)  # fmt: skip
+"""An option of every command; eager, so that ``--help`` after it lists the plugin's rows."""
 
 
 class LazyCommands(click.Group):
@@ -107,6 +131,8 @@ class LazyCommands(click.Group):
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
         command = _load(COMMANDS[cmd_name].target)
+        if PLUGIN not in command.params:
+            command.params.append(PLUGIN)
         for name, target in SUBCOMMANDS.get(cmd_name, {}).items():
             assert isinstance(command, click.Group)
             command.add_command(_load(target), name)
@@ -168,6 +194,7 @@ def main(ctx: click.Context) -> None:
     launch.check(ctx.invoked_subcommand or "")
     if launch.rank() > 0:  # process 0 prints
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    load_plugins()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,20 +19,18 @@ from pydantic import ValidationError, field_validator, model_validator
 from ..coconut.curriculum import Schedule
 from ..coconut.methods import Method
 from ..coconut.settings import OptimizerSettings, Part, Positive
-from ..generators.datasets import DATASETS
+from ..generators.datasets import DATASETS, examples
 from ..generators.files import read_if_sealed, write_sealed
 from ..generators.lookup import pick
 from ..generators.reading import problems
 from ..generators.terminal import HIDDEN
 from ..generators.wordings.table import PLAIN, needs_marker
+from .overrides import merged, parse_settings
 from .plain_yaml import read_yaml
-from .recipe_parts import (
-    BasePart,
-    CurriculumPart,
-    DataPart,
-    ModelPart,
-    hundredth,
-)
+from .recipe_parts import BasePart, CurriculumPart, DataPart, ModelPart, hundredth
+
+_SHOWN = 100
+"""Questions of a dataset whose premises are counted."""
 
 LONGEST_NAME = 100
 NAME = rf"(?![.\s])[^/\\\n\t{HIDDEN}]+"
@@ -182,11 +181,32 @@ class Recipe(Part):
             changed = changed.model_copy(update={"model": part})
         return changed if halting is None else changed.model_copy(update={"halting": halting})
 
+    def with_settings(self, texts: Sequence[str]) -> Recipe:
+        """Return the recipe with single settings changed.
+
+        Args:
+            texts: ``key.key=value`` each, such as ``optimizer.lr=3e-4`` (see `overrides`).
+
+        Returns:
+            The changed recipe, under the same name.
+
+        Raises:
+            ValueError: A key is unknown (the nearest one is named), or a value is invalid.
+        """
+        if not texts:
+            return self
+        fields = merged(self.model_dump(mode="json", exclude_none=True), parse_settings(texts, Recipe))
+        try:
+            return Recipe.model_validate(fields)
+        except ValidationError as error:
+            raise ValueError(f"-o {' '.join(texts)}: {_problems(error)}") from error
+
     def with_dataset(self, name: str) -> Recipe:
         """Return the recipe on another dataset.
 
         The recipe's wording is kept if the dataset has it, else the dataset's first is used. Generated
-        datasets keep the recipe's split sizes. The answer marker is added if the wording needs it.
+        datasets keep the recipe's split sizes. The answer marker is added if the wording needs it. A base
+        model learns to recall as many premises as the dataset's questions have, if the recipe's has fewer.
 
         Args:
             name: Dataset name, or files (`generators.stored.sources`).
@@ -195,14 +215,18 @@ class Recipe(Part):
             The changed recipe, under the same name.
         """
         kept = {"valid": self.data.valid, "test": self.data.test, "train": self.data.train}
-        surface, sizes = PLAIN, {}
+        surface, sizes, base = PLAIN, {}, self.base
         if name in DATASETS:
             row = DATASETS[name]
             surface = self.data.surface if self.data.surface in row.surfaces else row.surfaces[0]
             sizes = kept
+            shown = examples(name, "train", count=_SHOWN)
+            premises = max(len(example.graph.edges) for example in shown if example.graph is not None)
+            if base is not None and base.premises < premises:
+                base = base.model_copy(update={"premises": premises})
         marked = self.answer_marker or needs_marker(surface)
         data = DataPart(name=name, surface=surface, seed=self.data.seed, **sizes)
-        return self.model_copy(update={"data": data, "answer_marker": marked})
+        return self.model_copy(update={"data": data, "answer_marker": marked, "base": base})
 
 
 def recipe_names() -> dict[str, Path]:
@@ -244,12 +268,12 @@ def _load(name: str, children: tuple[Path, ...]) -> Recipe:
 
 
 def _extended(fields: dict[str, Any], chain: tuple[Path, ...]) -> dict[str, Any]:
-    """Merge the keys of the last file in ``chain`` into the recipe it ``extends``, if any; parts whole."""
+    """Merge the keys of the last file in ``chain`` into the recipe it ``extends``, if any."""
     parent = fields.pop("extends", None)
     if parent is None:
         return fields
     base = _load(str(parent), chain)
-    return {**base.model_dump(mode="json", exclude={"name"}, exclude_none=True), **fields}
+    return merged(base.model_dump(mode="json", exclude={"name"}, exclude_none=True), fields)
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..generators.lookup import pick
+from ..generators.plugins import table
 
 Filler = Literal["none", "latent", "pause"]
 Curriculum = Literal["none", "steps", "tokens"]
@@ -85,27 +86,27 @@ class Method:
 
 _DISTILLED: tuple[View, ...] = ("student", "teacher")
 
-METHODS = {
-    method.name: method
-    for method in (
-        Method("cot", "CoT", "writes the chain of thought, then the answer", "none", "none",
-               writes_chain=True),
-        Method("no-cot", "No-CoT", "writes the answer only", "none", "none"),
-        Method("icot", "iCoT", "CoT, its tokens removed gradually from the front", "none", "tokens"),
-        Method("pause", "Pause token", "reads pause tokens, then writes the answer", "pause", "none"),
-        Method("coconut", "Coconut", "thoughts replace one more step at each stage", "latent", "steps"),
-        Method("coconut-no-curriculum", "– w/o curriculum", "Coconut trained on its last stage only",
-               "latent", "none"),
-        Method("coconut-no-thought", "– w/o thought", "Coconut's stages, removed steps not replaced",
-               "none", "steps"),
-        Method("pause-as-thought", "– pause as thought", "Coconut's stages, pause tokens as thoughts",
-               "pause", "steps"),
-        Method("codi", "CODI", "thoughts distilled from the model's own chain of thought", "latent", "none",
-               views=_DISTILLED, objective="distillation", recurrence="projected"),
-        Method("pccot", "PCCoT", "CODI with all thoughts updated together, T times", "latent", "none",
-               views=_DISTILLED, objective="distillation", recurrence="jacobi"),
-    )
-}  # fmt: skip
+_ROWS = (
+    Method("cot", "CoT", "writes the chain of thought, then the answer", "none", "none",
+           writes_chain=True),
+    Method("no-cot", "No-CoT", "writes the answer only", "none", "none"),
+    Method("icot", "iCoT", "CoT, its tokens removed gradually from the front", "none", "tokens"),
+    Method("pause", "Pause token", "reads pause tokens, then writes the answer", "pause", "none"),
+    Method("coconut", "Coconut", "thoughts replace one more step at each stage", "latent", "steps"),
+    Method("coconut-no-curriculum", "– w/o curriculum", "Coconut trained on its last stage only",
+           "latent", "none"),
+    Method("coconut-no-thought", "– w/o thought", "Coconut's stages, removed steps not replaced",
+           "none", "steps"),
+    Method("pause-as-thought", "– pause as thought", "Coconut's stages, pause tokens as thoughts",
+           "pause", "steps"),
+    Method("codi", "CODI", "thoughts distilled from the model's own chain of thought", "latent", "none",
+           views=_DISTILLED, objective="distillation", recurrence="projected"),
+    Method("pccot", "PCCoT", "CODI with all thoughts updated together, T times", "latent", "none",
+           views=_DISTILLED, objective="distillation", recurrence="jacobi"),
+)  # fmt: skip
+
+METHODS = table("METHODS", {method.name: method for method in _ROWS}, Method)
+"""Name -> row, those of plugins included."""
 
 
 def get_method(name: str) -> Method:

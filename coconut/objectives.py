@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..generators.lookup import pick
+from ..generators.plugins import table
 from .batches import Reading
 from .encoding import IGNORE, Batch
 from .loss import label_loss, share_of
@@ -150,7 +151,7 @@ def layer_distance(
     return torch.stack(distances).mean()
 
 
-OBJECTIVES: Mapping[str, Objective] = {"labels": labels, "distillation": distillation}
+OBJECTIVES: Mapping[str, Objective] = table("OBJECTIVES", {"labels": labels, "distillation": distillation})
 
 
 def get_objective(name: str) -> Objective:

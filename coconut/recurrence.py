@@ -30,6 +30,7 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import Cache
 
+from ..generators.plugins import table
 from .cache import PassCache
 
 Replace = Callable[[int, Tensor], Tensor]
@@ -189,8 +190,12 @@ class Recurrence(NamedTuple):
     has_slots: bool = False
 
 
-RECURRENCES: Mapping[str, Recurrence] = {
-    "sequential": Recurrence(sequential),
-    "projected": Recurrence(sequential, has_projection=True),
-    "jacobi": Recurrence(jacobi, has_projection=True, has_slots=True),
-}
+RECURRENCES: Mapping[str, Recurrence] = table(
+    "RECURRENCES",
+    {
+        "sequential": Recurrence(sequential),
+        "projected": Recurrence(sequential, has_projection=True),
+        "jacobi": Recurrence(jacobi, has_projection=True, has_slots=True),
+    },
+    Recurrence,
+)

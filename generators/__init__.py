@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "datasets": ["DATASETS", "Dataset", "content_hash", "examples", "get_dataset"],
         "example": ["Example", "Graph", "canonical_row"],
         "lookup": ["pick"],
+        "plugins": ["load_plugins"],
         "tasks": ["TaskDataset", "create_dataset", "score_answer"],
     },
 )

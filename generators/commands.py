@@ -106,7 +106,10 @@ def verify_command(source: str, token: str | None) -> None:
     show_default="the dataset's first",
     help="Wording, for a named dataset.",
 )
-@click.option("--learned/--no-learned", default=True, help="Also guess with fitted models (scikit-learn).")
+@click.option(
+    "--learned/--no-learned", default=None, show_default="if scikit-learn is installed",
+    help="Also guess with fitted models.",
+)  # fmt: skip
 @click.option("--json", "json_file", type=PATH, help="Write the report as JSON.")
 @click.option("--plot", "plot_file", type=PATH, help="Plot the report (.png, .svg).")
 @click.option(
@@ -114,8 +117,9 @@ def verify_command(source: str, token: str | None) -> None:
     help="Exit with code 1 if a zero-effort, root-blind or learned guess, or its opposite, beats SHARE.",
 )  # fmt: skip
 def audit_command(
-    source: str, json_file: Path | None, plot_file: Path | None, limit: float | None, **options: Any
-) -> None:
+    source: str, learned: bool | None, json_file: Path | None, plot_file: Path | None,
+    limit: float | None, **options: Any,
+) -> None:  # fmt: skip
     """Measure how far guessing without reasoning gets on SOURCE.
 
     SOURCE is the name of a dataset, a generated directory or a data file. Rules are grouped by effort:
@@ -126,11 +130,18 @@ def audit_command(
     """
     from .audit.plot import plot
     from .audit.report import audit
+    from .extras import MissingExtraError, require
     from .figures import require_plot
 
     if plot_file:
         require_plot(plot_file)  # fail before the work
-    report = audit(source, **options)
+    if learned is None:
+        try:
+            learned = bool(require("sklearn", "a guess by fitted models"))
+        except MissingExtraError as missing:
+            learned = False
+            click.echo(f"Note: fitted models are left out; {missing}.", err=True)
+    report = audit(source, learned=learned, **options)
     click.echo(str(report))
     if json_file:
         import json

@@ -21,6 +21,7 @@ from .families.layered import LayeredConfig
 from .families.prosqa_fair import FairSpec
 from .families.symmetric import SymmetricConfig
 from .lookup import pick
+from .plugins import table
 from .seeding import SPLITS, U64, example_keys
 from .wordings.table import surfaces
 
@@ -189,8 +190,8 @@ _ROWS = (
     ),
 )
 
-DATASETS: Mapping[str, Dataset] = {row.name: row for row in _ROWS}
-"""Name -> row; the first surface of a row is its default."""
+DATASETS: Mapping[str, Dataset] = table("DATASETS", {row.name: row for row in _ROWS}, Dataset)
+"""Name -> row, those of plugins included; the first surface of a row is its default."""
 
 
 def get_dataset(name: str) -> Dataset:

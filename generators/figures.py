@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .extras import require
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -22,10 +24,7 @@ def require_plot(path: str | Path) -> None:
     """
     if Path(path).suffix not in SUFFIXES:
         raise ValueError(f"plot must be a .png, .svg or .pdf file, got {Path(path).name}")
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise ValueError("the plot needs matplotlib: pip install 'coconut-bench[plots]'") from None
+    require("matplotlib", "a plot")
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from statistics import median
 from typing import NamedTuple
 
@@ -31,7 +33,7 @@ class Reached(NamedTuple):
 
 
 class Aggregate(NamedTuple):
-    """Means over seeds.
+    """Means over seeds; NaN where a seed's value is unknown.
 
     Attributes:
         accuracy: A fraction.
@@ -73,14 +75,32 @@ def aggregate(row: Result) -> Aggregate:
     return Aggregate(
         accuracy=accuracy,
         interval=interval,
-        language=sum(entry.tokens.language for entry in seeds) / n,
-        thoughts=sum(entry.tokens.thoughts for entry in seeds) / n,
-        generated=sum(entry.tokens.generated for entry in seeds) / n,
-        passes=sum(entry.tokens.forward_passes for entry in seeds) / n,
-        training_seconds=sum(entry.training.seconds for entry in seeds) / n,
-        inference_seconds=sum(entry.inference.seconds for entry in seeds) / n,
+        language=_mean(entry.tokens.language for entry in seeds),
+        thoughts=_mean(entry.tokens.thoughts for entry in seeds),
+        generated=_mean(entry.tokens.generated for entry in seeds),
+        passes=_mean(entry.tokens.forward_passes for entry in seeds),
+        training_seconds=_mean(entry.training.seconds for entry in seeds),
+        inference_seconds=_mean(entry.inference.seconds for entry in seeds),
         reached=_reached(row),
     )
+
+
+def shown(mean: float, digits: int = 1) -> str:
+    """Format a mean.
+
+    Args:
+        mean: The mean; NaN where unknown.
+        digits: Decimals.
+
+    Returns:
+        The number; empty where unknown.
+    """
+    return "" if math.isnan(mean) else f"{mean:.{digits}f}"
+
+
+def _mean(values: Iterable[float | None]) -> float:
+    known = [math.nan if value is None else value for value in values]
+    return sum(known) / len(known)
 
 
 def _reached(row: Result) -> Reached | None:

@@ -37,7 +37,8 @@ def check(path: Path | str) -> list[str]:
     board = read(path)
     counted: set[Dataset] = set()
     rows = list(_check_rows(board, path.resolve().parent / PREDICTIONS, counted))
-    return [*rows, *lineage_problems(board.measured), *_check_datasets(board, counted)]
+    own = [row for row in board.measured if row.kind == "measured"]
+    return [*rows, *lineage_problems(own), *_check_datasets(board, counted)]
 
 
 def _check_rows(board: Leaderboard, folder: Path, counted: set[Dataset]) -> Iterator[str]:

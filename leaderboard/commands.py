@@ -65,8 +65,8 @@ leaderboard_files = click.option(
 @click.option("--method", metavar="NAME", help="Only rows of this method.")
 @click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
 @click.option(
-    "--kind", type=click.Choice(["measured", "quoted", "all"]), default="all",
-    help="Only rows measured here, or only numbers quoted from papers.",
+    "--kind", type=click.Choice(["measured", "external", "quoted", "all"]), default="all",
+    help="Only rows measured here, or answered elsewhere, or quoted from papers.",
 )  # fmt: skip
 @click.option("--quick/--no-quick", default=True, help="Include rows of quick runs.")
 @click.option(

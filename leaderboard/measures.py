@@ -87,18 +87,18 @@ class Score(Record):
 class Tokens(Record):
     """Means per question: language tokens written, continuous thoughts, their sum, and forward passes.
 
-    The sum is the paper's count of generated tokens; a pause token in the prompt counts 0. Build with
-    `Tokens.of`.
+    The sum is the paper's count of generated tokens; a pause token in the prompt counts 0. Unknown counts (of
+    answers made elsewhere) are None. Build with `Tokens.of`.
     """
 
-    language: NonNegativeFloat
-    thoughts: NonNegativeFloat
-    generated: NonNegativeFloat
-    forward_passes: NonNegativeFloat
+    language: NonNegativeFloat | None
+    thoughts: NonNegativeFloat | None
+    generated: NonNegativeFloat | None
+    forward_passes: NonNegativeFloat | None
 
     @classmethod
-    def of(cls, language: float, thoughts: float, forward_passes: float) -> Tokens:
-        """Build the counts and their sum; all are means per question.
+    def of(cls, language: float | None, thoughts: float | None, forward_passes: float | None) -> Tokens:
+        """Build the counts and their sum; all are means per question, None where unknown.
 
         Args:
             language: Language tokens written.
@@ -108,21 +108,25 @@ class Tokens(Record):
         Returns:
             The counts.
         """
-        total = language + thoughts
+        total = None if language is None or thoughts is None else language + thoughts
         return cls(language=language, thoughts=thoughts, generated=total, forward_passes=forward_passes)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Tokens:
+        if self.language is None or self.thoughts is None:
+            if self.generated is not None:
+                raise ValueError(f"generated must be unknown without both its parts, got {self.generated}")
+            return self
         total = self.language + self.thoughts
-        if abs(self.generated - total) > ROUNDING:
+        if self.generated is None or abs(self.generated - total) > ROUNDING:
             raise ValueError(f"generated must be language + thoughts = {total}, got {self.generated}")
         return self
 
 
 class Cost(Record):
-    """Wall-clock seconds and peak memory in bytes (None where it was not measured)."""
+    """Wall-clock seconds and peak memory in bytes (None where they were not measured)."""
 
-    seconds: NonNegativeFloat
+    seconds: NonNegativeFloat | None
     peak_memory: NonNegativeInt | None = None
 
 

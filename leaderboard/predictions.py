@@ -41,7 +41,7 @@ class Prediction(Record):
         prediction: The model's answer.
         answer: The right answer.
         correct: What `generators.answers.is_right` says of the two.
-        language_tokens: Language tokens written.
+        language_tokens: Language tokens written; None where unknown, as the next two.
         thoughts: Continuous thoughts.
         forward_passes: Forward passes.
         hops: Hops of the question, where known.
@@ -54,9 +54,9 @@ class Prediction(Record):
     prediction: str
     answer: str
     correct: bool
-    language_tokens: NonNegativeInt
-    thoughts: NonNegativeInt
-    forward_passes: NonNegativeInt
+    language_tokens: NonNegativeInt | None
+    thoughts: NonNegativeInt | None
+    forward_passes: NonNegativeInt | None
     hops: NonNegativeInt | None = None
     twin: Name | None = None
     shortcut: Shortcut | None = None
@@ -100,8 +100,11 @@ def summarize(predictions: Sequence[Prediction]) -> Summary:
         raise ValueError(f"predictions must have distinct ids, got {len(ids)} ids of {n}")
     # Integers are added before the division: the means do not depend on the order.
     language, thoughts, passes = (
-        sum(getattr(prediction, name) for prediction in predictions) / n
-        for name in ("language_tokens", "thoughts", "forward_passes")
+        None if None in counts else sum(counts) / n
+        for counts in (
+            [getattr(prediction, name) for prediction in predictions]
+            for name in ("language_tokens", "thoughts", "forward_passes")
+        )
     )
     return Summary(
         test=_score([prediction.correct for prediction in predictions]),

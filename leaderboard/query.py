@@ -11,7 +11,7 @@ from .aggregate import aggregate
 from .own import OwnResult
 from .result import QuotedResult, Result
 
-Kind = Literal["measured", "quoted", "all"]
+Kind = Literal["measured", "external", "quoted", "all"]
 Row = Result | QuotedResult
 YOURS = "yours:"
 """Before the name of a row: one of your own file."""
@@ -47,7 +47,7 @@ def select(
 
     Args:
         rows: Measured and quoted rows.
-        kind: Keep ``measured``, ``quoted`` or ``all`` rows.
+        kind: Keep ``measured``, ``external``, ``quoted`` or ``all`` rows.
         dataset: Keep rows of this dataset.
         method: Keep rows of this method.
         recipe: Keep rows of this recipe.
@@ -93,7 +93,9 @@ def arrange(rows: Sequence[Row], by: str = "accuracy", *, ascending: bool = Fals
     """
     value = pick(SORT_KEYS, by, "column")
     sign = 1 if ascending else -1
-    return sorted(rows, key=lambda row: (row.kind, _dataset(row), sign * value(row), row.method))
+    return sorted(
+        rows, key=lambda row: (row.kind == "quoted", _dataset(row), sign * _known(value(row)), row.method)
+    )
 
 
 def find(rows: Sequence[Result], name: str) -> Result:
@@ -121,6 +123,11 @@ def find(rows: Sequence[Result], name: str) -> Result:
         keys = ", ".join(f"{row.key} ({row.dataset.name}, {row.recipe.name})" for row in found)
         raise ValueError(f"{name}: must name one row, got {keys}")
     return found[0]
+
+
+def _known(value: float) -> float:
+    """An unknown mean is NaN, which does not sort."""
+    return math.inf if math.isnan(value) else value
 
 
 def _dataset(row: Row) -> str:

@@ -70,7 +70,7 @@ def comparison(
         ValueError: For a name of no row or of several, and for rows that cannot be compared.
     """
     boards = read_boards(path)
-    chosen = select(boards.rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
+    chosen = select(boards.rows, dataset=dataset, method=None, recipe=recipe, quick=True)
     measured = [row for row in chosen if isinstance(row, Result)]
     pairs = comparisons.compare([find(measured, name) for name in names], boards.folders)
     return comparison_text(pairs)

@@ -1,8 +1,8 @@
 """The record of a result: what was measured, on which data, by which code, and how to reproduce it.
 
 A leaderboard file is ``{"schema_version": 2, "rows": [...]}``. A row is ``measured`` (`Result`: one method
-on one dataset, one entry per seed) or ``quoted`` (`QuotedResult`: printed in a paper). Shortened, a measured
-row is
+on one dataset, one entry per seed), ``external`` (`Result` too: trained or answered elsewhere) or ``quoted``
+(`QuotedResult`: printed in a paper). Shortened, a measured row is
 
     {"kind": "measured", "method": "coconut", "quick": false,
      "dataset": {"name": "prosqa", "version": "1.0.0", "split": "test", "n": 500, "content_hash": "9f86…", …},
@@ -50,11 +50,11 @@ class Dataset(Record):
 class Recipe(Record):
     """The recipe's name, the hash of its checked content, and the version of the training numerics.
 
-    Rows recorded before the numerics had a version have none.
+    Rows recorded before the numerics had a version have none, answers made elsewhere no hash.
     """
 
     name: Name
-    hash: Sha256
+    hash: Sha256 | None
     numerics: PositiveInt | None = None
 
 
@@ -64,11 +64,11 @@ class Base(Record):
     ``revision`` names its origin and is part of a row's identity: the commit of a downloaded model, or the
     hash of the recipe of one that was trained here. The weights themselves may differ by seed:
     `SeedResult.base_weights`. ``per_seed`` says that each training seed has a base model of its own;
-    otherwise all seeds have the same weights.
+    otherwise all seeds have the same weights. ``parameters`` is None where their number is unknown.
     """
 
     name: Name
-    parameters: PositiveInt
+    parameters: PositiveInt | None
     revision: Name | None = None
     per_seed: bool = False
 
@@ -89,7 +89,7 @@ class Environment(Record):
     platform: Name
     hardware: Name
     device: Name
-    threads: PositiveInt
+    threads: PositiveInt | None
     processes: PositiveInt = 1
 
 
@@ -136,6 +136,11 @@ class SeedResult(Record):
     predictions: SideFile | None = None
     provenance: Provenance
 
+    @property
+    def stage(self) -> int:
+        """The stage at which the questions were answered."""
+        return self.answered.stage if self.answered else self.stages[-1].stage
+
     @model_validator(mode="after")
     def _parts_add_up(self) -> SeedResult:
         for name, parts in (("by_hops", self.by_hops), ("by_shortcut", self.by_shortcut)):
@@ -156,9 +161,11 @@ class Result(Record):
     """A measured row: one method on one dataset, an entry a seed in ascending order.
 
     ``thoughts`` is None where questions are answered with as many thoughts as in training, else their number.
+    A row of the kind ``external`` was trained or answered elsewhere and scored here: what is unknown of it is
+    None, and its provenance is that of the scoring.
     """
 
-    kind: Literal["measured"] = "measured"
+    kind: Literal["measured", "external"] = "measured"
     dataset: Dataset
     method: Name
     recipe: Recipe

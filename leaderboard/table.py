@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from ..generators.tables import aligned, markdown
-from .aggregate import aggregate
+from .aggregate import aggregate, shown
 from .escape import csv_cell, markdown_cell
 from .own import OwnResult
 from .result import QuotedResult, Result
@@ -126,12 +126,12 @@ def _measured_cells(row: Result) -> tuple[str, ...]:
         row.base_model.name,
         ",".join(str(entry.seed) for entry in row.seeds),
         f"{100 * means.accuracy:.1f} ({100 * means.interval.low:.1f}-{100 * means.interval.high:.1f})",
-        f"{means.language:.1f}",
-        f"{means.thoughts:.1f}",
-        f"{means.generated:.1f}",
-        f"{means.passes:.1f}",
+        shown(means.language),
+        shown(means.thoughts),
+        shown(means.generated),
+        shown(means.passes),
         str(means.reached or ""),
-        f"{means.training_seconds:.0f}",
+        shown(means.training_seconds, 0),
         ", ".join(_notes(row)),
     )
 
@@ -142,4 +142,5 @@ def _notes(row: Result) -> list[str]:
     answered = row.seeds[0].answered
     halts = ["thoughts ended by a classifier"] if answered and answered.halting == "classifier" else []
     own = [row.note] if isinstance(row, OwnResult) else []
-    return [*own, *forced, *halts, *(["quick"] if row.quick else [])]
+    kind = ["external"] if row.kind == "external" else []
+    return [*kind, *own, *forced, *halts, *(["quick"] if row.quick else [])]

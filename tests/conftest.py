@@ -55,3 +55,18 @@ def threads_as_before() -> Iterator[None]:
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def no_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The plugins that the test loads, in this process, are forgotten after it."""
+    from coconut_bench.generators import plugins
+
+    monkeypatch.setenv(plugins.VARIABLE, "")
+    monkeypatch.setattr(plugins, "_loaded", {})
+    yield
+    for module in plugins._loaded.values():
+        for kind, table in plugins._tables.items():
+            mine = {id(row) for row in plugins.rows_of(module, kind).values()}
+            for name in [name for name, row in table.rows.items() if id(row) in mine]:
+                del table.rows[name]

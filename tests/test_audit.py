@@ -274,7 +274,13 @@ def test_a_question_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_without_the_libraries_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("sklearn", "matplotlib"):
         monkeypatch.setitem(sys.modules, name, None)
-    for options, extra in ((["--n", "8"], "audit"), (["--plot", "x.png"], "plots")):
+    for options, extra in ((["--learned"], "audit"), (["--plot", "x.png"], "plots")):
         done = CliRunner().invoke(main, ["audit", "prosqa-tiny", *options])
         assert done.exit_code == 2
-        assert f"pip install 'coconut-bench[{extra}]'" in done.stderr
+        assert f"pip install '.[{extra}]'" in done.stderr
+    done = CliRunner().invoke(main, ["audit", "prosqa-tiny", "--n", "8"])
+    assert done.exit_code == 0
+    assert "learned" not in done.stdout
+    assert done.stderr.startswith(
+        "Note: fitted models are left out; a guess by fitted models needs scikit-learn"
+    )

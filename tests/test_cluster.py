@@ -163,4 +163,4 @@ def test_without_its_package_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, package, None)
     refused: Any = CliRunner().invoke(main, [*GRID, "--cluster", kind])
     assert refused.exit_code == 2
-    assert f"coconut-bench[{extra}]" in refused.stderr
+    assert f"pip install '.[{extra}]'" in refused.stderr

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -19,9 +18,7 @@ from click.testing import CliRunner
 from micro import write_recipe
 
 from coconut_bench.cli import main
-from coconut_bench.coconut.methods import METHODS, Method
-from coconut_bench.generators import DATASETS, examples
-from coconut_bench.generators.proof.contracts import CONTRACTS
+from coconut_bench.generators import examples
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -65,6 +62,7 @@ def test_every_command_that_is_shown_has_its_options(
     page: str, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("coconut_bench.cli.load_plugins", lambda files=(): None)
     if "--help" in arguments:
         assert CliRunner().invoke(main, arguments).exit_code == 0
     else:
@@ -135,16 +133,19 @@ def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_examples_of_other_tools_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of lm-eval and reasoning-gym are run where these are installed: ``make tools``."""
+    """Those of lm-eval and reasoning-gym: ``make tools``; an import of a checkpoint: test_external.py."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     page = DOCS / "tools.md"
-    for arguments in commands("\n".join(blocks(page, ""))):
-        assert CliRunner().invoke(main, arguments).exit_code == 0
-    run = [block for block in blocks(page, "python") if not re.search("reasoning_gym|lm_eval", block)]
-    assert len(run) == 2
-    for block in run:
-        exec(compile(block, str(page), "exec"), {})
+    steps = FENCE.findall(page.read_text(encoding="utf-8"))
+    run = [step for step in steps if not re.search("reasoning_gym|lm_eval|runs/published", step[1])]
+    assert [language for language, _ in run].count("python") == 3
+    for language, block in run:
+        if language == "python":
+            exec(compile(block, str(page), "exec"), {})
+        for arguments in commands(block) if language == "" else ():
+            done = CliRunner().invoke(main, arguments)
+            assert done.exit_code == 0, done.output
 
 
 @pytest.mark.tools
@@ -198,43 +199,46 @@ def test_the_questions_of_your_own_run(tmp_path: Path, monkeypatch: pytest.Monke
     assert "Ann has 5 pens" in samples.output and "5 + 2 = 7." in samples.output
 
 
-def test_the_recipe_and_the_method_of_your_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = DOCS / "extending.md"
-    [recipe] = blocks(page, "yaml")
-    row, *_ = blocks(page, "python")
+def test_the_recipe_of_your_own_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [recipe] = blocks(DOCS / "extending.md", "yaml")
     monkeypatch.chdir(tmp_path)
     Path("my.yaml").write_text(recipe, encoding="utf-8")
     from coconut_bench.benchmarks.recipe import load_recipe
 
     mine, tiny = load_recipe("my.yaml"), load_recipe("tiny")
     assert mine.curriculum.thoughts_per_step == 2 and mine.model == tiny.model and mine.hash != tiny.hash
-    method = eval(row, {"Method": Method})
-    monkeypatch.setitem(METHODS, method.name, method)
-    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
-    write_recipe(tmp_path)
-    done = CliRunner().invoke(main, ["run", "--recipe", "micro.yaml", "--method", method.name])
-    assert done.exit_code == 0, done.output
-    assert method.name in done.output
+    assert mine.curriculum.lr_scales == tiny.curriculum.lr_scales
 
 
-def test_the_dataset_of_your_own_is_proved_audited_and_trained_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def run_the_plugin(name: str, marker: str, recipe: Path, **more: list[str]) -> str:
+    """Write the plugin of the page that has the marker, run its commands smaller; return the last output."""
     page = DOCS / "extending.md"
-    [code] = [block for block in blocks(page, "python") if "two-chains" in block]
-    made: dict[str, Any] = {}
-    exec(compile(code, str(page), "exec"), made)
-    monkeypatch.setitem(DATASETS, made["row"].name, made["row"])  # type: ignore[arg-type]
-    monkeypatch.setitem(CONTRACTS, made["row"].name, made["contract"])  # type: ignore[arg-type]
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
-    recipe = write_recipe(tmp_path)
-    shown = [line for block in blocks(page, "") for line in commands(block) if "two-chains" in " ".join(line)]
-    assert len(shown) == 4
+    [code] = [block for block in blocks(page, "python") if marker in block]
+    Path(name).write_text(code, encoding="utf-8")
+    shown = [line for block in blocks(page, "") for line in commands(block) if name in line]
+    folder = f"runs/{recipe.stem}-"
     for line in shown:
-        smaller = {"generate": ["--train", "300"], "run": ["--recipe", str(recipe)]}.get(line[0], [])
+        line = [part.replace("runs/tiny-", folder).replace("-0-quick", "-0") for part in line]
+        smaller = {"run": ["--recipe", str(recipe)], **more}.get(line[0], [])
         done = CliRunner().invoke(main, [*(part for part in line if part != "--quick"), *smaller])
         assert done.exit_code == 0, f"{line}\n{done.output}"
+    assert len(shown) >= 2
+    return done.output
+
+
+@pytest.mark.usefixtures("no_plugins", "in_an_empty_folder")
+def test_the_method_and_the_control_of_your_own_run(tmp_path: Path) -> None:
+    said = run_the_plugin("my_plugin.py", "halved", write_recipe(tmp_path))
+    assert "halved" in said
+    assert "icot-latent" in CliRunner().invoke(main, ["run", "--help", "--plugin", "my_plugin.py"]).output
+
+
+@pytest.mark.usefixtures("no_plugins", "in_an_empty_folder")
+def test_the_dataset_of_your_own_is_proved_audited_and_trained_on(tmp_path: Path) -> None:
+    said = run_the_plugin(
+        "two_chains.py", '"two-chains"', write_recipe(tmp_path), generate=["--train", "300"]
+    )
+    assert "two-chains" in said
     told = list(examples("two-chains", "test", count=40))
     assert told[7:] == list(examples("two-chains", "test", start=7, count=33))
     assert {example.question.split()[-1] == example.answer for example in told} == {True, False}

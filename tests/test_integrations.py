@@ -86,7 +86,7 @@ def test_the_package_offers_what_it_lists_and_no_more() -> None:
 
 
 def test_every_dataset_has_its_lm_eval_task_file_and_there_is_no_other(tmp_path: Path) -> None:
-    """After a change: python -m coconut_bench.benchmarks.integrations.lm_eval --write"""
+    """After a change: python -m coconut_bench.benchmarks.integrations.lm_eval --write benchmarks/lm_eval"""
     written = {path.name: path.read_text("utf-8") for path in lm.write_tasks(tmp_path / "tasks")}
     shipped = {path.name: path.read_text("utf-8") for path in lm.FOLDER.iterdir()}
     assert shipped == written

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,6 +48,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
     monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
     for backend in BACKENDS.values():
         module = ModuleType(backend.module)
+        module.__spec__ = ModuleSpec(backend.module, None)  # transformers looks for it
 
         def init(**settings: Any) -> Recorder:
             recorded.append(("settings", str(settings)))
@@ -94,7 +96,10 @@ def test_what_is_not_there_is_one_line_before_the_training(
 ) -> None:
     write_recipe(Path.cwd())
     monkeypatch.setitem(sys.modules, "wandb", None)
-    for name, message in (("wandb", "needs the package wandb"), ("wandbb", "did you mean 'wandb'?")):
+    for name, message in (
+        ("wandb", "needs wandb, which is not installed"),
+        ("wandbb", "did you mean 'wandb'?"),
+    ):
         refused = CliRunner().invoke(
             main, ["run", "--method", "cot", "--recipe", "micro.yaml", "--track", name]
         )

@@ -13,7 +13,7 @@ Axes: B questions, K thoughts, D width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from torch import Tensor
 from ...coconut.thinking import Reasoner, Thoughts
 from ...generators.answers import read_answer
 from ...generators.example import Example
+from ...generators.plugins import table
 from ..run.trained import TrainedRun
 from .pairs import Donor, candidate_answers, donors
 from .replacements import (
@@ -67,6 +68,10 @@ class Control(NamedTuple):
     pauses: bool = True
     donor: Donor | None = None
     least: int = 1
+
+
+CONTROLS: Mapping[str, Control] = table("CONTROLS", {}, Control)
+"""Those of plugins, which follow the package's own in every battery."""
 
 
 class Answers(NamedTuple):
@@ -115,7 +120,10 @@ def battery(thoughts: int) -> list[Control]:
         Control(name, subject, transplanted(donor), pauses=False, donor=donor)
         for name, donor, subject in transplants
     ]
-    return rows
+    for row in CONTROLS.values():
+        if row.name in {known.name for known in rows}:
+            raise ValueError(f"control {row.name!r} of a plugin must have another name, this one is taken")
+    return [*rows, *CONTROLS.values()]
 
 
 def _fewer(k: int, thoughts: int, *, is_forced: bool) -> Control:

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from inspect_ai import Task, task
-from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.scorer import CORRECT, INCORRECT, Score, Target, accuracy, grouped, scorer, stderr
-from inspect_ai.solver import TaskState, generate, prompt_template
-
 from ...generators.answers import ANSWER_MARKER
 from ...generators.datasets import get_dataset
+from ...generators.extras import missing
 from ...generators.tasks import Entry, create_dataset, score_answer
+
+try:
+    from inspect_ai import Task, task
+    from inspect_ai.dataset import MemoryDataset, Sample
+    from inspect_ai.scorer import CORRECT, INCORRECT, Score, Target, accuracy, grouped, scorer, stderr
+    from inspect_ai.solver import TaskState, generate, prompt_template
+except ImportError as error:
+    raise missing("inspect_ai", __name__) from error
 
 PROMPT = f"""{{prompt}}
 

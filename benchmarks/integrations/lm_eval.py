@@ -3,24 +3,27 @@
     folder=$(python -m coconut_bench.benchmarks.integrations.lm_eval)
     lm_eval --include_path "$folder" --tasks coconut_bench_prosqa_fair ...
 
-Run as a module, this prints the folder of the task files; with ``--write`` it rewrites them, which a new or
-changed dataset needs. Questions are generated on the fly, without a download.
+Run as a module, this prints the folder of the task files; with ``--write FOLDER`` it writes them to a folder
+of yours, with those of plugins. Questions are generated on the fly, without a download.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...generators.answers import ANSWER_MARKER
 from ...generators.datasets import DATASETS, Dataset
+from ...generators.extras import require
+from ...generators.plugins import load_plugins
 from ...generators.tasks import create_dataset, score_answer
 
 FOLDER = Path(__file__).parents[1] / "lm_eval"
 SHOTS = 64  # training questions from which few-shot examples are drawn
 _MODULE = "coconut_bench.benchmarks.integrations.lm_eval"
+_FIRST_LINE = f"# Written by python -m {_MODULE} --write"
 
 
 def load(dataset: str, size: int | None = None, seed: int = 0, surface: str | None = None, **_: Any) -> Any:
@@ -38,8 +41,8 @@ def load(dataset: str, size: int | None = None, seed: int = 0, surface: str | No
     Returns:
         Split -> `datasets.Dataset`.
     """
-    import datasets  # type: ignore[import-untyped]
-
+    datasets = require("datasets", "lm-evaluation-harness")
+    load_plugins()
     count = DATASETS[dataset].sizes["test"] if size is None else size
     splits = {
         "train": create_dataset(dataset, seed, SHOTS, split="train", surface=surface),
@@ -99,7 +102,7 @@ def task_text(row: Dataset) -> str:
         row: Row of the table of datasets.
     """
     return f"""\
-# Written by python -m {_MODULE} --write
+{_FIRST_LINE}
 task: {task_name(row.name)}
 tag: coconut_bench
 custom_dataset: !function {_MODULE}.load
@@ -118,8 +121,8 @@ metadata: {{version: {row.version}}}
 """
 
 
-def write_tasks(folder: Path = FOLDER) -> list[Path]:
-    """Write the task file of every dataset, and remove all others.
+def write_tasks(folder: Path) -> list[Path]:
+    """Write the task file of every dataset, and remove those of datasets that are no more.
 
     Args:
         folder: Folder of the task files.
@@ -130,14 +133,29 @@ def write_tasks(folder: Path = FOLDER) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     texts = {f"{row.name}.yaml": task_text(row) for row in DATASETS.values()}
     for path in folder.glob("*.yaml"):
-        if path.name not in texts:
+        if path.name not in texts and path.read_text(encoding="utf-8").startswith(_FIRST_LINE):
             path.unlink()
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in texts]
 
 
+def main(arguments: Sequence[str]) -> None:
+    """Print the folder of the task files, after writing them if that is asked.
+
+    Args:
+        arguments: None, or ``--write`` and a folder (``lm_eval`` in the current one if there is none).
+    """
+    if not arguments:
+        print(FOLDER)
+    elif arguments[0] == "--write" and len(arguments) < 3:
+        load_plugins()
+        folder = Path(*arguments[1:] or ["lm_eval"])
+        write_tasks(folder)
+        print(folder.resolve())
+    else:
+        sys.exit(f"Error: arguments must be none, or --write FOLDER, got {' '.join(arguments)}")
+
+
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--write"]:
-        write_tasks()
-    print(FOLDER)
+    main(sys.argv[1:])

@@ -13,13 +13,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lm_eval.api.model import LM
-from lm_eval.tasks import TaskManager
-
 from ...generators.answers import ANSWER_MARKER
 from ...generators.example import Example
+from ...generators.extras import missing
 from ..run.trained import load_run
 from .lm_eval import FOLDER, doc_to_text
+
+try:
+    from lm_eval.api.model import LM
+    from lm_eval.tasks import TaskManager
+except ImportError as error:
+    raise missing("lm_eval", __name__) from error
 
 
 def task_manager(**metadata: Any) -> Any:

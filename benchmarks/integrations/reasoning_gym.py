@@ -12,12 +12,16 @@ from __future__ import annotations
 from dataclasses import dataclass, make_dataclass
 from typing import Any
 
-from reasoning_gym.dataset import ProceduralDataset
-from reasoning_gym.factory import DATASETS as REGISTERED
-from reasoning_gym.factory import register_dataset
-
 from ...generators.datasets import DATASETS
+from ...generators.extras import missing
 from ...generators.tasks import TaskDataset, create_dataset
+
+try:
+    from reasoning_gym.dataset import ProceduralDataset
+    from reasoning_gym.factory import DATASETS as REGISTERED
+    from reasoning_gym.factory import register_dataset
+except ImportError as error:
+    raise missing("reasoning_gym", __name__) from error
 
 
 @dataclass

@@ -72,7 +72,7 @@ def _start(row: Result, entry: SeedResult) -> str:
     return f"""# {model_name(row)}, seed {entry.seed}
 
 `{row.method}` ({method}), trained with recipe `{row.recipe.name}` of coconut-bench on {row.dataset.name}
-{row.dataset.version}, wording {row.dataset.surface}; {row.base_model.parameters:,} parameters, from
+{row.dataset.version}, wording {row.dataset.surface}; {row.base_model.parameters or 0:,} parameters, from
 `{row.base_model.name}`. Trained to compare methods of latent reasoning on one kind of question; it answers no
 others.{quick}"""
 
@@ -139,7 +139,7 @@ def _prompt(row: Result, recipe: Recipe | None, samples: Mapping[int, list[Sampl
     if recipe is None or filler is None or not samples.get(entry.seed):
         return None
     first = samples[entry.seed][0]
-    count = first.prediction.thoughts
+    count = first.prediction.thoughts or 0
     if filler == "pause":
         if entry.answered is None:
             return None

@@ -100,6 +100,10 @@ def _read_run(folder: Path) -> Run:
     if not is_run(folder):
         raise ValueError(f"{folder} must be the folder of a finished run (result.json, model/)")
     row = read_result(folder)
+    if row.kind == "external":
+        raise ValueError(
+            f"{folder} is a run that was trained elsewhere; only runs trained here are published"
+        )
     for entry in row.seeds:
         if entry.predictions is not None:
             read_predictions(entry.predictions, folder / "predictions")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ...coconut import launch
 from ...coconut.methods import get_method
+from ...generators.plugins import load_plugins
 from ...leaderboard.result import Result
 from .ood import evaluate_ood, ood_datasets
 from .pipeline import run
@@ -87,6 +88,7 @@ def work(cell: Cell, say: Callable[[str], None]) -> int:
         The exit code: 2 after a known error, 128 + the signal's number after a stop.
     """
     try:
+        load_plugins()
         measure(cell, say)
     except (ValueError, OSError) as error:
         say(f"Error: {error}")

@@ -57,6 +57,10 @@ def say(line: str) -> None:
     help="Override the recipe's pretrained model: a name on the Hub, or a directory.",
 )  # fmt: skip
 @click.option(
+    "-o", "--override", "settings", multiple=True, metavar="KEY=VALUE",
+    help="Change a setting of the recipe, such as optimizer.lr=3e-4 (repeatable).",
+)  # fmt: skip
+@click.option(
     "--halting", type=click.Choice(["constant", "classifier"]), show_default="the recipe's",
     help="What ends the thoughts: a constant number of them, or a classifier.",
 )  # fmt: skip
@@ -91,8 +95,9 @@ def say(line: str) -> None:
 @click.option("--replace", is_flag=True, help="Replace the seed's recorded result, if there is one.")
 def run_command(
     method: str, recipe: str | None, seed: int, seeds: int, dataset: str | None, model: str | None,
-    halting: str | None, thoughts: tuple[int, ...], quick: bool, ood: bool, track: str | None,
-    device: str | None, cluster: str | None, job: tuple[str, ...], out: Path | None, leaderboard: Path,
+    settings: tuple[str, ...], halting: str | None, thoughts: tuple[int, ...], quick: bool, ood: bool,
+    track: str | None, device: str | None, cluster: str | None, job: tuple[str, ...], out: Path | None,
+    leaderboard: Path,
     replace: bool,
 ) -> None:  # fmt: skip
     """Generate data, train, evaluate and record the result: one or several methods on one recipe.
@@ -110,6 +115,7 @@ def run_command(
     from ...leaderboard.paper_table import render_paper_table
     from ...leaderboard.store import SHIPPED, read, side_files
     from ...leaderboard.table import render
+    from ..overrides import short
     from ..recipe import load_recipe
     from .cluster import parse_cluster
     from .data import default_recipe
@@ -120,13 +126,13 @@ def run_command(
         recipe, why = default_recipe(dataset)
         if why:
             say(f"recipe {recipe}: {why}")
-    own = load_recipe(recipe)
+    own = load_recipe(recipe).with_settings(settings)
     chosen = own.changed(dataset=dataset, model=model, halting=halting)
     numbers = tuple(range(seed, seed + seeds))
     if job and not cluster:
         raise ValueError(f"--job needs --cluster, got {', '.join(job)}")
     place = parse_cluster(cluster, job, devices) if cluster else None
-    label = overrides(own, chosen)
+    label = short(settings) + overrides(own, chosen)
     chosen = chosen.quick() if quick else chosen
     grid = Grid(chosen, method_names(method), numbers, quick, ood, thoughts, track, place, label)
     if leaderboard.exists():

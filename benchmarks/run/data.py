@@ -15,6 +15,7 @@ from ...generators.stored.sources import is_source, load_source
 from ...generators.stored.write import generate, plan
 from ...generators.wordings.table import SYMBOLIC
 from ...leaderboard.result import Dataset
+from ..recipe import recipe_names
 from ..recipe_parts import DataPart
 
 
@@ -143,11 +144,14 @@ def default_recipe(dataset: str | None) -> tuple[str, str]:
         dataset: Dataset of the run, if it names one.
 
     Returns:
-        ``tiny`` for graphs in the symbolic wording, which its base model can look up premises in, else
-        ``scratch``; and why, if it is not ``tiny``.
+        ``tiny`` for graphs in the symbolic wording, which its base model can look up premises in, or the
+        recipe that is made for the dataset (``tiny-3hop``); else ``scratch``. And why, if it is not ``tiny``.
     """
     if dataset is None or (dataset not in DATASETS and not is_source(dataset)):
         return "tiny", ""  # an unknown name is an error later
+    made_for = dataset.removeprefix("prosqa-")
+    if made_for.startswith("tiny-") and made_for in recipe_names():
+        return made_for, f"it is made for {dataset}"
     folder = Path(dataset)
     if dataset in DATASETS:
         found = DATASETS[dataset].surfaces

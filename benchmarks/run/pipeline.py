@@ -241,7 +241,7 @@ def thoughts_by_depth(predictions: Sequence[Prediction]) -> str:
     """Summarize the mean number of thoughts used per number of hops in one line."""
     used: dict[int | None, list[int]] = {}
     for prediction in predictions:
-        used.setdefault(prediction.hops, []).append(prediction.thoughts)
+        used.setdefault(prediction.hops, []).append(prediction.thoughts or 0)
     means = [f"{hops} hops {sum(found) / len(found):.2f}" for hops, found in sorted(used.items())]
     return f"thoughts used: {', '.join(means)}"
 

@@ -39,7 +39,7 @@ def load_pretrained(part: ModelPart) -> tuple[PreTrainedModel, PreTrainedTokeniz
         raise ValueError(_refusal(name, reason(error))) from error
     if tokenizer.eos_token_id is None:
         raise ValueError(f"the tokenizer of {name} must have an end token (eos_token), got none")
-    _add_tokens(model, tokenizer, part.copy_token)
+    add_tokens(model, tokenizer, part.copy_token)
     return model, tokenizer
 
 
@@ -75,8 +75,14 @@ def weights_hash(model: PreTrainedModel) -> str:
 
 
 @torch.no_grad()
-def _add_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, copy_token: str | None) -> None:
-    """Add Coconut's tokens; their embedding and head rows are ``copy_token``'s, or the mean of all rows."""
+def add_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, copy_token: str | None) -> None:
+    """Add those of Coconut's tokens that a tokenizer lacks, and their rows to embedding and head.
+
+    Args:
+        model: Model of the tokenizer.
+        tokenizer: Tokenizer to add to.
+        copy_token: Token whose rows they get; None for the mean of all rows.
+    """
     new = [token for token in ADDED if token not in tokenizer.get_vocab()]
     tokenizer.add_tokens(new, special_tokens=True)
     rows = model.get_input_embeddings().weight.size(0)  # type: ignore[operator]

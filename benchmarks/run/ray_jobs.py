@@ -59,10 +59,7 @@ class RayJobs:
     """
 
     def __init__(self, settings: Mapping[str, Any], devices: Sequence[str]) -> None:
-        try:
-            import ray
-        except ImportError as error:
-            raise ValueError("--cluster ray needs Ray: pip install 'coconut-bench[ray]'") from error
+        ray = require("ray", "--cluster ray")
         if devices:
             raise ValueError("--device is Ray's to give: use --job num_gpus=1")
         options = {name: value for name, value in settings.items() if name != "address"}

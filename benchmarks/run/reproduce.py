@@ -9,8 +9,9 @@ the weights can differ, and with them single answers.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,6 +89,10 @@ def reproduce(board: Path, name: str, seed: int | None, out: Path | None, say: S
         OSError: A file is missing or cannot be written.
     """
     row = find(read(board).measured, name)
+    if row.kind == "external":
+        raise ValueError(
+            f"{row.key} {row.method} is external (made elsewhere) and cannot be trained again here"
+        )
     entries = {entry.seed: entry for entry in row.seeds}
     seed = row.seeds[0].seed if seed is None else seed
     if seed not in entries:
@@ -97,7 +102,8 @@ def reproduce(board: Path, name: str, seed: int | None, out: Path | None, say: S
     if recorded.predictions is None:
         raise ValueError(f"{row.key}, seed {seed}: has no predictions to compare")
     before = _answers(recorded.predictions, side_files(board))  # a damaged file is found before the training
-    torch.set_num_threads(recorded.provenance.environment.threads)  # the order of additions depends on them
+    # The order of additions depends on the number of threads.
+    torch.set_num_threads(recorded.provenance.environment.threads or 1)
     folder = out or Path("runs") / f"reproduce-{row.key}-{seed}"
     here = _run(row, spec, folder, say)
     assert here.predictions is not None
@@ -123,7 +129,7 @@ def recorded_recipe(row: Result) -> Recipe:
             f"{row.key} must be of training numerics {NUMERICS}, which this version has, got "
             f"{row.recipe.numerics or 'none (recorded before they had a version)'}; {_checkout(row)}"
         )
-    own = load_recipe(row.recipe.name)
+    own = load_recipe(row.recipe.name).with_settings(_settings(row.seeds[0].provenance.command))
     known = DATASETS.get(row.dataset.name)
     datasets = [None, row.dataset.name, *([known.base] if known and known.base else [])]
     models = [None, *([row.base_model.name] if own.model.pretrained else [])]
@@ -134,9 +140,14 @@ def recorded_recipe(row: Result) -> Recipe:
             return recipe
     files = "" if known else " (a row on files of your own is made again by its own command)"
     raise ValueError(
-        f"recipe {row.recipe.name} must have the hash {row.recipe.hash[:12]} of {row.key}, got "
+        f"recipe {row.recipe.name} must have the hash {str(row.recipe.hash)[:12]} of {row.key}, got "
         f"{own.hash[:12]}{files}; {_checkout(row)}"
     )
+
+
+def _settings(command: str) -> list[str]:
+    """The recipe's settings that a recorded command changed."""
+    return [value for option, value in pairwise(shlex.split(command)) if option in ("-o", "--override")]
 
 
 def environment_differences(recorded: SeedResult) -> list[str]:

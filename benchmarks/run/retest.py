@@ -85,7 +85,7 @@ def retested(
     """
     trained = read_result(out)
     [entry] = trained.seeds
-    stage = entry.stages[-1].stage
+    stage = entry.stage
     evaluation = evaluator(asked, stage, label)
     found = {
         **entry.model_dump(),

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...generators.extras import require
 from ...generators.files import write_whole
 from .cell import Cell, work
 from .lock import Lock
@@ -51,12 +52,7 @@ class SlurmJobs:
     """
 
     def __init__(self, settings: Mapping[str, Any], devices: Sequence[str]) -> None:
-        try:
-            import submitit
-        except ImportError as error:
-            raise ValueError(
-                "--cluster slurm needs submitit: pip install 'coconut-bench[cluster]'"
-            ) from error
+        submitit = require("submitit", "--cluster slurm")
         if devices:
             raise ValueError("--device is Slurm's to give: use --job gpus_per_node=1")
         self.submitit, self.settings = submitit, settings

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
+from ...generators.extras import missing
 from ...generators.lookup import pick
 
 
@@ -121,9 +122,7 @@ def check_tracker(name: str) -> Any:
     try:
         return importlib.import_module(backend.module)
     except ImportError as error:
-        raise ValueError(
-            f"--track {name} needs the package {name}: pip install {name}, or the extra coconut-bench[track]"
-        ) from error
+        raise missing(name, f"--track {name}") from error
 
 
 def open_tracker(

@@ -56,7 +56,7 @@ class TrainedRun:
     @property
     def stage(self) -> int:
         """The last stage, at which questions are answered."""
-        return self.result.seeds[0].stages[-1].stage
+        return self.result.seeds[0].stage
 
     @property
     def thinking(self) -> Thinking:
@@ -120,7 +120,7 @@ def _recipe(folder: Path, result: Result) -> Recipe:
         raise ValueError(f"{folder} has no recipe.yaml, and {name} is not a shipped recipe")
     if recipe.hash != result.recipe.hash:
         raise ValueError(
-            f"the recipe {name} must have the hash {result.recipe.hash[:12]} of the run in {folder}, "
+            f"the recipe {name} must have the hash {str(result.recipe.hash)[:12]} of the run in {folder}, "
             f"got {recipe.hash[:12]}"
         )
     return recipe

@@ -34,16 +34,6 @@ class Model(NamedTuple):
     guess: Callable[[Sequence[Puzzle], Sequence[Puzzle]], NDArray[np.bool_]]
 
 
-def require_sklearn() -> None:
-    """Raise ValueError with the command that installs what the models need, where it is missing."""
-    try:
-        import sklearn  # noqa: F401
-    except ImportError:
-        raise ValueError(
-            "the learned models need scikit-learn: pip install 'coconut-bench[audit]', or use --no-learned"
-        ) from None
-
-
 def static_features(puzzles: Sequence[Puzzle]) -> F64:
     """Compute what needs no search from the query entity.
 

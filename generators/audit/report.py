@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple
 from ..datasets import DATASETS, get_dataset
 from ..datasets import examples as dataset_examples
 from ..example import Example
+from ..extras import require
 from ..lookup import pick
 from ..stored.formats import FORMATS, read_examples
 from ..wordings.reading import read_question
@@ -192,6 +193,8 @@ def audit(
     if fit == split:
         raise ValueError(f"fit must be another split than {split}, the one that is scored")
     place = Place.of(str(source), seed, surface)
+    if learned:
+        require("sklearn", "a guess by fitted models (not with --no-learned)")
     puzzles = place.read(split, examples)
     findings = [_try(name, puzzles) for name in RULES]
     fitted_on = ""
@@ -213,9 +216,8 @@ def _try(name: str, puzzles: Sequence[Puzzle]) -> Finding:
 
 def _fitted(puzzles: Sequence[Puzzle], fit: Sequence[Puzzle] | None) -> Iterator[Finding]:
     """Guess with every model; without a set to fit on, the halves are fitted on one another."""
-    from .models import MODELS, require_sklearn
+    from .models import MODELS
 
-    require_sklearn()
     half = len(puzzles) // 4 * 2  # even, so twins stay in the same half
     for model in MODELS:
         if fit is not None:

@@ -238,10 +238,8 @@ class Hub:
 
 
 def _client(token: str | None) -> HfApi:
-    try:
-        from huggingface_hub import HfApi
-    except ImportError as error:
-        raise OSError("huggingface_hub is not installed: pip install 'coconut-bench[hub]'") from error
+    from huggingface_hub import HfApi
+
     return HfApi(token=token, library_name="coconut-bench", library_version=__version__)
 
 

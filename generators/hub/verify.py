@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..example import Example, canonical_row
+from ..extras import require
 from ..files import scratch_folder
 from ..proof.verify import Report, VerificationError, verify_dir
 from ..stored.formats import HUB_SPLITS
@@ -61,6 +62,7 @@ def verify_hub(address: Address, token: str | None = None) -> Iterator[Report]:
         VerificationError: The first error found.
         OSError: The version cannot be fetched.
     """
+    require("datasets", "verify on the Hub")
     with explained(address.repo):
         manifest = _manifest(address, token)
     configs = manifest["configs"]
@@ -102,10 +104,8 @@ def _manifest(address: Address, token: str | None) -> dict[str, Any]:
 
 def _load(address: Address, config: str, token: str | None) -> Mapping[str, Iterable[Mapping[str, Any]]]:
     """Load the splits of a config with `datasets`, as any user does."""
-    try:
-        from datasets import load_dataset  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise OSError("datasets is not installed: pip install 'coconut-bench[hub]'") from error
+    from datasets import load_dataset  # type: ignore[import-untyped]
+
     try:
         loaded: Mapping[str, Iterable[Mapping[str, Any]]]
         loaded = load_dataset(address.repo, config, revision=address.revision, token=token)

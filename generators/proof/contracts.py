@@ -16,6 +16,7 @@ from typing import Any
 import networkx as nx
 
 from ..families.vocabulary import CONCEPTS, ENTITIES, PRONTOQA_CONCEPTS, PRONTOQA_ENTITIES, PROPERTY_FAMILIES
+from ..plugins import table
 from ..wordings.prontoqa import opposite
 from .mirrored import Mirrored
 from .proved import Proved, entities_above, refined, require, shape, sources
@@ -197,7 +198,7 @@ def _fair(promise: Mirrored, **changed: Any) -> Contract:
     return Contract(family, replace(promise, **changed), shape, twins=True)
 
 
-CONTRACTS: Mapping[str, Contract] = {
+_ROWS = {
     "prosqa": Contract("prosqa", published_prosqa, shape),
     "prontoqa": Contract("prontoqa", published_prontoqa, properties),
     "prosqa-tiny": Contract("prosqa", partial(two_alike_components, hops=2), labels, twins=True),
@@ -217,3 +218,5 @@ CONTRACTS: Mapping[str, Contract] = {
     "prontoqa-fair-names": _fair(_PRONTOQA_FAIR, names="unseen"),
     "prontoqa-fair-order": _fair(_PRONTOQA_FAIR, backward=True),
 }
+
+CONTRACTS: Mapping[str, Contract] = table("CONTRACTS", _ROWS, Contract)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..example import Example
+from ..extras import require
 from .formats import HUB_SPLITS
 
 NAME = "gsm8k-aug"
@@ -80,15 +81,12 @@ def read_hub(split: str, revision: str | None) -> Iterator[Example]:
         The examples in order.
 
     Raises:
-        OSError: The split cannot be fetched, or the package datasets is missing.
-        ValueError: A record has other columns.
+        OSError: The split cannot be fetched.
+        ValueError: A record has other columns, or the package datasets is not installed.
     """
-    try:
-        from datasets import load_dataset  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise OSError(
-            f"{NAME} is fetched with the package datasets, which is not installed; {_FILES}"
-        ) from error
+    require("datasets", NAME)
+    from datasets import load_dataset  # type: ignore[import-untyped]
+
     try:
         rows: Any = load_dataset(HUB_REPOSITORY, split=HUB_SPLITS[split], revision=revision)
     except Exception as error:  # the client raises many types; each means that the data cannot be had

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from ... import __version__
 from ..datasets import Dataset, examples, get_dataset, resolve_surface
 from ..files import file_digest, recover_folder, replace_folder, scratch_folder
+from ..plugins import load_plugins
 from ..stopping import terminable
 from .formats import FORMATS, encode_jsonl, get_format
 from .manifest import MANIFEST, manifest_digest, read_manifest
@@ -236,9 +237,7 @@ def _encoder(workers: int) -> Iterator[Callable[[Plan, str], Iterator[Block]]]:
         yield lambda plan, split: (_encode(*task) for task in _tasks(plan, split))
         return
     # Workers are spawned: a fork would copy the progress bar's thread. Only this process hears Ctrl-C.
-    pool = ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
-    )
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
 
     def encode(plan: Plan, split: str) -> Iterator[Block]:
         waiting: deque[Future[Block]] = deque()
@@ -253,6 +252,11 @@ def _encoder(workers: int) -> Iterator[Callable[[Plan, str], Iterator[Block]]]:
         yield encode
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    load_plugins()
 
 
 Task = tuple[str, str, int, int, int, str, str]

@@ -96,13 +96,13 @@ def _record(row: Result, entry: SeedResult, target: Target) -> dict[str, Any]:
                 "model_availability": "unknown",
                 "method": row.method,
                 "recipe": row.recipe.name,
-                "recipe_hash": row.recipe.hash,
+                "recipe_hash": row.recipe.hash or "unknown",
                 "numerics_version": str(row.recipe.numerics or "unknown"),
                 "base_model": row.base_model.name,
                 "base_model_revision": row.base_model.revision or "unknown",
                 "base_model_weights_sha256": entry.base_weights or "unknown",
                 "model_weights_sha256": entry.weights or "unknown",
-                "num_parameters": str(row.base_model.parameters),
+                "num_parameters": str(row.base_model.parameters or "unknown"),
                 "training_seed": str(entry.seed),
                 "quick": str(row.quick),
             },
@@ -125,7 +125,10 @@ def _results(row: Result, entry: SeedResult, target: Target) -> list[dict[str, A
         "forward passes": entry.tokens.forward_passes,
     }
     accuracies = [_result(row, entry, target, name, score.accuracy, score) for name, score in scores.items()]
-    return [*accuracies, *(_result(row, entry, target, name, value) for name, value in counts.items())]
+    return [
+        *accuracies,
+        *(_result(row, entry, target, name, value) for name, value in counts.items() if value is not None),
+    ]
 
 
 def _result(
@@ -183,11 +186,13 @@ def _source(row: Result, target: Target) -> dict[str, Any]:
 def _sample(record: dict[str, Any], sample: Sample) -> dict[str, Any]:
     asked, given = sample.question, sample.prediction
     metadata = {
-        "language_tokens": str(given.language_tokens),
-        "continuous_thoughts": str(given.thoughts),
-        "forward_passes": str(given.forward_passes),
+        "language_tokens": given.language_tokens,
+        "continuous_thoughts": given.thoughts,
+        "forward_passes": given.forward_passes,
+        "hops": given.hops,
+        "twin": given.twin,
+        "shortcut": given.shortcut,
     }
-    optional = {"hops": given.hops, "twin": given.twin, "shortcut": given.shortcut}
     return {
         "schema_version": SCHEMA,
         "evaluation_id": record["evaluation_id"],
@@ -209,5 +214,5 @@ def _sample(record: dict[str, Any], sample: Sample) -> dict[str, Any]:
             }
         ],
         "evaluation": {"score": float(given.correct), "is_correct": given.correct},
-        "metadata": metadata | {name: str(value) for name, value in optional.items() if value is not None},
+        "metadata": {name: str(value) for name, value in metadata.items() if value is not None},
     }

@@ -7,6 +7,7 @@ Accuracies are fractions, means over the seeds.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import yaml
@@ -55,6 +56,8 @@ def _model_index(row: Result, target: Target) -> dict[str, Any]:
             {"type": "twin_consistency", "value": sum(twins) / len(twins), "name": "both twins right"}
         )
     for kind, value in (("generated_tokens", means.generated), ("thoughts", means.thoughts)):
+        if math.isnan(value):
+            continue
         metrics.append({"type": kind, "value": value, "name": f"{kind.replace('_', ' ')} per question"})
     dataset: dict[str, Any] = {
         "type": target.dataset_repo or data.name,
@@ -75,11 +78,12 @@ def _entry(row: Result, repo: str) -> dict[str, Any]:
     if data.revision is not None:
         dataset["revision"] = data.revision
     seeds = ", ".join(str(entry.seed) for entry in row.seeds)
+    digest = (row.recipe.hash or "")[:12]
     return {
         "dataset": dataset,
         "value": aggregate(row).accuracy,
         "date": max(entry.provenance.date for entry in row.seeds),
-        "notes": f"{row.method}, recipe {row.recipe.name} {row.recipe.hash[:12]}, mean of seeds {seeds}",
+        "notes": f"{row.method}, recipe {row.recipe.name} {digest}, mean of seeds {seeds}",
     }
 
 

@@ -54,10 +54,11 @@ def _results(row: Result, entry: SeedResult, written: list[dict[str, Any]], targ
         "sample_len": score.n,
         f"{METRIC},{FILTER}": score.accuracy,
         f"{METRIC}_stderr,{FILTER}": spread,
-        f"generated_tokens,{FILTER}": entry.tokens.generated,
-        f"thoughts,{FILTER}": entry.tokens.thoughts,
     }
-    better = {METRIC: True, "generated_tokens": False, "thoughts": False}
+    better = {METRIC: True}
+    for name, mean in (("generated_tokens", entry.tokens.generated), ("thoughts", entry.tokens.thoughts)):
+        if mean is not None:
+            metrics[f"{name},{FILTER}"], better[name] = mean, False
     packages = entry.provenance.environment.packages
     # Readers take the part before the slash as the developer.
     model = f"{slug(target.organization)}/{model_name(row)}-seed{entry.seed}"
@@ -108,6 +109,9 @@ def _config(row: Result, target: Target) -> dict[str, Any]:
 def _sample(index: int, sample: Sample) -> dict[str, Any]:
     asked, given = sample.question, sample.prediction
     document = {"id": given.id, "question": asked, "answer": given.answer, "hops": given.hops}
+    counts = {} if given.thoughts is None else {"thoughts": float(given.thoughts)}
+    if given.thoughts is not None and given.language_tokens is not None:
+        counts = {"generated_tokens": float(given.language_tokens + given.thoughts), **counts}
     return {
         "doc_id": index,
         "doc": document,
@@ -116,13 +120,12 @@ def _sample(index: int, sample: Sample) -> dict[str, Any]:
         "resps": [[given.prediction]],
         "filtered_resps": [given.prediction],
         "filter": FILTER,
-        "metrics": [METRIC, "generated_tokens", "thoughts"],
+        "metrics": [METRIC, *counts],
         "doc_hash": _digest(json.dumps(document, indent=2, ensure_ascii=False)),
         "prompt_hash": _digest(asked),
         "target_hash": _digest(given.answer),
         METRIC: float(given.correct),
-        "generated_tokens": float(given.language_tokens + given.thoughts),
-        "thoughts": float(given.thoughts),
+        **counts,
     }
 
 

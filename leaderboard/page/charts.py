@@ -72,7 +72,8 @@ def pareto_front(points: Iterable[tuple[str, float, float]]) -> list[str]:
     """
     front: list[str] = []
     last = (math.nan, -math.inf)
-    for key, tokens, accuracy in sorted(points, key=lambda point: (point[1], -point[2])):
+    known = (point for point in points if not math.isnan(point[1]))
+    for key, tokens, accuracy in sorted(known, key=lambda point: (point[1], -point[2])):
         if accuracy > last[1] or (tokens, accuracy) == last:
             front.append(key)
             last = (tokens, accuracy)
@@ -83,15 +84,16 @@ def tokens_chart(series: Sequence[Series], quoted: Sequence[QuotedResult], name:
     """Draw accuracy against generated tokens, with the Pareto front of the measured rows.
 
     Args:
-        series: Measured rows.
+        series: Measured rows; those of unknown token counts are left out.
         quoted: Quoted rows, drawn as hollow circles.
         name: The dataset, for the title.
 
     Returns:
         The SVG.
     """
-    tokens = [one.means.generated for one in series] + [row.generated_tokens for row in quoted]
-    shares = [one.means.interval.low for one in series] + [row.accuracy for row in quoted]
+    series = [one for one in series if not math.isnan(one.means.generated)]
+    tokens = [0.0, *(one.means.generated for one in series), *(row.generated_tokens for row in quoted)]
+    shares = [1.0, *(one.means.interval.low for one in series), *(row.accuracy for row in quoted)]
     x = Scale(0, nice_end(max(tokens)), LEFT, WIDTH - RIGHT)
     y = accuracy_scale(shares, HEIGHT - BOTTOM, TOP)
     points = {one.row.key: (one.means.generated, one.means.accuracy) for one in series}

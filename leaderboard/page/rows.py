@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from ..aggregate import shown
 from ..measures import Score
 from ..own import OwnResult
 from ..result import QuotedResult, Result, SeedResult
@@ -108,6 +109,9 @@ def _measured_body(one: Series, place: int | None, label: str, on_front: bool) -
     badges = [tag("span", "quick", class_="badge quick")] if row.quick else []
     if isinstance(row, OwnResult):
         badges.append(tag("span", "yours", class_="badge", title=row.note))
+    if row.kind == "external":
+        title = "Answered or trained elsewhere, scored here."
+        badges.append(tag("span", "external", class_="badge", title=title))
     if on_front:
         badges.append(
             tag(
@@ -128,12 +132,12 @@ def _measured_body(one: Series, place: int | None, label: str, on_front: bool) -
         join(label.rstrip("="), " ", tied) if tied else label,
         join(opener, *badges),
         join(tag("b", percent(means.accuracy)), " ", tag("span", interval, class_="interval")),
-        f"{means.generated:.1f}",
-        f"{means.language:.1f}",
-        f"{means.thoughts:.1f}",
-        f"{means.passes:.1f}",
+        shown(means.generated),
+        shown(means.language),
+        shown(means.thoughts),
+        shown(means.passes),
         str(means.reached or ""),
-        f"{means.training_seconds:.0f}",
+        shown(means.training_seconds, 0),
         row.recipe.name,
         row.base_model.name,
     )
@@ -141,17 +145,22 @@ def _measured_body(one: Series, place: int | None, label: str, on_front: bool) -
         "rank": place if place is not None else 10**6,
         "method": row.method,
         "accuracy": f"{means.accuracy:.9f}",
-        "generated": f"{means.generated:.9f}",
-        "written": f"{means.language:.9f}",
-        "thoughts": f"{means.thoughts:.9f}",
-        "passes": f"{means.passes:.9f}",
+        "generated": _sorted(means.generated),
+        "written": _sorted(means.language),
+        "thoughts": _sorted(means.thoughts),
+        "passes": _sorted(means.passes),
         "steps": 10**9 if means.reached is None or means.reached.steps is None else means.reached.steps,
-        "seconds": f"{means.training_seconds:.3f}",
+        "seconds": _sorted(means.training_seconds),
         "recipe": row.recipe.name,
         "base": row.base_model.name,
     }
     detail = tag("tr", tag("td", _detail(row), colspan=len(cells)), class_="detail", id=f"detail-{row.key}")
     return _body(row, values, _cells(MEASURED, cells), detail, quick=row.quick)
+
+
+def _sorted(mean: float) -> str:
+    """A mean as its column is sorted by; one that is unknown after all others."""
+    return shown(mean, 9) or str(10**9)
 
 
 def _quoted_body(row: QuotedResult) -> Markup:
@@ -199,15 +208,16 @@ def _link(url: str) -> str | None:
 
 def _detail(row: Result) -> Markup:
     data, base = row.dataset, row.base_model
+    parameters = "unknown" if base.parameters is None else f"{base.parameters:,}"
     facts = _facts(
         ("Row", row.key),
         ("Dataset", f"{data.name} {data.version}, {data.surface}, {data.split}, {data.n} questions"),
         ("Content hash", data.content_hash),
         ("Data seed", "none" if data.seed is None else str(data.seed)),
         ("Data revision", data.revision or "none"),
-        ("Recipe", f"{row.recipe.name}, {row.recipe.hash}"),
+        ("Recipe", f"{row.recipe.name}, {row.recipe.hash or 'no hash'}"),
         ("Numerics version", str(row.recipe.numerics or "none")),
-        ("Base model", f"{base.name}, {base.parameters:,} parameters, revision {base.revision or 'none'}"),
+        ("Base model", f"{base.name}, {parameters} parameters, revision {base.revision or 'none'}"),
         ("Base weights", "one model per seed" if base.per_seed else "one model for all seeds"),
     )
     return join(facts, *(_seed(entry) for entry in row.seeds))
@@ -239,7 +249,10 @@ def _seed(entry: SeedResult) -> Markup:
             ("Trained weights", entry.weights or "not recorded"),
             ("Commit", f"{source.commit}{dirty}" if source.commit else "unknown"),
             ("Date", source.date),
-            ("Machine", f"{here.hardware}, {here.device}, threads: {here.threads}, {here.platform}"),
+            (
+                "Machine",
+                f"{here.hardware}, {here.device}, threads: {here.threads or 'unknown'}, {here.platform}",
+            ),
             ("Processes", str(here.processes)),
             ("Versions", f"Python {here.python}, {packages}"),
             ("Predictions", link),
@@ -280,5 +293,7 @@ def _score(score: Score) -> str:
     return f"{percent(score.accuracy)} ({score.counts}; {100 * low:.1f} to {100 * high:.1f})"
 
 
-def _cost(seconds: float, memory: int | None) -> str:
-    return f"{seconds:.1f} s" + ("" if memory is None else f", {memory / 2**20:.0f} MiB peak")
+def _cost(seconds: float | None, memory: int | None) -> str:
+    return ("unknown" if seconds is None else f"{seconds:.1f} s") + (
+        "" if memory is None else f", {memory / 2**20:.0f} MiB peak"
+    )
