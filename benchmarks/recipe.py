@@ -199,7 +199,7 @@ class Recipe(Part):
         try:
             return Recipe.model_validate(fields)
         except ValidationError as error:
-            raise ValueError(f"-o {' '.join(texts)}: {_problems(error)}") from error
+            raise ValueError(f"-o {' '.join(texts)}: {problems(error)}") from error
 
     def with_dataset(self, name: str) -> Recipe:
         """Return the recipe on another dataset.

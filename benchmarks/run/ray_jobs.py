@@ -16,6 +16,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from ...generators.extras import require
 from .cell import Cell, work
 from .local_jobs import STOP_SECONDS, last_line, stopped
 from .lock import Lock
