@@ -54,7 +54,7 @@ def write_page(path: Path | str | None, out: Path | str) -> Path:
     boards, out = read_boards(None if path is None else Path(path)), Path(out)
     board = Leaderboard.model_construct(rows=boards.rows)
     # A reproduction of a shipped row would be the same row twice.
-    known = [*boards.ranked, *boards.quoted]
+    known: list[Result | QuotedResult] = [*boards.ranked, *boards.quoted]
     one = boards.files[0].read_bytes() if len(boards.files) == 1 else dump(Leaderboard(rows=known)).encode()
     html = page(board, ranks(boards.ranked, boards.folders), hashlib.sha256(one).hexdigest())
     wanted = {one.predictions.file for row in board.measured for one in row.seeds if one.predictions}
