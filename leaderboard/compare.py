@@ -130,15 +130,19 @@ class Sheet(NamedTuple):
 
 
 class Answers:
-    """The predictions of rows, each file read once.
+    """The predictions of rows, each file read once, each pair of rows compared once.
 
     Args:
         folders: The folder of the predictions files, or several.
+
+    Attributes:
+        compared: Keys of two rows → their comparison, not adjusted.
     """
 
     def __init__(self, folders: Folders) -> None:
         several = folders if isinstance(folders, tuple) else (folders,)
         self.folders = [Path(folder) for folder in several]
+        self.compared: dict[tuple[str, str], Comparison] = {}
         self._read: dict[str, Sheet] = {}
         self._clusters: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
 
@@ -230,10 +234,12 @@ def compare_pair(a: Result, b: Result, answers: Answers) -> Comparison:
     Raises:
         ValueError: For rows on different questions or without a shared seed, and missing predictions.
     """
+    if (a.key, b.key) in answers.compared:
+        return answers.compared[a.key, b.key]
     pair = answers.paired(a, b)
     values = pair.by_question()
     questions, seeds = cluster_estimate(values, pair.clusters), pair.over_seeds()
-    return Comparison(
+    answers.compared[a.key, b.key] = Comparison(
         a=a,
         b=b,
         by_seed=pair.by_seed(),
@@ -244,6 +250,7 @@ def compare_pair(a: Result, b: Result, answers: Answers) -> Comparison:
         p=pair.p_value(),
         equivalence_p=max(tost(found, MARGIN) for found in (questions, seeds) if found),
     )
+    return answers.compared[a.key, b.key]
 
 
 def adjusted(family: Sequence[Comparison]) -> list[Comparison]:

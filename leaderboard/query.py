@@ -13,6 +13,8 @@ from .result import QuotedResult, Result
 
 Kind = Literal["measured", "external", "quoted", "all"]
 Row = Result | QuotedResult
+MOST_KEYS = 20
+"""How many keys a message lists."""
 YOURS = "yours:"
 """Before the name of a row: one of your own file."""
 
@@ -118,10 +120,13 @@ def find(rows: Sequence[Result], name: str) -> Result:
     found = plain or [row for row in rows if name and row.key.startswith(name)]
     found = [row for row in found if not isinstance(row, OwnResult)] or found
     if not found:
-        pick({known: row for row in rows for known in (row.method, row.key)}, name, "row")
+        names = {row.method: row for row in rows}
+        keys = {row.key: row for row in rows} if len(rows) <= MOST_KEYS else {}
+        pick({**names, **keys}, name, "row")
     if len(found) > 1:
-        keys = ", ".join(f"{row.key} ({row.dataset.name}, {row.recipe.name})" for row in found)
-        raise ValueError(f"{name}: must name one row, got {keys}")
+        listed = ", ".join(f"{row.key} ({row.dataset.name}, {row.recipe.name})" for row in found[:MOST_KEYS])
+        more = f" and {len(found) - MOST_KEYS} more" if len(found) > MOST_KEYS else ""
+        raise ValueError(f"{name}: must name one row, got {listed}{more}")
     return found[0]
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -53,16 +54,15 @@ def write_page(path: Path | str | None, out: Path | str) -> Path:
     boards, out = read_boards(None if path is None else Path(path)), Path(out)
     board = Leaderboard.model_construct(rows=boards.rows)
     # A reproduction of a shipped row would be the same row twice.
-    known = [*boards.ranked, *boards.quoted]
+    known: list[Result | QuotedResult] = [*boards.ranked, *boards.quoted]
     one = boards.files[0].read_bytes() if len(boards.files) == 1 else dump(Leaderboard(rows=known)).encode()
     html = page(board, ranks(boards.ranked, boards.folders), hashlib.sha256(one).hexdigest())
-    records = [entry.predictions for row in board.measured for entry in row.seeds if entry.predictions]
+    wanted = {one.predictions.file for row in board.measured for one in row.seeds if one.predictions}
     out.mkdir(parents=True, exist_ok=True)
-    for record in records:
-        source = next((found for folder in boards.folders if (found := folder / record.file).is_file()), None)
-        if source is not None:
+    for folder in filter(Path.is_dir, boards.folders):
+        for name in sorted(wanted.intersection(os.listdir(folder))):
             (out / PREDICTIONS).mkdir(exist_ok=True)
-            shutil.copyfile(source, out / PREDICTIONS / record.file)
+            shutil.copyfile(os.path.join(folder, name), os.path.join(out, PREDICTIONS, name))
     write_whole(out / "leaderboard.json", one)
     write_whole(out / "index.html", html.encode())
     return out / "index.html"
