@@ -130,7 +130,7 @@ def sweep(
             for result in results:
                 board = add(leaderboard, result, predictions=cell.folder / "predictions", replace=replace)
                 rows |= {row.identity: row for row in board.measured if row.identity == result.identity}
-    return list(rows.values())
+    return sorted(rows.values(), key=lambda row: grid.methods.index(row.method))
 
 
 Measured = tuple[Cell, list[Result]]
