@@ -7,7 +7,7 @@ from the checkpoint there. Sweeps that are started at once share the cells: one 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -21,7 +21,6 @@ from .ray_jobs import RayJobs
 from .slurm_jobs import SlurmJobs
 
 POLL_SECONDS = 2.0
-KINDS = {"slurm": SlurmJobs, "local": LocalJobs, "ray": RayJobs}
 
 
 class Job(Protocol):
@@ -47,6 +46,13 @@ class Scheduler(Protocol):
 
     def close(self) -> None:
         """Let go of what the scheduler holds."""
+
+
+KINDS: dict[str, Callable[[Mapping[str, Any], Sequence[str]], Scheduler]] = {
+    "slurm": SlurmJobs,
+    "local": LocalJobs,
+    "ray": RayJobs,
+}
 
 
 class Cluster(NamedTuple):
@@ -109,7 +115,7 @@ def run_on_cluster(cells: Sequence[Cell], cluster: Cluster, say: Callable[[str],
     cells = [cell for cell in cells if cell not in measured]
     if not cells:
         return
-    scheduler: Scheduler = KINDS[cluster.kind](cluster.settings, cluster.devices)
+    scheduler = KINDS[cluster.kind](cluster.settings, cluster.devices)
     queue = _Queue(cells, scheduler, say)
     try:
         with tqdm(total=len(cells), desc="cells", disable=None, leave=False) as bar:

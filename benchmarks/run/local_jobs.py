@@ -26,7 +26,7 @@ from .cell import Cell, work
 from .device import check_device, environment
 from .lock import Lock, holding
 
-SETTINGS = {"jobs": int, "timeout_min": float}
+SETTINGS: dict[str, type[int] | type[float]] = {"jobs": int, "timeout_min": float}
 STOP_SECONDS = 60.0
 
 

@@ -69,7 +69,7 @@ class SlurmJobs:
         """
         folder, record = cell.folder.resolve(), cell.folder / RECORD
         if record.exists():
-            earlier = self.submitit.SlurmJob(folder=folder / "cluster", job_id=_job_id(record))
+            earlier: Any = self.submitit.SlurmJob(folder=folder / "cluster", job_id=_job_id(record))
             if earlier.state in UNFINISHED:
                 return SlurmJob(earlier)
         try:

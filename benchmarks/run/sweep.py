@@ -8,7 +8,7 @@ no other process has locked, and ends when all are measured.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,20 +133,20 @@ def sweep(
                 row = record(leaderboard, result, predictions=cell.folder / "predictions", replace=replace)
                 assert isinstance(row, Result)
                 rows[row.identity] = row
-    return list(rows.values())
+    return sorted(rows.values(), key=lambda row: grid.methods.index(row.method))
 
 
-Measured = tuple[Cell, list[Result]]
+Measuring = Generator[tuple[Cell, list[Result]], None, None]
 
 
-def _of_jobs(cells: Sequence[Cell], cluster: Cluster, say: Callable[[str], None]) -> Iterator[Measured]:
+def _of_jobs(cells: Sequence[Cell], cluster: Cluster, say: Callable[[str], None]) -> Measuring:
     """Yield the cells in the order in which jobs measure them."""
     for cell in run_on_cluster(cells, cluster, say):
         say(f"{cell.folder}: finished")
         yield cell, measure(cell, lambda line: None)
 
 
-def _shared(cells: Sequence[Cell], say: Callable[[str], None]) -> Iterator[Measured]:
+def _shared(cells: Sequence[Cell], say: Callable[[str], None]) -> Measuring:
     """Yield the cells as they are measured, here or by other processes; of several, a locked one comes later.
 
     The processes of a data-parallel run must work on the same cell, so they wait for none.
