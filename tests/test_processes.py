@@ -206,8 +206,9 @@ def test_a_signal_to_any_process_saves_once_and_ends_all(
     first, second = when_saved("out", process)
     {"launcher": process, "process 0": first, "process 1": second}[to].send_signal(number)
     said = own_lines(process)
-    (line,) = [line for line in said if not line.startswith(("base model", "stage", "out/data"))]
-    assert line.startswith("Stopped at stage 1, step ") and line.endswith("the same command resumes there")
+    rest = [line for line in said if not line.startswith(("base model", "stage", "out/data"))]
+    assert len(rest) == 1 and rest[0].startswith("Stopped at stage 1, step "), rest
+    assert rest[0].endswith("the same command resumes there")
     train(2, "out", recipe)
     assert losses("out") == pytest.approx(losses(as_one(recipe)), abs=1e-4, rel=0)
 
