@@ -25,6 +25,7 @@ from coconut_bench.coconut import launch
 from coconut_bench.coconut.batches import share_out
 from coconut_bench.coconut.encoding import Row
 from coconut_bench.leaderboard.result import Result
+from coconut_bench.leaderboard.store import read
 
 pytestmark = [
     pytest.mark.usefixtures("in_an_empty_folder"),
@@ -220,7 +221,8 @@ def test_a_sweep_goes_cell_by_cell_and_files_each_row_once(tmp_path: Path) -> No
         launched(2, "run", "--method", "cot,coconut", "--recipe", str(recipe), "--thoughts", "1")
     )  # fmt: skip
     assert [line for line in said if line.startswith("[")] == ["[1/2] cot, seed 0", "[2/2] coconut, seed 0"]
-    assert len(json.loads(Path("leaderboard.json").read_text(encoding="utf-8"))["rows"]) == 3
+    rows = read("leaderboard.json").measured
+    assert [len(row.seeds) for row in rows] == [1, 1, 1], "with one thought, coconut has a row of its own"
 
 
 @pytest.mark.slow
