@@ -142,7 +142,8 @@ class Trainer:
         """Whether a checkpoint is, as a process was told to stop or process 0 saved the last one long ago."""
         late = self.processes.is_main and since > self.settings.save_every
         number, is_late = self.processes.largest([stop.number or 0, late])
-        stop.number = int(number) or None
+        if number:  # a signal that arrives meanwhile must not be forgotten
+            stop.number = int(number)
         return bool(number or is_late)
 
     def _step(self, plan: StagePlan) -> float:
