@@ -110,7 +110,7 @@ class LazyCommands(click.Group):
         except (click.exceptions.Exit, click.Abort, BrokenPipeError):  # click's own ways to end
             raise
         except click.ClickException as error:
-            error.message = one_line(error.message)
+            error.message = one_line(error.message)  # type: ignore[misc]
             raise
         except Exception as error:
             if os.environ.get(TRACEBACK):
