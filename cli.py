@@ -151,7 +151,7 @@ class LazyCommands(click.Group):
         except click.ClickException as error:
             if launch.is_told():
                 sys.exit(2)
-            error.message = one_line(error.message)
+            error.message = one_line(error.message)  # type: ignore[misc]
             raise
         except Exception as error:
             if os.environ.get(TRACEBACK):

@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 from micro import MICRO, write_recipe
 from pretrained_models import save_pretrained
 from safetensors import SafetensorError
-from transformers import PreTrainedModel
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from coconut_bench.benchmarks.recipe import load_recipe
 from coconut_bench.benchmarks.run.base_model import from_scratch
@@ -160,7 +161,9 @@ def test_a_pretrained_folder_that_is_damaged_is_told_from_a_missing_one() -> Non
         ValueError, match=r"must have its weights in safetensors, got a pickle, which can run code"
     ):
         load_pretrained(part)
-    word_tokenizer(["a"]).save_pretrained(folder)
+    core = Tokenizer(models.WordLevel({"<unk>": 0, "<end>": 1, "a": 2}, unk_token="<unk>"))
+    words = PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<end>", unk_token="<unk>")
+    words.save_pretrained(folder)
     (folder / "pytorch_model.bin").unlink()
     weights.write_bytes(whole)
     with pytest.raises(ValueError, match=r"^model.copy_token must be a token of the tokenizer, got 'zz'$"):

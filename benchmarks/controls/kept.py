@@ -78,7 +78,7 @@ def kept_answers(
     parts = list(batches(questions, size))
     for first, part in tqdm(parts, desc=run.folder.name, unit="batch", disable=None, leave=False):
         path = folder / f"batch-{first}.json"
-        found = _stored(path, options["controls"], len(part))
+        found = _stored(path, [row.name for row in rows], len(part))
         if found is not None:
             kept, states_BKD = found
             reused = True
