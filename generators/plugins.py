@@ -38,7 +38,7 @@ _tables: dict[str, Table] = {}
 _loaded: dict[str, ModuleType] = {}  # where from → plugin
 
 
-def table(kind: str, rows: Mapping[str, Row], type: type = object) -> dict[str, Row]:
+def table(kind: str, rows: dict[str, Row], type: type = object) -> dict[str, Row]:
     """Make a table to which plugins may add rows.
 
     Args:
@@ -52,10 +52,10 @@ def table(kind: str, rows: Mapping[str, Row], type: type = object) -> dict[str, 
     Raises:
         ValueError: A plugin has a row of another type, or of a name that is taken.
     """
-    _tables[kind] = Table(dict(rows), type)
+    _tables[kind] = Table(rows, type)
     for origin, module in _loaded.items():
         _add(origin, kind, module)
-    return _tables[kind].rows
+    return rows
 
 
 def load_plugins(files: Iterable[Path] = ()) -> None:
