@@ -74,7 +74,7 @@ def varied(row: Any, texts: Sequence[str]) -> Any:
         ValueError: The dataset has no settings, a name is unknown (the nearest one is named) or given twice,
             or a value is out of range.
     """
-    config = getattr(row.sampler, "args", (None,))[0]
+    config: Any = getattr(row.sampler, "args", (None,))[0]
     graph = config.graph if isinstance(config, FairSpec) else config
     if not isinstance(graph, LayeredConfig | fair.FairConfig) or row.axis:
         raise ValueError(f"{row.name} has no settings to change, got {', '.join(texts)}")
@@ -94,7 +94,7 @@ def varied(row: Any, texts: Sequence[str]) -> Any:
     if not differing:
         return row
     said = "+".join(f"{name}={_text(getattr(changed, name))}" for name in differing)
-    spec = replace(config, graph=changed) if isinstance(config, FairSpec) else changed
+    spec: Any = changed if graph is config else replace(config, graph=changed)
     return replace(
         row,
         version=f"{row.version}+{said}",

@@ -15,6 +15,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
@@ -74,7 +75,7 @@ def load_plugins(files: Iterable[Path] = ()) -> None:
     named = [Path(file) for file in os.environ.get(VARIABLE, "").split(os.pathsep) if file]
     paths = list(dict.fromkeys(file.resolve() for file in (*named, *files)))
     for path in paths:
-        _load(str(path), lambda path=path: _module(path))  # type: ignore[misc]
+        _load(str(path), partial(_module, path))
     if paths:
         os.environ[VARIABLE] = os.pathsep.join(map(str, paths))
 
