@@ -41,8 +41,9 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> Fields:
     found: Fields = {name: value for name, value in old.items() if name not in gone - new.keys()}
     for name, value in new.items():
         before = found.get(name)
-        whole = not isinstance(before, Mapping) or not isinstance(value, Mapping)
-        found[name] = value if whole or _is_another(before, value) else merged(before, value)
+        if isinstance(before, Mapping) and isinstance(value, Mapping) and not _is_another(before, value):
+            value = merged(before, value)
+        found[name] = value
     return found
 
 
@@ -93,7 +94,7 @@ def _check(keys: Sequence[str], model: type[BaseModel], place: str) -> None:
         annotation = part.model_fields[key].annotation
         inner = [one for one in (annotation, *get_args(annotation)) if isinstance(one, type)]
         part = next((one for one in inner if issubclass(one, BaseModel)), None)
-        if part is None and index + 1 < len(keys) and not any("dict" in str(one) for one in (annotation,)):
+        if part is None and index + 1 < len(keys) and "dict" not in str(annotation):
             raise ValueError(f"-o {place}: {key} has no settings of its own")
 
 

@@ -28,6 +28,10 @@ def split_option(name: str, title: str) -> Callable[[Any], Any]:
 @click.command("generate", cls=ListingCommand, tables=dataset_table)
 @click.argument("dataset")
 @click.option("--out", required=True, type=PATH, help="Output directory, new or empty.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE",
+    help="Change the difficulty, such as hops=4 (repeatable); the version says so.",
+)  # fmt: skip
 @click.option("--seed", default=0, type=int, metavar="N", help="Data seed.")
 @split_option("train", "Training")
 @split_option("valid", "Validation")
@@ -45,8 +49,8 @@ def split_option(name: str, title: str) -> Callable[[Any], Any]:
 @click.option("--shard", default="1/1", metavar="I/N", help="Write only the I-th of N equal parts.")
 @click.option("--force", is_flag=True, help="Replace an output directory that `generate` wrote.")
 def generate_command(
-    dataset: str, out: Path, seed: int, train: int | None, valid: int | None, test: int | None,
-    surface: str | None, workers: int, format: str, shard: str, force: bool,
+    dataset: str, out: Path, settings: tuple[str, ...], seed: int, train: int | None, valid: int | None,
+    test: int | None, surface: str | None, workers: int, format: str, shard: str, force: bool,
 ) -> None:  # fmt: skip
     """Generate a dataset: one file per split and a manifest.
 
@@ -56,9 +60,11 @@ def generate_command(
     from .stored.write import generate, plan
 
     sizes = {"train": train, "valid": valid, "test": test}
-    planned = plan(dataset, seed=seed, sizes=sizes, surface=surface, format=format, shard=shard)
+    planned = plan(
+        "+".join([dataset, *settings]), seed=seed, sizes=sizes, surface=surface, format=format, shard=shard
+    )
     manifest = generate(planned, out, workers=workers, force=force)
-    if planned.dataset.leaks:
+    if planned.dataset.leak:
         click.echo(f"Note: {dataset} leaks: {planned.dataset.leak}.", err=True)
     for split, entry in manifest["splits"].items():
         click.echo(f"{split}: {entry['examples']} examples, rows sha256 {entry['rows_sha256']}")

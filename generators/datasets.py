@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
+from .dial import Varied, address_at
 from .example import Example, rows_hash
 from .families import fair, prontoqa, prontoqa_fair, prosqa, prosqa_fair
 from .families.layered import LayeredConfig
@@ -70,13 +71,14 @@ class Dataset:
     axis: str = ""
 
     @property
-    def leaks(self) -> bool:
-        return bool(self.leak)
+    def address(self) -> str:
+        """The name by which `DATASETS` has it, settings included."""
+        return address_at(self.name, self.version)
 
     def summary(self) -> str:
         """Return one paragraph for a list of datasets: what it is, its sizes, its leaks."""
         sizes = "/".join(str(self.sizes[split]) for split in SPLITS)
-        known = f" LEAKS: {self.leak}." if self.leaks else f" {self.caveat}." if self.caveat else ""
+        known = f" LEAKS: {self.leak}." if self.leak else f" {self.caveat}." if self.caveat else ""
         return f"{self.description}. {'/'.join(SPLITS)} {sizes}; {', '.join(self.surfaces)}.{known}"
 
     def largest(self, split: str) -> int:
@@ -190,8 +192,8 @@ _ROWS = (
     ),
 )
 
-DATASETS: Mapping[str, Dataset] = table("DATASETS", {row.name: row for row in _ROWS}, Dataset)
-"""Name -> row, those of plugins included; the first surface of a row is its default."""
+DATASETS: Mapping[str, Dataset] = table("DATASETS", Varied({row.name: row for row in _ROWS}), Dataset)
+"""Name -> row, those of plugins included, also with other settings (`dial`): ``prosqa-fair+hops=4``."""
 
 
 def get_dataset(name: str) -> Dataset:
@@ -238,12 +240,9 @@ def examples(
     """
     dataset = get_dataset(name)
     surface = resolve_surface(dataset, surface)
-    pick({known: known for known in SPLITS}, split, "split")
-    _check_range(dataset, split, seed, start, count)
-    if count is not None:
-        stop = start + count
-    else:
-        stop = dataset.largest(split) if split == "train" else max(start, dataset.sizes[split])
+    _check_range(dataset, pick({known: known for known in SPLITS}, split, "split"), seed, start, count)
+    whole = dataset.largest(split) if split == "train" else max(start, dataset.sizes[split])
+    stop = whole if count is None else start + count
     return _stream(dataset, split, seed, surface, start, stop)
 
 
@@ -268,9 +267,8 @@ def _check_range(dataset: Dataset, split: str, seed: int, start: int, count: int
     if count is not None and not 0 <= count <= largest - start:
         raise ValueError(f"count must be in 0..{largest - start} for {dataset.name} {split}, got {count}")
     if count and dataset.twins and split != "train" and count % 2:
-        raise ValueError(
-            f"count must be even for {dataset.name} {split} (examples come in twins), got {count}"
-        )
+        twins = "(examples come in twins)"
+        raise ValueError(f"count must be even for {dataset.name} {split} {twins}, got {count}")
 
 
 def _stream(

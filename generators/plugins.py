@@ -15,6 +15,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
@@ -38,7 +39,7 @@ _tables: dict[str, Table] = {}
 _loaded: dict[str, ModuleType] = {}  # where from → plugin
 
 
-def table(kind: str, rows: Mapping[str, Row], type: type = object) -> dict[str, Row]:
+def table(kind: str, rows: dict[str, Row], type: type = object) -> dict[str, Row]:
     """Make a table to which plugins may add rows.
 
     Args:
@@ -52,10 +53,10 @@ def table(kind: str, rows: Mapping[str, Row], type: type = object) -> dict[str, 
     Raises:
         ValueError: A plugin has a row of another type, or of a name that is taken.
     """
-    _tables[kind] = Table(dict(rows), type)
+    _tables[kind] = Table(rows, type)
     for origin, module in _loaded.items():
         _add(origin, kind, module)
-    return _tables[kind].rows
+    return rows
 
 
 def load_plugins(files: Iterable[Path] = ()) -> None:
@@ -74,7 +75,7 @@ def load_plugins(files: Iterable[Path] = ()) -> None:
     named = [Path(file) for file in os.environ.get(VARIABLE, "").split(os.pathsep) if file]
     paths = list(dict.fromkeys(file.resolve() for file in (*named, *files)))
     for path in paths:
-        _load(str(path), lambda path=path: _module(path))  # type: ignore[misc]
+        _load(str(path), partial(_module, path))
     if paths:
         os.environ[VARIABLE] = os.pathsep.join(map(str, paths))
 

@@ -17,6 +17,7 @@ from typing import Any, overload
 
 from .answers import is_right, read_answer
 from .datasets import examples, get_dataset, resolve_surface
+from .dial import address
 from .example import Example
 from .lookup import pick
 from .seeding import SPLITS
@@ -109,7 +110,13 @@ class TaskDataset(Sequence[Entry]):
 
 
 def create_dataset(
-    name: str, seed: int = 0, size: int = 500, *, split: str = "train", surface: str | None = None
+    name: str,
+    seed: int = 0,
+    size: int = 500,
+    *,
+    split: str = "train",
+    surface: str | None = None,
+    **settings: int | str,
 ) -> TaskDataset:
     """Make a sequence of tasks; the same arguments give the same tasks on any machine.
 
@@ -122,9 +129,11 @@ def create_dataset(
         size: The number of tasks.
         split: train, valid or test.
         surface: The wording, None the dataset's first.
+        **settings: Difficulty of the graphs, such as ``hops=4`` (see `dial`); another setting is another
+            dataset, as its version says.
 
     Raises:
-        ValueError: For an unknown name, split or surface (with the nearest known one), and for a size or a
-            seed out of range.
+        ValueError: For an unknown name, split, surface or setting (with the nearest known one), and for a
+            size, seed or setting out of range.
     """
-    return TaskDataset(name, seed, size, split, surface)
+    return TaskDataset(address(name, settings), seed, size, split, surface)

@@ -19,6 +19,7 @@ import torch
 
 from ...coconut.numerics import NUMERICS
 from ...generators.datasets import DATASETS
+from ...generators.dial import address_at
 from ...leaderboard.own import read_boards
 from ...leaderboard.predictions import read_predictions
 from ...leaderboard.provenance import provenance
@@ -134,7 +135,8 @@ def recorded_recipe(row: Result) -> Recipe:
         )
     own = load_recipe(row.recipe.name).with_settings(_settings(row.seeds[0].provenance.command))
     known = DATASETS.get(row.dataset.name)
-    datasets = [None, row.dataset.name, *([known.base] if known and known.base else [])]
+    named = address_at(row.dataset.name, row.dataset.version)
+    datasets = [None, named, *([known.base] if known and known.base else [])]
     models = [None, *([row.base_model.name] if own.model.pretrained else [])]
     for dataset, model, halting in product(datasets, models, (None, "classifier", "constant")):
         recipe = own.changed(dataset=dataset, model=model, halting=halting)

@@ -16,6 +16,7 @@ from typing import Any
 import networkx as nx
 
 from ..families.vocabulary import CONCEPTS, ENTITIES, PRONTOQA_CONCEPTS, PRONTOQA_ENTITIES, PROPERTY_FAMILIES
+from ..lookup import pick
 from ..plugins import table
 from ..wordings.prontoqa import opposite
 from .mirrored import Mirrored
@@ -220,3 +221,38 @@ _ROWS = {
 }
 
 CONTRACTS: Mapping[str, Contract] = table("CONTRACTS", _ROWS, Contract)
+
+
+def contract_of(name: str, version: str) -> Contract:
+    """Return the contract of a dataset, also of one with other settings, which its version names.
+
+    Args:
+        name: The dataset.
+        version: Such as 1.0.0, or 1.0.0+hops=4.
+
+    Raises:
+        ValueError: The dataset is unknown (the nearest one is named), or its settings have no contract.
+    """
+    own = pick(CONTRACTS, name, "dataset")
+    _, plus, text = version.partition("+")
+    if not plus:
+        return own
+    given = dict(part.split("=", 1) for part in text.split("+") if "=" in part)
+    if isinstance(own.check, Mirrored):
+        return replace(own, check=_remade(own.check, given))
+    if isinstance(own.check, partial):
+        hops = int(given.get("hops", own.check.keywords["hops"]))
+        return replace(own, check=partial(own.check.func, hops=hops))
+    raise ValueError(f"{name} has no contract for the settings {text}")
+
+
+def _remade(promise: Mirrored, given: Mapping[str, str]) -> Mirrored:
+    """The promise for other sizes: components alike, 6 nodes and 8 premises that link them."""
+    components = 2 + int(given.get("distractors", 0))
+    nodes = int(given.get("nodes", (promise.nodes - 6) // 2))
+    edges = int(given.get("edges", (promise.premises - 8) // 2))
+    hops = promise.hops
+    if "hops" in given:
+        first, _, last = given["hops"].partition("-")
+        hops = tuple(range(int(first), int(last or first) + 1))
+    return replace(promise, hops=hops, nodes=components * nodes + 6, premises=components * edges + 8)

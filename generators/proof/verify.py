@@ -20,12 +20,11 @@ import networkx as nx
 
 from ..example import Example, canonical_row
 from ..files import file_digest
-from ..lookup import pick
 from ..stored.folder import id_prefix
 from ..stored.formats import FORMATS, get_format, read_rows
 from ..stored.manifest import MANIFEST, read_manifest
 from ..wordings.reading import read_question
-from .contracts import CONTRACTS, Contract
+from .contracts import Contract, contract_of
 from .proved import Proved, require
 
 
@@ -139,7 +138,7 @@ def verify_dir(path: str | Path) -> Report:
     folder = Path(path)
     manifest = _read_manifest(folder)
     dataset, splits = manifest["dataset"], manifest["splits"]
-    contract = pick(CONTRACTS, dataset["name"], "dataset")
+    contract = contract_of(dataset["name"], dataset["version"])
     stated = (dataset["split_by"], dataset["twins"])
     if stated != (contract.form.__name__, contract.twins):
         raise VerificationError(

@@ -267,7 +267,7 @@ def _tasks(plan: Plan, split: str) -> Iterator[Task]:
     part = plan.part(split)
     for start in part[::_BLOCK]:
         count = min(_BLOCK, part.stop - start)
-        yield plan.dataset.name, split, plan.seed, start, count, plan.surface, plan.format
+        yield plan.dataset.address, split, plan.seed, start, count, plan.surface, plan.format
 
 
 def _encode(name: str, split: str, seed: int, start: int, count: int, surface: str, format: str) -> Block:
