@@ -201,7 +201,11 @@ def _merge_row(
                     f"{row}: {field} must be that of the row with the same hashes, {getattr(old, field)}, "
                     f"got {getattr(new, field)}"
                 )
-        return new.model_copy(update={"seeds": _merge_seeds(row, old.seeds, new.seeds, replace)})
+        seeds = _merge_seeds(row, old.seeds, new.seeds, replace)
+        # A verdict of controls outlives other seeds, but not the training that it was made from.
+        is_same = all(entry in seeds for entry in old.seeds)
+        controls = new.controls or (old.controls if is_same else None)
+        return new.model_copy(update={"seeds": seeds, "controls": controls})
     if not replace:
         raise ValueError(f"quoted {new.method}: must equal the recorded row, or set replace")
     return new

@@ -60,8 +60,20 @@ def judge(rows: Sequence[Result], folder: Path | str) -> list[Judged]:
     by_method = {row.method: row for row in rows}
     wanted = [(REFERENCE, row.method) for row in rows if row.method != REFERENCE]
     pairs = [pair for pair in (*wanted, *CONTROLS) if by_method.keys() >= set(pair)]
-    answers = Answers(folder)
-    found = [_judge(by_method[a], by_method[b], answers) for a, b in pairs]
+    return judge_pairs([(by_method[a], by_method[b]) for a, b in pairs], Answers(folder))
+
+
+def judge_pairs(pairs: Sequence[tuple[Result, Result]], answers: Answers) -> list[Judged]:
+    """Compare pairs of rows as one family of tests.
+
+    Args:
+        pairs: Rows on the same questions.
+        answers: Their predictions.
+
+    Returns:
+        The pairs, in their order. Rows that lack predictions or share no seed are not compared.
+    """
+    found = [_judge(a, b, answers) for a, b in pairs]
     family = adjusted([pair.found for pair in found if pair.found])
     left = iter(family)
     return [pair._replace(found=pair.found and next(left), family=len(family)) for pair in found]
@@ -72,21 +84,21 @@ def sentence(pair: Judged, titles: Mapping[str, str]) -> str:
 
     Args:
         pair: The pair.
-        titles: Method → its name in the sentence; other methods are called as they are.
+        titles: Key or method of a row → its name in the sentence; other rows are called by their method.
 
     Returns:
         One sentence.
     """
     if pair.found is None:
-        a, b = (titles.get(row.method, row.method) for row in (pair.a, pair.b))
+        a, b = (_name(row, titles) for row in (pair.a, pair.b))
         return f"{a} and {b}: not compared, {pair.reason}."
     first, second = pair.order or (pair.a, pair.b)
     sign = 1 if first is pair.a else -1
-    a, b = (titles.get(row.method, row.method) for row in (first, second))
+    a, b = (_name(row, titles) for row in (first, second))
     shares = " and ".join(f"{100 * _accuracy(row, pair.found):.1f} %" for row in (first, second))
     points = f"{_signed(sign * pair.found.by_questions.mean, '+')} points"
     verdict = pair.found.verdict
-    p = _p(pair.found.equivalence_p if verdict == "equivalent" else pair.found.p)
+    p = p_text(pair.found.equivalence_p if verdict == "equivalent" else pair.found.p)
     said = {
         "different": f"{a} is above {b}: {shares}, {points}",
         "equivalent": f"{a} and {b} do not differ by {100 * MARGIN:g} points or more: {shares}, {points}",
@@ -95,6 +107,10 @@ def sentence(pair: Judged, titles: Mapping[str, str]) -> str:
     test = "TOST p" if verdict == "equivalent" else "p"
     family = f"Holm over {pair.family} pair{'' if pair.family == 1 else 's'}"
     return f"{said[verdict]} ({_interval(pair.found, sign)}; {test} {p}, {family})."
+
+
+def _name(row: Result, titles: Mapping[str, str]) -> str:
+    return titles.get(row.key) or titles.get(row.method, row.method)
 
 
 def _judge(a: Result, b: Result, answers: Answers) -> Judged:
@@ -125,5 +141,6 @@ def _signed(share: float, plus: str = "") -> str:
     return f"{'−' if points < 0 else plus}{abs(points):.1f}"
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
+    """Format a p-value with its relation, to be printed after "p"."""
     return "< .001" if value < 0.001 else "= 1" if value > 0.9995 else f"= {value:.3f}".replace("0.", ".", 1)

@@ -184,6 +184,8 @@ def test_a_row_opens_and_closes_by_mouse_and_by_keyboard(view: Any, board: Path)
     assert (opener.get_attribute("aria-expanded"), detail.is_displayed()) == ("false", False)
     opener.click()
     assert (opener.get_attribute("aria-expanded"), detail.is_displayed()) == ("true", True)
+    assert row.seeds[4].provenance.command not in detail.text, "seeds are folded"
+    css(view, f"#detail-{row.key} details.seed summary")[4].click()
     for needed in (
         row.dataset.content_hash,
         row.recipe.hash,
