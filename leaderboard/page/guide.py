@@ -54,8 +54,8 @@ ADDING = (
     ),
     ("Build this page:", "coconut-bench leaderboard page --out site"),
     (
-        "Documentation: docs/leaderboard.md (what a row holds), docs/extending.md (a dataset, method or recipe "
-        "of your own).",
+        "Documentation: docs/leaderboard.md (what a row holds), docs/extending.md (a dataset, method or "
+        "recipe of your own).",
         "",
     ),
 )

@@ -47,12 +47,11 @@ def write_page(path: Path | str, out: Path | str) -> Path:
     """
     path, out = Path(path), Path(out)
     content = path.read_bytes()
-    board = read(path)
-    folder = side_files(path)
+    board, folder = read(path), side_files(path)
+    out.mkdir(parents=True, exist_ok=True)  # fail before the work
     digest = hashlib.sha256(content).hexdigest()
     html = page(board, ranks(board.measured, folder), Answers(folder), digest)
     records = [entry.predictions for row in board.measured for entry in row.seeds if entry.predictions]
-    out.mkdir(parents=True, exist_ok=True)
     for record in records:
         source = folder / record.file
         if source.is_file():
