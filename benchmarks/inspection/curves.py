@@ -8,9 +8,10 @@ Runs of one method and recipe that differ in their seed are one group.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...coconut.methods import METHODS
 from ...leaderboard.measures import Score
@@ -81,14 +82,27 @@ def read_training(folder: Path) -> Training:
 def _logged(log: Path) -> list[Point]:
     """The validations of a log; of those that an interruption repeated (earlier versions), the last."""
     found = {}
-    for number, line in enumerate(log.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(log.read_bytes().splitlines(), start=1):
         try:
-            entry = json.loads(line)
-            stage, step = int(entry["stage"]), int(entry["global_step"])
-            found[step] = Point(stage, step, float(entry["loss"]), float(entry["valid"]))
+            point = _point(json.loads(line))
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{log}:{number} must be a validation of a run: {error!r}") from None
+        found[point.step] = point
     return [found[step] for step in sorted(found)]
+
+
+def _point(entry: dict[str, Any]) -> Point:
+    """Check the shape of a line; the loss of a training that diverged is none."""
+    stage, step, loss, accuracy = (entry[name] for name in ("stage", "global_step", "loss", "valid"))
+    for name, count in (("stage", stage), ("global_step", step)):
+        if type(count) is not int or count < 0:
+            raise ValueError(f"{name} must be a whole number of at least 0, got {count!r}")
+    for name, number in (("loss", loss), ("valid", accuracy)):
+        if type(number) not in (int, float):
+            raise ValueError(f"{name} must be a number, got {number!r}")
+    if not 0 <= accuracy <= 1:
+        raise ValueError(f"valid must be in 0..1, got {accuracy}")
+    return Point(stage, step, float(loss) if math.isfinite(loss) else None, float(accuracy))
 
 
 def band(curves: Sequence[Sequence[tuple[int, float]]]) -> Band:
