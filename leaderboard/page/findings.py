@@ -28,12 +28,12 @@ class Findings(NamedTuple):
 
     Attributes:
         series: All rows, the most accurate first.
-        pairs: Every pair of the first `COMPARED` of them.
+        pairs: Row key → its pairs with the others among the first `COMPARED` of them.
         names: Row key → its name.
     """
 
     series: Sequence[Series]
-    pairs: Sequence[Judged]
+    pairs: dict[str, list[Judged]]
     names: dict[str, str]
 
 
@@ -47,8 +47,12 @@ def find(series: Sequence[Series], answers: Answers) -> Findings:
     Returns:
         The comparisons.
     """
-    pairs = list(combinations([one.row for one in series[:COMPARED]], 2))
-    return Findings(series, judge_pairs(pairs, answers), {one.row.key: one.name for one in series})
+    rows = [one.row for one in series[:COMPARED]]
+    pairs: dict[str, list[Judged]] = {row.key: [] for row in rows}
+    for pair in judge_pairs(list(combinations(rows, 2)), answers):
+        pairs[pair.a.key].append(pair)
+        pairs[pair.b.key].append(pair)
+    return Findings(series, pairs, {one.row.key: one.name for one in series})
 
 
 def headline(found: Findings) -> Markup:
@@ -63,7 +67,7 @@ def headline(found: Findings) -> Markup:
     best = found.series[0]
     share = f" ({percent(best.means.accuracy)}{', quick run' if best.row.quick else ''})"
     top = tag("b", best.name), unbroken(share)
-    pairs = [pair for pair in found.pairs if pair.a.key == best.row.key]
+    pairs = found.pairs[best.row.key]
     if not pairs:
         return tag("p", "Only one row: ", *top, ". There is nothing to compare it with.", class_="verdict")
     ties = [pair for pair in pairs if not _is_above(best.row, pair)]
@@ -96,8 +100,8 @@ def comparisons(found: Findings, key: str) -> list[str]:
     Returns:
         A sentence per pair, ties first.
     """
-    pairs = [pair for pair in found.pairs if key in (pair.a.key, pair.b.key)]
-    return [sentence(pair, found.names) for pair in sorted(pairs, key=lambda pair: pair.order is not None)]
+    pairs = sorted(found.pairs.get(key, []), key=lambda pair: pair.order is not None)
+    return [sentence(pair, found.names) for pair in pairs]
 
 
 def tied_with(found: Findings, key: str) -> str:
@@ -110,7 +114,7 @@ def tied_with(found: Findings, key: str) -> str:
     Returns:
         The names; empty where there is none.
     """
-    pairs = [pair for pair in found.pairs if key in (pair.a.key, pair.b.key) and pair.order is None]
+    pairs = [pair for pair in found.pairs.get(key, []) if pair.order is None]
     others = [pair.b.key if pair.a.key == key else pair.a.key for pair in pairs]
     return "; ".join(
         f"{found.names[other]} ({_reason(pair)})" for pair, other in zip(pairs, others, strict=True)
