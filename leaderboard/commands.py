@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,18 @@ def leaderboard() -> None:
     """Show, check, merge, compare and export recorded results."""
 
 
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """Turn off the collector of cycles: rows hold none, and walking many of them takes most of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def default_leaderboard(ctx: click.Context, option: click.Parameter, path: Path | None) -> Path:
     """The file given by the option, or the default one."""
     from .store import default_file
@@ -38,8 +53,14 @@ leaderboard_file = click.option(
 )  # fmt: skip
 
 
+leaderboard_files = click.option(
+    "--leaderboard", "path", type=PATH, show_default="the shipped one and ./leaderboard.json",
+    help="Leaderboard file.",
+)  # fmt: skip
+
+
 @leaderboard.command()
-@leaderboard_file
+@leaderboard_files
 @click.option("--dataset", metavar="NAME", help="Only rows of this dataset.")
 @click.option("--method", metavar="NAME", help="Only rows of this method.")
 @click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
@@ -55,7 +76,8 @@ leaderboard_file = click.option(
 @click.option(
     "--format", type=click.Choice(["text", "markdown", "csv", "json"]), default="text", help="Output format."
 )
-def show(path: Path, **chosen: Any) -> None:
+@no_collector()
+def show(path: Path | None, **chosen: Any) -> None:
     """Print the rows with their ranks. Tied rows do not differ significantly."""
     from .report import table
 
@@ -63,19 +85,23 @@ def show(path: Path, **chosen: Any) -> None:
 
 
 @leaderboard.command("table")
-@leaderboard_file
+@leaderboard_files
 @click.option("--dataset", metavar="NAME", help="Only rows of this dataset.")
 @click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
-@click.option("--markdown", is_flag=True, help="Print Markdown.")
-def table_command(path: Path, dataset: str | None, recipe: str | None, markdown: bool) -> None:
+@click.option(
+    "--format", type=click.Choice(["text", "markdown", "csv", "latex"]), default="text", help="Output format."
+)
+@no_collector()
+def table_command(path: Path | None, dataset: str | None, recipe: str | None, format: str) -> None:
     """Print measured rows in the form of the paper's Table 1, with the verdict on each declared pair."""
     from .paper_table import paper_table
 
-    click.echo(paper_table(path, dataset=dataset, recipe=recipe, markdown=markdown))
+    click.echo(paper_table(path, dataset=dataset, recipe=recipe, format=format))
 
 
 @leaderboard.command()
 @leaderboard_file
+@no_collector()
 def check(path: Path) -> None:
     """Recompute every number from the predictions, compare base weights; exit with code 1 on any mismatch."""
     from .report import check_report
@@ -89,29 +115,39 @@ def check(path: Path) -> None:
 @click.argument("sources", nargs=-1, required=True, type=PATH)
 @click.option("--to", "path", type=PATH, default="leaderboard.json", help="Leaderboard file to merge into.")
 @click.option("--replace", is_flag=True, help="Replace recorded results of the same seed.")
+@no_collector()
 def add(sources: tuple[Path, ...], path: Path, replace: bool) -> None:
-    """Merge the rows of other leaderboard files and their predictions: all of them, or none."""
-    from .store import merge_files
+    """Merge the rows of other leaderboard files and their predictions: all of them, or none.
 
-    click.echo(f"{path}: {merge_files(path, sources, replace=replace)} rows added or changed")
+    A shipped run made again, with other answers, is filed as a reproduction: a row of yours beside it.
+    """
+    from .submit import submit
+
+    for line in submit(path, sources, replace=replace):
+        click.echo(line)
 
 
 @leaderboard.command()
-@leaderboard_file
+@leaderboard_files
 @click.argument("rows", nargs=-1, required=True)
 @click.option("--dataset", metavar="NAME", help="Only rows of this dataset.")
 @click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
-def compare(path: Path, rows: tuple[str, ...], dataset: str | None, recipe: str | None) -> None:
-    """Test whether ROWS of one dataset differ, question by question. Name a row by its method or key."""
+@no_collector()
+def compare(path: Path | None, rows: tuple[str, ...], dataset: str | None, recipe: str | None) -> None:
+    """Test whether ROWS of one dataset differ, question by question. Name a row by its method or key.
+
+    A name means a shipped row, if one fits; yours:NAME means one of your own leaderboard.json.
+    """
     from .report import comparison
 
     click.echo(comparison(path, rows, dataset=dataset, recipe=recipe))
 
 
 @leaderboard.command()
-@leaderboard_file
+@leaderboard_files
 @click.option("--out", type=PATH, required=True, help="Output directory.")
-def page(path: Path, out: Path) -> None:
+@no_collector()
+def page(path: Path | None, out: Path) -> None:
     """Build a static page: tables, charts, and how to reproduce each row."""
     from .page.site import write_page
 
@@ -128,6 +164,7 @@ def page(path: Path, out: Path) -> None:
 @click.option("--out", type=PATH, required=True, help="Output directory.")
 @click.option("--organization", default="unknown", metavar="NAME", help="Organization reporting the results.")
 @click.option("--dataset-repo", metavar="ORG/NAME", help="Repository of the dataset on the Hub.")
+@no_collector()
 def export(path: Path, rows: tuple[str, ...], format: str, out: Path, **target: Any) -> None:
     """Export measured ROWS (default: all) in the format of another tool."""
     from .export.formats import write_export

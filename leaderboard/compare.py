@@ -18,8 +18,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from .mcnemar import McNemar, mcnemar
-from .predictions import Prediction, read_predictions
+from .predictions import read_predictions
 from .result import Result
 from .statistics import (
     Estimate,
@@ -35,6 +37,8 @@ from .statistics import (
 MARGIN = 0.02
 ALPHA = 0.05
 
+Folders = Path | str | tuple[Path, ...]
+"""The folder of the predictions files, or those of several leaderboard files."""
 Verdict = Literal["different", "equivalent", "undecided"]
 
 
@@ -106,18 +110,43 @@ class Paired(NamedTuple):
         return max(self.combined().p, t_test(seeds) if seeds else 0.0)
 
 
-class Answers:
-    """The predictions of rows, each file read once.
+class Sheet(NamedTuple):
+    """What a comparison needs of a predictions file.
 
-    Args:
-        folder: The folder of the predictions files.
+    Attributes:
+        clusters: Question id → the name of its pair of twins, or its own id; in the order of the file.
+        correct: 1 where the answer is right, else 0, [questions].
     """
 
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
-        self._read: dict[str, dict[str, Prediction]] = {}
+    clusters: dict[str, str]
+    correct: np.ndarray
 
-    def of(self, row: Result, seed: int) -> dict[str, Prediction]:
+    def ordered_as(self, questions: dict[str, str]) -> np.ndarray:
+        """``correct`` in the order of other ids, which are the same ones."""
+        if self.clusters is questions:
+            return self.correct
+        places = dict(zip(self.clusters, range(len(self.clusters)), strict=True))
+        return self.correct[[places[name] for name in questions]]
+
+
+class Answers:
+    """The predictions of rows, each file read once, each pair of rows compared once.
+
+    Args:
+        folders: The folder of the predictions files, or several.
+
+    Attributes:
+        compared: Keys of two rows → their comparison, not adjusted.
+    """
+
+    def __init__(self, folders: Folders) -> None:
+        several = folders if isinstance(folders, tuple) else (folders,)
+        self.folders = [Path(folder) for folder in several]
+        self.compared: dict[tuple[str, str], Comparison] = {}
+        self._read: dict[str, Sheet] = {}
+        self._clusters: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+
+    def of(self, row: Result, seed: int) -> Sheet:
         """Read the predictions of a row.
 
         Args:
@@ -125,7 +154,7 @@ class Answers:
             seed: One of its seeds.
 
         Returns:
-            Question id → prediction.
+            What a comparison needs of them.
 
         Raises:
             ValueError: Where the row has no predictions for this seed.
@@ -134,8 +163,12 @@ class Answers:
         if record is None:
             raise ValueError(f"{row.key} {row.method}, seed {seed}: has no predictions to compare")
         if record.sha256 not in self._read:
-            read = read_predictions(record, self.folder)
-            self._read[record.sha256] = {prediction.id: prediction for prediction in read}
+            has = [folder for folder in self.folders if (folder / record.file).is_file()]
+            read = read_predictions(record, [*has, *self.folders][0])
+            found = {one.id: one.twin or one.id for one in read}
+            clusters = self._clusters.setdefault(tuple(found.items()), found)  # most rows share them
+            correct = np.array([one.correct for one in read], dtype=np.int8)
+            self._read[record.sha256] = Sheet(clusters, correct)
         return self._read[record.sha256]
 
     def paired(self, a: Result, b: Result) -> Paired:
@@ -157,17 +190,18 @@ class Answers:
         seeds = sorted({entry.seed for entry in a.seeds} & {entry.seed for entry in b.seeds})
         if not seeds:
             raise ValueError(f"{names} must share a seed")
-        questions = self.of(a, seeds[0])
+        questions = self.of(a, seeds[0]).clusters
         differences = {}
         for seed in seeds:
             ours, theirs = self.of(a, seed), self.of(b, seed)
-            if not ours.keys() == theirs.keys() == questions.keys():
+            if not ours.clusters.keys() == theirs.clusters.keys() == questions.keys():
                 raise ValueError(f"{names}: predictions must be of the same questions, seed {seed} differs")
-            differences[seed] = [ours[name].correct - theirs[name].correct for name in questions]
-        return Paired(differences, [prediction.twin or name for name, prediction in questions.items()])
+            gained = ours.ordered_as(questions) - theirs.ordered_as(questions)
+            differences[seed] = gained.tolist()
+        return Paired(differences, list(questions.values()))
 
 
-def compare(rows: Sequence[Result], folder: Path | str) -> list[Comparison]:
+def compare(rows: Sequence[Result], folder: Folders) -> list[Comparison]:
     """Compare every pair of rows, as one family of tests.
 
     Args:
@@ -200,10 +234,12 @@ def compare_pair(a: Result, b: Result, answers: Answers) -> Comparison:
     Raises:
         ValueError: For rows on different questions or without a shared seed, and missing predictions.
     """
+    if (a.key, b.key) in answers.compared:
+        return answers.compared[a.key, b.key]
     pair = answers.paired(a, b)
     values = pair.by_question()
     questions, seeds = cluster_estimate(values, pair.clusters), pair.over_seeds()
-    return Comparison(
+    answers.compared[a.key, b.key] = Comparison(
         a=a,
         b=b,
         by_seed=pair.by_seed(),
@@ -214,6 +250,7 @@ def compare_pair(a: Result, b: Result, answers: Answers) -> Comparison:
         p=pair.p_value(),
         equivalence_p=max(tost(found, MARGIN) for found in (questions, seeds) if found),
     )
+    return answers.compared[a.key, b.key]
 
 
 def adjusted(family: Sequence[Comparison]) -> list[Comparison]:
@@ -231,35 +268,3 @@ def adjusted(family: Sequence[Comparison]) -> list[Comparison]:
         pair._replace(p=p, equivalence_p=equivalence_p)
         for pair, p, equivalence_p in zip(family, p_values, equivalence, strict=True)
     ]
-
-
-def ranks(rows: Sequence[Result], folder: Path | str) -> dict[str, int]:
-    """Rank rows on the same questions: 1 + the number of rows that are significantly better.
-
-    All pairs of rows on the same questions form one family. Rows that cannot be compared (no predictions, no
-    shared seed) count as tied.
-
-    Args:
-        rows: Measured rows, of any datasets.
-        folder: The folder of the predictions files.
-
-    Returns:
-        Row key → rank.
-    """
-    answers = Answers(folder)
-    worse: list[str] = []
-    p_values: list[float] = []
-    for a, b in combinations(rows, 2):
-        if (a.dataset.content_hash, a.dataset.split) == (b.dataset.content_hash, b.dataset.split):
-            try:
-                pair = answers.paired(a, b)
-            except (ValueError, OSError):
-                continue
-            combined = pair.combined()
-            worse.append((b if combined.only_a > combined.only_b else a).key)
-            p_values.append(pair.p_value())
-    places = dict.fromkeys((row.key for row in rows), 1)
-    for key, p in zip(worse, holm(p_values), strict=True):
-        if p < ALPHA:
-            places[key] += 1
-    return places

@@ -10,7 +10,6 @@ from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 from .statistics import by_cluster
 
@@ -60,12 +59,14 @@ def _sign_flip_p(sizes: np.ndarray, counts: np.ndarray, observed: int) -> float:
     of 1e-200 keeps its relative precision: P(H >= h) = E[exp(tilt H)] Σ_{x >= h} Q(x) exp(-tilt x), with Q
     the tilted distribution.
     """
+    from scipy import special
+
     if observed == 0:
         return 1.0
     total = int(sizes @ counts)
     h = (total + observed) // 2
     low, high = 0.0, 50.0  # a tilt of 50 makes every sign a plus
-    for _ in range(60):
+    for _ in range(40):
         tilt = (low + high) / 2
         low, high = (tilt, high) if (counts * sizes) @ special.expit(tilt * sizes) < h else (low, tilt)
     plus = special.expit(tilt * sizes)

@@ -26,8 +26,16 @@ from pydantic import (
 from .statistics import wilson
 
 ROUNDING = 1e-9
+MOST_PROBLEMS = 20
+"""Of the problems of one record, how many a message names."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# Control characters, and marks that change the direction of what follows, reach a terminal as they are.
+_UNSEEN = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=rf"^[^\x00-\x1f{_UNSEEN}]+$")]
+Sentence = Annotated[
+    str, StringConstraints(min_length=1, max_length=500, pattern=rf"^[^\x00-\x1f{_UNSEEN}]+$")
+]
+Lines = Annotated[str, StringConstraints(min_length=1, pattern=rf"^[^\x00-\x08\x0b-\x1f{_UNSEEN}]+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -180,15 +188,20 @@ def explain(error: ValidationError) -> str:
     Returns:
         The problems, separated by semicolons.
     """
-    problems = []
-    for problem in error.errors():
+    problems, found = [], error.errors(include_url=False, include_context=False)
+    for problem in found[:MOST_PROBLEMS]:
         # pydantic adds the kind of row to the path; it is not a key of the file.
         where = ".".join(str(part) for part in problem["loc"] if part not in ("measured", "quoted"))
         value = problem["input"]
-        shown = f", got {value!r}" if isinstance(value, (str, int, float, type(None))) else ""
+        shown = f", got {_short(repr(value))}" if isinstance(value, (str, int, float, type(None))) else ""
         message = problem["msg"].removeprefix("Value error, ")
         problems.append(f"{where or 'the whole record'}: {message}{shown}")
-    return "; ".join(problems)
+    more = len(found) - len(problems)
+    return "; ".join([*problems, *([f"and {more} more"] if more else [])])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def _digits(numbers: tuple[float, ...]) -> str:

@@ -20,15 +20,16 @@ from pathlib import Path
 from statistics import stdev
 from typing import NamedTuple
 
-from ..generators import tables
 from ..generators.datasets import DATASETS
 from ..generators.wordings.row import Paper
 from ..generators.wordings.table import PAPERS
 from .aggregate import aggregate
+from .compare import Answers, Folders
+from .own import OwnResult, is_repeat, read_boards
+from .paper_text import Table, render
 from .query import select
 from .result import QuotedResult, Result
-from .store import read, side_files
-from .verdicts import Judged, judge, sentence
+from .verdicts import Judged, judge, judge_pairs, sentence
 
 ORDER = {
     "cot": "CoT",
@@ -60,34 +61,40 @@ class Line(NamedTuple):
     quoted: QuotedResult | None
 
 
-def paper_table(path: Path, *, dataset: str | None, recipe: str | None, markdown: bool = False) -> str:
-    """Draw the measured rows of a leaderboard file in Table 1's form, one table a dataset and recipe.
+def paper_table(path: Path | None, *, dataset: str | None, recipe: str | None, format: str = "text") -> str:
+    """Draw the measured rows in Table 1's form, one table a dataset and recipe.
 
     Args:
-        path: The leaderboard file.
+        path: The leaderboard file; None for the shipped one and yours.
         dataset: Only rows of this dataset.
         recipe: Only rows of this recipe.
-        markdown: Whether to draw in Markdown, else in plain text.
+        format: A format of `paper_text.render`.
+
+    Returns:
+        The tables, without a newline at their end.
 
     Raises:
         ValueError: Where no row is left.
     """
-    board = read(path)
-    chosen = select(board.rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
+    boards = read_boards(path)
+    chosen = select(boards.rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
     rows = [row for row in chosen if isinstance(row, Result)]
-    return render_paper_table(rows, board.quoted, side_files(path), markdown=markdown)
+    return render_paper_table(rows, boards.quoted, boards.folders, format=format)
 
 
 def render_paper_table(
-    rows: Sequence[Result], quoted: Sequence[QuotedResult], folder: Path, *, markdown: bool = False
+    rows: Sequence[Result], quoted: Sequence[QuotedResult], folder: Folders, *, format: str = "text"
 ) -> str:
     """Draw rows in Table 1's form, without those that are answered with another number of thoughts.
 
     Args:
         rows: Measured rows.
         quoted: The paper's.
-        folder: The folder of the predictions files.
-        markdown: Whether to draw in Markdown, else in plain text.
+        folder: The folder of the predictions files, or several.
+        format: A format of `paper_text.render`.
+
+    Returns:
+        The tables, without a newline at their end.
 
     Raises:
         ValueError: Where no row is left.
@@ -100,37 +107,43 @@ def render_paper_table(
             groups.setdefault((*same, row.quick), []).append(row)
     if not groups:
         raise ValueError("rows must be at least 1 measured one, got 0")
-    return "\n\n".join(_one_table(group, quoted, folder, markdown) for group in groups.values())
+    return render([_one_table(group, quoted, Answers(folder)) for group in groups.values()], format)
 
 
-def _one_table(rows: Sequence[Result], quoted: Sequence[QuotedResult], folder: Path, markdown: bool) -> str:
-    data, recipe = rows[0].dataset, rows[0].recipe.name
+def _one_table(rows: Sequence[Result], quoted: Sequence[QuotedResult], answers: Answers) -> Table:
+    data, recipe, base = rows[0].dataset, rows[0].recipe, rows[0].base_model
     paper = _paper(data.name)
     printed = {row.method: row for row in quoted if paper is not None and row.dataset == paper.dataset}
-    known = [method for method in ORDER if any(row.method == method for row in rows)]
-    others = sorted({row.method for row in rows} - set(known))
-    by_method = {row.method: row for row in rows}
-    lines = [Line(ORDER.get(name, name), by_method[name], printed.get(name)) for name in [*known, *others]]
-    is_paper_s = paper is not None and recipe == paper.recipe
-    cells = [(*COLUMNS, *(("paper %", "paper tokens") if is_paper_s else ()))]
-    cells += [_cells(line, is_paper_s) for line in lines]
-    bullet = "- " if markdown else ""
-    said = [bullet + _sentence(pair, printed) for pair in judge([line.row for line in lines], folder)]
-    numerics = rows[0].recipe.numerics
-    version = "" if numerics is None else f", numerics {numerics}"
-    quick = ", quick" if rows[0].quick else ""
-    title = (
-        f"{data.name} {data.version} {data.surface}, {data.n} {data.split} questions; "
-        f"recipe {recipe}{quick}, {rows[0].base_model.name}{version}"
+    places = {method: place for place, method in enumerate(ORDER)}
+    # A reproduction follows the shipped row, and competes with nothing.
+    rows = sorted(rows, key=lambda row: (places.get(row.method, len(places)), row.method, is_repeat(row)))
+    lines = [Line(_name(row), row, printed.get(row.method)) for row in rows]
+    is_paper_s = paper is not None and recipe.name == paper.recipe and any(line.quoted for line in lines)
+    judged = [row for row in rows if not is_repeat(row)]
+    version = "" if recipe.numerics is None else f", numerics {recipe.numerics}"
+    return Table(
+        title=f"{data.name} {data.version} {data.surface}, {data.n} {data.split} questions; "
+        f"recipe {recipe.name}{', quick' if rows[0].quick else ''}, {base.name}{version}",
+        about=(f"{data.name} {data.version}", recipe.name, base.name),
+        header=(*COLUMNS, *(("paper %", "paper tokens") if is_paper_s else ())),
+        lines=[_cells(line, is_paper_s) for line in lines],
+        is_best=_best(rows, judged, answers),
+        said=[_sentence(pair, printed) for pair in judge(judged, answers)],
     )
-    return "\n".join(
-        [
-            title,
-            *([""] if markdown else []),
-            *(tables.markdown(cells) if markdown else tables.aligned(cells)),
-            *(["", *said] if said else []),
-        ]
-    )
+
+
+def _name(row: Result) -> str:
+    return ORDER.get(row.method, row.method) + (" (yours)" if isinstance(row, OwnResult) else "")
+
+
+def _best(rows: Sequence[Result], judged: Sequence[Result], answers: Answers) -> list[bool]:
+    """Per row, whether it is the best of several or does not differ significantly from it."""
+    if len(judged) < 2:
+        return [False for _ in rows]
+    best = max(judged, key=lambda row: aggregate(row).accuracy)
+    pairs = judge_pairs([(best, row) for row in judged if row is not best], answers)
+    tied = {pair.b.key for pair in pairs if pair.found and pair.found.verdict != "different"}
+    return [row.key in {best.key, *tied} for row in rows]
 
 
 def _paper(dataset: str) -> Paper | None:

@@ -23,12 +23,12 @@ from typing import NamedTuple, TypeVar
 from pydantic import NonNegativeInt, ValidationError, model_validator
 
 from ..generators.answers import is_right
-from ..generators.files import write_whole
+from ..generators.files import file_digest, write_whole
 from .measures import Name, Record, Score, Tokens, explain
-from .result import Shortcut, SideFile
+from .result import SeedResult, Shortcut, SideFile
 
 NAME_DIGITS = 16
-LONGEST_LINE = 1 << 20
+LONGEST_LINE = 1 << 16
 
 Key = TypeVar("Key", int, Shortcut)
 
@@ -151,25 +151,52 @@ def read_predictions(record: SideFile, folder: Path | str) -> list[Prediction]:
         FileNotFoundError: Where the file is missing.
     """
     path = Path(folder) / record.file
-    content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
+    digest = file_digest(path)
     if digest != record.sha256:
         raise ValueError(f"{path}: sha256 must be {record.sha256}, got {digest}")
-    predictions = []
-    for number, line in enumerate(_lines(content, path), start=1):
+    found: dict[str, Prediction] = {}
+    for number, line in enumerate(_lines(path), start=1):
+        # Told at the first line too many: a small foreign file can unpack to gigabytes.
+        if number > record.n:
+            raise ValueError(f"{path}: must hold {record.n} predictions, got more")
         try:
-            predictions.append(Prediction.model_validate_json(line))
+            one = Prediction.model_validate_json(line)
         except ValidationError as error:
             raise ValueError(f"{path}, line {number}: {explain(error)}") from None
-    if len(predictions) != record.n:
-        raise ValueError(f"{path}: must hold {record.n} predictions, got {len(predictions)}")
-    return predictions
+        if found.setdefault(one.id, one) is not one:
+            raise ValueError(f"{path}, line {number}: id must be distinct, got {one.id!r} again")
+    if len(found) != record.n:
+        raise ValueError(f"{path}: must hold {record.n} predictions, got {len(found)}")
+    return list(found.values())
 
 
-def _lines(content: bytes, path: Path) -> Iterator[bytes]:
-    """Yield the lines of packed content; one endless line in a foreign file must not fill the memory."""
+def mismatches(predictions: Sequence[Prediction], entry: SeedResult) -> Iterator[str]:
+    """Compare the numbers of a seed with what its predictions give.
+
+    Args:
+        predictions: The predictions.
+        entry: The seed's entry.
+
+    Yields:
+        One line per field that differs.
+
+    Raises:
+        ValueError: As `summarize` does.
+    """
+    for field, recomputed in summarize(predictions)._asdict().items():
+        recorded = getattr(entry, field)
+        if recorded != recomputed:
+            yield f"{field} must be {_shown(recomputed)} by its predictions, got {_shown(recorded)}"
+
+
+def _shown(value: object) -> str:
+    return " ".join(str(value).split())
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a packed file; one endless line in a foreign file must not fill the memory."""
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        with gzip.open(path) as file:
             while line := file.readline(LONGEST_LINE):
                 if len(line) == LONGEST_LINE:
                     raise ValueError(f"{path}: a line must be shorter than {LONGEST_LINE} bytes")

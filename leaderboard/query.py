@@ -8,10 +8,15 @@ from typing import Literal
 
 from ..generators.lookup import pick
 from .aggregate import aggregate
+from .own import OwnResult
 from .result import QuotedResult, Result
 
 Kind = Literal["measured", "quoted", "all"]
 Row = Result | QuotedResult
+MOST_KEYS = 20
+"""How many keys a message lists."""
+YOURS = "yours:"
+"""Before the name of a row: one of your own file."""
 
 
 def _accuracy(row: Row) -> float:
@@ -75,7 +80,7 @@ def select(
 
 
 def arrange(rows: Sequence[Row], by: str = "accuracy", *, ascending: bool = False) -> list[Row]:
-    """Sort rows by dataset, measured before quoted, and within that by a column.
+    """Sort rows: measured before quoted, by dataset, and within that by a column.
 
     Args:
         rows: Measured and quoted rows.
@@ -90,7 +95,7 @@ def arrange(rows: Sequence[Row], by: str = "accuracy", *, ascending: bool = Fals
     """
     value = pick(SORT_KEYS, by, "column")
     sign = 1 if ascending else -1
-    return sorted(rows, key=lambda row: (_dataset(row), row.kind, sign * value(row), row.method))
+    return sorted(rows, key=lambda row: (row.kind, _dataset(row), sign * value(row), row.method))
 
 
 def find(rows: Sequence[Result], name: str) -> Result:
@@ -98,7 +103,8 @@ def find(rows: Sequence[Result], name: str) -> Result:
 
     Args:
         rows: Measured rows.
-        name: A method, which stands for its row evaluated as trained, or the start of a key.
+        name: A method, which stands for its row evaluated as trained, or the start of a key. Where there are
+            shipped rows and yours, it means a shipped one, if one fits; ``yours:NAME`` means one of yours.
 
     Returns:
         The row.
@@ -106,13 +112,19 @@ def find(rows: Sequence[Result], name: str) -> Result:
     Raises:
         ValueError: For no such row, with the nearest known name, and for several, with their keys.
     """
+    if name.startswith(YOURS):
+        rows, name = [row for row in rows if isinstance(row, OwnResult)], name.removeprefix(YOURS)
     plain = [row for row in rows if row.method == name and row.thoughts is None]
     found = plain or [row for row in rows if name and row.key.startswith(name)]
+    found = [row for row in found if not isinstance(row, OwnResult)] or found
     if not found:
-        pick({known: row for row in rows for known in (row.method, row.key)}, name, "row")
+        names = {row.method: row for row in rows}
+        keys = {row.key: row for row in rows} if len(rows) <= MOST_KEYS else {}
+        pick({**names, **keys}, name, "row")
     if len(found) > 1:
-        keys = ", ".join(f"{row.key} ({row.dataset.name}, {row.recipe.name})" for row in found)
-        raise ValueError(f"{name}: must name one row, got {keys}")
+        listed = ", ".join(f"{row.key} ({row.dataset.name}, {row.recipe.name})" for row in found[:MOST_KEYS])
+        more = f" and {len(found) - MOST_KEYS} more" if len(found) > MOST_KEYS else ""
+        raise ValueError(f"{name}: must name one row, got {listed}{more}")
     return found[0]
 
 

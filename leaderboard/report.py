@@ -10,10 +10,12 @@ from . import compare as comparisons
 from .check import check
 from .compare import MARGIN, Comparison
 from .mcnemar import McNemar
+from .own import OwnResult, read_boards
 from .query import arrange, find, select
+from .ranking import ranks
 from .result import Result
 from .statistics import Interval, detectable, t_interval
-from .store import read, side_files
+from .store import read
 from .table import Format, render
 
 
@@ -29,11 +31,11 @@ class CheckReport(NamedTuple):
     is_clean: bool
 
 
-def table(path: Path, *, sort: str, ascending: bool, format: Format, **chosen: Any) -> str:
+def table(path: Path | None, *, sort: str, ascending: bool, format: Format, **chosen: Any) -> str:
     """Select, sort, rank and format the rows of a leaderboard file.
 
     Args:
-        path: The leaderboard file.
+        path: The leaderboard file; None for the shipped one and yours.
         sort: A column of `query.SORT_KEYS`.
         ascending: Sort in ascending order.
         format: A format of `table.render`.
@@ -45,18 +47,18 @@ def table(path: Path, *, sort: str, ascending: bool, format: Format, **chosen: A
     Raises:
         ValueError: For a name that no row has, or an invalid file.
     """
-    board = read(path)
-    rows = arrange(select(board.rows, **chosen), sort, ascending=ascending)
-    return render(rows, format, comparisons.ranks(board.measured, side_files(path)))
+    boards = read_boards(path)
+    rows = arrange(select(boards.rows, **chosen), sort, ascending=ascending)
+    return render(rows, format, ranks(boards.ranked, boards.folders))
 
 
 def comparison(
-    path: Path, names: Sequence[str], *, dataset: str | None = None, recipe: str | None = None
+    path: Path | None, names: Sequence[str], *, dataset: str | None = None, recipe: str | None = None
 ) -> str:
     """Compare all pairs of the named measured rows.
 
     Args:
-        path: The leaderboard file.
+        path: The leaderboard file; None for the shipped one and yours.
         names: Methods or keys, as `query.find` takes them.
         dataset: Only rows of this dataset.
         recipe: Only rows of this recipe.
@@ -67,9 +69,10 @@ def comparison(
     Raises:
         ValueError: For a name of no row or of several, and for rows that cannot be compared.
     """
-    chosen = select(read(path).rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
+    boards = read_boards(path)
+    chosen = select(boards.rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
     measured = [row for row in chosen if isinstance(row, Result)]
-    pairs = comparisons.compare([find(measured, name) for name in names], side_files(path))
+    pairs = comparisons.compare([find(measured, name) for name in names], boards.folders)
     return comparison_text(pairs)
 
 
@@ -101,7 +104,7 @@ def comparison_text(pairs: Sequence[Comparison]) -> str:
 
 
 def _report(pair: Comparison, family: int) -> str:
-    a, b = (f"{row.method} ({row.recipe.name}, {row.key})" for row in (pair.a, pair.b))
+    a, b = map(_named, (pair.a, pair.b))
     questions, clusters = pair.by_questions, pair.by_questions.freedom + 1
     lines = [
         f"{a} vs. {b}: {pair.verdict}",
@@ -121,6 +124,11 @@ def _report(pair: Comparison, family: int) -> str:
     )
     lines.append(f"  minimum detectable difference at 80 % power: {100 * detectable(questions):.1f} points")
     return "\n".join(lines)
+
+
+def _named(row: Result) -> str:
+    yours = ", yours" if isinstance(row, OwnResult) and row.shipped is None else ""
+    return f"{row.method} ({row.recipe.name}, {row.key}{yours})"
 
 
 def _mcnemar(test: McNemar) -> str:

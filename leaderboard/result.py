@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -30,7 +31,20 @@ from pydantic import (
 )
 from pydantic import StringConstraints as Text
 
-from .measures import Answered, Cost, Curve, Fraction, Name, Record, Score, Sha256, Stage, Tokens
+from .measures import (
+    Answered,
+    Cost,
+    Curve,
+    Fraction,
+    Lines,
+    Name,
+    Record,
+    Score,
+    Sentence,
+    Sha256,
+    Stage,
+    Tokens,
+)
 
 SCHEMA_VERSION = 2
 Shortcut = Literal["right", "silent", "wrong"]
@@ -92,7 +106,7 @@ class Environment(Record):
     """What it ran on; ``packages`` maps a distribution's name to its version."""
 
     python: Name
-    packages: dict[str, str]
+    packages: dict[Name, Name]
     platform: Name
     hardware: Name
     device: Name
@@ -102,7 +116,7 @@ class Environment(Record):
 class Provenance(Record):
     """How to get the result again; ``commit`` and ``dirty`` are None where the source is unknown."""
 
-    command: Annotated[str, Text(min_length=1)]
+    command: Lines
     commit: Annotated[str, Text(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")] | None
     dirty: bool | None
     date: Annotated[str, Text(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
@@ -161,7 +175,7 @@ class SeedResult(Record):
 class Controls(Record):
     """What the command ``controls`` says of the thoughts of some seeds, on ``n`` questions each."""
 
-    verdict: Annotated[str, Text(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    verdict: Sentence
     seeds: Annotated[list[NonNegativeInt], Field(min_length=1)]
     n: PositiveInt
 
@@ -280,5 +294,6 @@ class Leaderboard(Record):
         return self
 
 
+@lru_cache(maxsize=1 << 16)
 def _key(kind: str, identity: tuple[object, ...]) -> str:
     return hashlib.sha256(json.dumps([kind, *identity]).encode()).hexdigest()[:8]

@@ -41,27 +41,28 @@ def read_samples(row: Result, folder: Path | str) -> dict[int, list[Sample]]:
         ValueError: Where the predictions answer other questions than the dataset's, or a file is damaged.
         FileNotFoundError: Where a predictions file is missing.
     """
-    questions = regenerate(row.dataset)
+    # Read first: they bear out the number of questions, which a foreign row may give as a billion.
+    answers = {
+        entry.seed: {one.id: one for one in read_predictions(entry.predictions, folder)}
+        for entry in row.seeds
+        if entry.predictions
+    }
+    questions = regenerate(row.dataset) if answers else {}
     if not questions:
         return {}
     found = {}
-    for entry in row.seeds:
-        if entry.predictions is None:
-            continue
-        predictions = {
-            prediction.id: prediction for prediction in read_predictions(entry.predictions, folder)
-        }
+    for seed, predictions in answers.items():
         if predictions.keys() != questions.keys():
             raise ValueError(
-                f"{row.key} {row.method}, seed {entry.seed}: predictions must be of {row.dataset.name}"
+                f"{row.key} {row.method}, seed {seed}: predictions must be of {row.dataset.name}"
             )
-        found[entry.seed] = [Sample(question, predictions[name]) for name, question in questions.items()]
+        found[seed] = [Sample(question, predictions[name]) for name, question in questions.items()]
     return found
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def regenerate(data: Dataset) -> dict[str, Example]:
-    """Generate the questions of a dataset again; those of the last one are kept.
+    """Generate the questions of a dataset again.
 
     Args:
         data: The recorded dataset.

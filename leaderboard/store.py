@@ -1,33 +1,36 @@
 """Leaderboard files: read and checked as a whole, written as a whole or not at all.
 
-An addition takes a lock beside the file (``.leaderboard.json.lock``), reads it, merges, writes a temporary
-file, flushes it to disk and renames it over the old one. A kill at any moment leaves the old file or the new
-one, and concurrent writers take turns. The lock belongs to the process: the system frees it if the process
-dies.
+An addition takes a lock beside the file (`lock`), reads it, merges, writes a temporary file, flushes it to
+disk and renames it over the old one. A kill at any moment leaves the old file or the new one, and concurrent
+writers take turns.
 
 Per-question predictions are files in the folder ``predictions`` beside the leaderboard file.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from ..generators.files import write_whole
+from .lock import locked
 from .measures import explain
-from .result import SCHEMA_VERSION, Leaderboard, QuotedResult, Result, SeedResult
+from .merging import Replace, Row, merge_rows, order
+from .predictions import mismatches, read_predictions
+from .result import SCHEMA_VERSION, Leaderboard, Result, SeedResult
+from .splice import HEAD, Text, count_rows
+from .stamp import is_stamped, write_stamp
 
 DEFAULT = Path("leaderboard.json")
 SHIPPED = Path(__file__).with_name("leaderboard.json")
 PREDICTIONS = "predictions"
-LOCK_SECONDS = 60
+FEW = 16
+"""Up to so many rows are put into the text of a file, more into all of its rows."""
 
 # Schema version → the function that turns such a file's content into that of the next version.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -71,7 +74,7 @@ def side_files(path: Path | str) -> Path:
 
 def add(
     path: Path | str,
-    result: Result | QuotedResult,
+    result: Row,
     *,
     predictions: Path | str | None = None,
     replace: bool = False,
@@ -95,85 +98,134 @@ def add(
         ValueError: For a seed that is recorded with another result, and a damaged predictions file.
         OSError: For a file that is missing or cannot be written.
     """
-    return _add(path, [Addition(result, Path(predictions) if predictions else None)], replace).after
+    record(path, result, predictions=predictions, replace=replace)
+    return read(path)
 
 
-def merge_files(path: Path | str, sources: Sequence[Path | str], *, replace: bool = False) -> int:
-    """Add the rows of other leaderboard files, with their predictions: all of them, or none.
+def record(
+    path: Path | str, result: Row, *, predictions: Path | str | None = None, replace: bool = False
+) -> Row:
+    """Do as `add`, without reading the whole of a large file.
+
+    Args:
+        path: The leaderboard file.
+        result: The row to add.
+        predictions: As `add` takes it.
+        replace: As `add` takes it.
+
+    Returns:
+        The row with all seeds that the file now holds of it.
+
+    Raises:
+        ValueError: As `add` does.
+        OSError: As `add` does.
+    """
+    return _add(path, [Addition(result, Path(predictions) if predictions else None)], Replace(replace)).rows[
+        0
+    ]
+
+
+def rows_of(sources: Sequence[Path | str]) -> list[Addition]:
+    """Read the rows of leaderboard files, to be added to another.
+
+    Args:
+        sources: The leaderboard files.
+
+    Returns:
+        Their rows, with the folders of their predictions.
+
+    Raises:
+        ValueError: As `read` does.
+        OSError: As `read` does.
+    """
+    return [Addition(row, side_files(source)) for source in sources for row in read(source).rows]
+
+
+def add_all(
+    path: Path | str,
+    additions: Sequence[Addition],
+    *,
+    replace: bool = False,
+    copies: Sequence[SeedResult] = (),
+) -> int:
+    """Add rows: all of them, or none.
 
     Args:
         path: The leaderboard file to add to.
-        sources: The leaderboard files to read.
+        additions: The rows.
         replace: Replace seeds recorded with another result, instead of refusing them.
+        copies: Seeds that another one replaces in any case, since they are recorded elsewhere.
 
     Returns:
         The number of rows added or changed.
 
     Raises:
-        ValueError: As `add` and `read` do.
-        OSError: As `add` and `read` do.
+        ValueError: As `add` does.
+        OSError: As `add` does.
     """
-    additions = [Addition(row, side_files(source)) for source in sources for row in read(source).rows]
-    change = _add(path, additions, replace)
-    return sum(row not in change.before.rows for row in change.after.rows)
+    return _add(path, additions, Replace(replace, copies)).changed
 
 
 class Addition(NamedTuple):
     """A row to add, and the folder of its predictions files; None where they are in place."""
 
-    row: Result | QuotedResult
+    row: Row
     folder: Path | None
 
 
 class Change(NamedTuple):
-    """What a file held before an addition, and what it holds after."""
+    """What an addition made of a file: its bytes, the merged rows that were asked for, how many changed."""
 
-    before: Leaderboard
-    after: Leaderboard
+    content: bytes
+    rows: list[Row]
+    changed: int
 
 
-def _add(path: Path | str, additions: Sequence[Addition], replace: bool) -> Change:
+def _add(path: Path | str, additions: Sequence[Addition], replace: Replace) -> Change:
     # Resolved: the rename must replace the file, not a symbolic link to it (as in an editable install).
     path = Path(path).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path):
-        existed = path.exists()
-        content = path.read_bytes() if existed else b""
-        board = _parse(content, path) if existed else Leaderboard(rows=list(read(SHIPPED).quoted))
-        rows = list(board.rows)
-        for addition in additions:
-            rows = merge(rows, addition.row, replace=replace)
+    with locked(path):
+        for left in path.parent.glob(f".{path.name}.*.tmp"):  # of a killed writer
+            left.unlink()
+        old = path.read_bytes() if path.exists() else None
+        change = _change(path, old, [addition.row for addition in additions], replace)
         # Predictions first: a row must never name a missing file.
         for addition in additions:
             _copy_side_files(addition, side_files(path))
-        merged = Leaderboard(rows=sorted(rows, key=_order))
-        if not existed or merged != board or _version(content) != SCHEMA_VERSION:
-            if existed and _version(content) != SCHEMA_VERSION:
-                write_whole(path.with_name(f"{path.name}.v{_version(content)}.bak"), content)
-            write_whole(path, dump(merged).encode())
-    return Change(board, merged)
+        if change.content != old:
+            version = SCHEMA_VERSION if old is None else _version(old)
+            if old is not None and version != SCHEMA_VERSION:
+                write_whole(path.with_name(f"{path.name}.v{version}.bak"), old)
+            write_whole(path, change.content)
+        write_stamp(path, change.content)
+    return change
 
 
-def merge(
-    rows: list[Result | QuotedResult], new: Result | QuotedResult, *, replace: bool = False
-) -> list[Result | QuotedResult]:
-    """Merge a row into a list of rows.
+def _change(path: Path, old: bytes | None, new: Sequence[Row], replace: Replace) -> Change:
+    """Merge rows into the bytes of a file: into its text if that is in order, else into all of its rows."""
+    board = None
+    if old is None or not is_stamped(path, old):
+        board = Leaderboard(rows=list(read(SHIPPED).quoted)) if old is None else _parse(old, path)
+    if old is not None and len(new) <= FEW and (board is None or _is_in_order(board, old)):
+        content, rows, changed = old, [], 0
+        with suppress(ValidationError):  # a form that is not quite that of `dump`
+            for row in new:
+                after, merged = Text(content).merged(row, replace)
+                changed += after is not content
+                content, rows = after, [*rows, merged]
+            return Change(content, rows, changed)
+    board = board or _parse(old or b"", path)
+    merged_rows, changed = merge_rows(board.rows, new, replace)
+    known = {(row.kind, row.identity): row for row in merged_rows}
+    content = dump(Leaderboard(rows=merged_rows)).encode()
+    return Change(content, [known[row.kind, row.identity] for row in new], changed)
 
-    Args:
-        rows: The rows so far.
-        new: The row to add, or whose seeds to add to the row of its identity.
-        replace: Replace seeds recorded with another result, instead of refusing them.
 
-    Returns:
-        The merged rows.
-
-    Raises:
-        ValueError: For a seed or quotation that is recorded with another result.
-    """
-    for index, old in enumerate(rows):
-        if old.kind == new.kind and old.identity == new.identity:
-            return [*rows[:index], _merge_row(old, new, replace), *rows[index + 1 :]]
-    return [*rows, new]
+def _is_in_order(board: Leaderboard, content: bytes) -> bool:
+    """Whether the text has one place a row, as `dump` would write them, and the rows are sorted."""
+    keys = [order(row) for row in board.rows]
+    return keys == sorted(keys) and count_rows(content) == len(keys)
 
 
 def dump(board: Leaderboard) -> str:
@@ -188,55 +240,17 @@ def dump(board: Leaderboard) -> str:
     return json.dumps(board.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _merge_row(
-    old: Result | QuotedResult, new: Result | QuotedResult, replace: bool
-) -> Result | QuotedResult:
-    if old == new:
-        return old
-    if isinstance(old, Result) and isinstance(new, Result):
-        row = f"{new.method} on {new.dataset.name} ({new.recipe.name})"
-        for field in ("dataset", "recipe", "base_model"):
-            if getattr(old, field) != getattr(new, field):
-                raise ValueError(
-                    f"{row}: {field} must be that of the row with the same hashes, {getattr(old, field)}, "
-                    f"got {getattr(new, field)}"
-                )
-        seeds = _merge_seeds(row, old.seeds, new.seeds, replace)
-        # A verdict of controls outlives other seeds, but not the training that it was made from.
-        is_same = all(entry in seeds for entry in old.seeds)
-        controls = new.controls or (old.controls if is_same else None)
-        return new.model_copy(update={"seeds": seeds, "controls": controls})
-    if not replace:
-        raise ValueError(f"quoted {new.method}: must equal the recorded row, or set replace")
-    return new
-
-
-def _merge_seeds(row: str, old: list[SeedResult], new: list[SeedResult], replace: bool) -> list[SeedResult]:
-    seeds = {entry.seed: entry for entry in old}
-    for entry in new:
-        known = seeds.setdefault(entry.seed, entry)
-        if known != entry:
-            if not replace:
-                raise ValueError(
-                    f"{row}: seed {entry.seed} is already recorded, {known.test.counts} right on "
-                    f"{known.provenance.date}; got {entry.test.counts} on {entry.provenance.date}; "
-                    "set replace or use another seed"
-                )
-            seeds[entry.seed] = entry
-    return [seeds[number] for number in sorted(seeds)]
-
-
-def _order(row: Result | QuotedResult) -> tuple[str, ...]:
-    """Sort key: measured before quoted, then by names, so that the order of additions does not matter."""
-    identity = tuple(map(str, row.identity))
-    if isinstance(row, Result):
-        return (row.kind, row.dataset.name, row.dataset.version, row.recipe.name, row.method, *identity)
-    return (row.kind, row.dataset, row.method, *identity)
-
-
 def _parse(content: bytes, path: Path) -> Leaderboard:
     try:
+        board = Leaderboard.model_validate_json(content)
+        if "schema_version" in board.model_fields_set:
+            return board
+    except ValidationError:  # of another version, or told below
+        pass
+    try:
         data = json.loads(content)
+    except RecursionError:
+        raise ValueError(f"{path}: must be JSON of a leaderboard, got a deeply nested one") from None
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
         raise ValueError(f"{path}: must be JSON, got {error}") from None
     version = data.get("schema_version") if isinstance(data, dict) else None
@@ -258,18 +272,9 @@ def _parse(content: bytes, path: Path) -> Leaderboard:
 
 
 def _version(content: bytes) -> int:
+    if content.startswith(HEAD):
+        return SCHEMA_VERSION
     return int(json.loads(content)["schema_version"])
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    try:
-        with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
-            for left in path.parent.glob(f".{path.name}.*.tmp"):  # of a killed writer
-                left.unlink()
-            yield
-    except Timeout:
-        raise OSError(f"{path}: another process has held its lock for {LOCK_SECONDS} seconds") from None
 
 
 def _copy_side_files(addition: Addition, target: Path) -> None:
@@ -280,10 +285,10 @@ def _copy_side_files(addition: Addition, target: Path) -> None:
         found = (addition.folder or target) / entry.predictions.file
         if not found.is_file():
             raise FileNotFoundError(f"{found}: missing, the predictions of {row.method}, seed {entry.seed}")
+        predictions = read_predictions(entry.predictions, found.parent)
+        if problems := list(mismatches(predictions, entry)):
+            raise ValueError(f"{found}: {'; '.join(problems)}")
         content = found.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
-        if digest != entry.predictions.sha256:
-            raise ValueError(f"{found}: sha256 must be {entry.predictions.sha256}, got {digest}")
         wanted = target / entry.predictions.file
         # The name begins with the checksum: an existing file is the same one, unless it was damaged.
         if not wanted.exists() or wanted.read_bytes() != content:

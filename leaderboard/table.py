@@ -5,7 +5,8 @@
 
 The interval of one seed is Wilson's, that of several the t interval of their mean. A quoted number keeps
 the ± that is printed with it. ``steps to 99 %`` is ``2,100 (4/5)`` where four of five seeds validate at 99 %
-in their last stage, after 2,100 optimizer steps in the median. JSON holds the rows as recorded.
+in their last stage, after 2,100 optimizer steps in the median. JSON holds the rows as recorded, a
+quoted row with no seeds, and one of yours with ``"yours": true``.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from ..generators.tables import aligned, markdown
 from .aggregate import aggregate
+from .escape import csv_cell, markdown_cell
+from .own import OwnResult
 from .result import QuotedResult, Result
 
 Format = Literal["text", "markdown", "csv", "json"]
@@ -37,22 +40,32 @@ def render(
     Args:
         rows: Measured and quoted rows.
         format: ``text``, ``markdown``, ``csv`` or ``json``.
-        ranks: Row key → rank, as `compare.ranks` returns it; adds a first column.
+        ranks: Row key → rank, as `ranking.ranks` returns it; adds a first column.
 
     Returns:
         The table, without a newline at its end.
     """
     if format == "json":
-        return json.dumps([row.model_dump(mode="json") for row in rows], indent=2, ensure_ascii=False)
+        return json.dumps([_recorded(row) for row in rows], indent=2, ensure_ascii=False)
     cells: list[tuple[str, ...]] = [COLUMNS, *(_cells(row) for row in rows)]
     if ranks is not None:
         places = rank_labels(rows, ranks)
         cells = [(place, *line) for place, line in zip(("rank", *places), cells, strict=True)]
     if format == "csv":
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(cells)
+        csv.writer(text, lineterminator="\n").writerows([csv_cell(cell) for cell in line] for line in cells)
         return text.getvalue().rstrip("\n")
-    return "\n".join(markdown(cells) if format == "markdown" else aligned(cells))
+    if format == "markdown":
+        return "\n".join(markdown([[markdown_cell(cell) for cell in line] for line in cells]))
+    return "\n".join(aligned(cells))
+
+
+def _recorded(row: Result | QuotedResult) -> dict[str, Any]:
+    """The row as recorded. A quoted one has no seeds, so that tools can unfold the seeds of all rows."""
+    found = row.model_dump(mode="json")
+    if isinstance(row, QuotedResult):
+        return {**found, "seeds": []}
+    return {**found, "yours": True} if isinstance(row, OwnResult) else found
 
 
 def rank_labels(rows: Sequence[Result | QuotedResult], ranks: Mapping[str, int]) -> list[str]:
@@ -128,4 +141,5 @@ def _notes(row: Result) -> list[str]:
     forced = [] if row.thoughts is None else [f"answered with {row.thoughts} thoughts"]
     answered = row.seeds[0].answered
     halts = ["thoughts ended by a classifier"] if answered and answered.halting == "classifier" else []
-    return [*forced, *halts, *(["quick"] if row.quick else [])]
+    own = [row.note] if isinstance(row, OwnResult) else []
+    return [*own, *forced, *halts, *(["quick"] if row.quick else [])]

@@ -47,12 +47,12 @@ class Judged(NamedTuple):
         return (self.a, self.b) if self.found.by_questions.mean > 0 else (self.b, self.a)
 
 
-def judge(rows: Sequence[Result], folder: Path | str) -> list[Judged]:
+def judge(rows: Sequence[Result], answers: Answers) -> list[Judged]:
     """Compare the declared pairs of a group of rows.
 
     Args:
         rows: Rows on the same questions, one per method.
-        folder: The folder of the predictions files.
+        answers: Their predictions.
 
     Returns:
         The pairs, in the order of the rows. Rows that lack predictions or share no seed are not compared.
@@ -60,14 +60,14 @@ def judge(rows: Sequence[Result], folder: Path | str) -> list[Judged]:
     by_method = {row.method: row for row in rows}
     wanted = [(REFERENCE, row.method) for row in rows if row.method != REFERENCE]
     pairs = [pair for pair in (*wanted, *CONTROLS) if by_method.keys() >= set(pair)]
-    return judge_pairs([(by_method[a], by_method[b]) for a, b in pairs], Answers(folder))
+    return judge_pairs([(by_method[a], by_method[b]) for a, b in pairs], answers)
 
 
 def judge_pairs(pairs: Sequence[tuple[Result, Result]], answers: Answers) -> list[Judged]:
-    """Compare pairs of rows as one family of tests.
+    """Compare pairs of rows as one family.
 
     Args:
-        pairs: Rows on the same questions.
+        pairs: Pairs of rows on the same questions.
         answers: Their predictions.
 
     Returns:
@@ -117,7 +117,7 @@ def _judge(a: Result, b: Result, answers: Answers) -> Judged:
     try:
         return Judged(a, b, compare_pair(a, b, answers), 1)
     except OSError as error:
-        name = Path(error.filename or answers.folder).name
+        name = Path(error.filename or answers.folders[0]).name
         return Judged(a, b, None, 0, f"{name} is missing or not readable")
     except ValueError as error:
         return Judged(a, b, None, 0, str(error))

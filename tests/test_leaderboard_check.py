@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import random
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from coconut_bench.cli import main
 from coconut_bench.generators.datasets import content_hash, examples
 from coconut_bench.leaderboard import (
     Prediction,
+    Score,
     SideFile,
     add,
     read_predictions,
@@ -92,10 +94,13 @@ def test_an_answer_is_matched_exactly_but_for_commas(prediction: str, answer: st
         Prediction(id="q", prediction=prediction, answer=answer, correct=not correct, **counts)
 
 
-LINE = ANSWERED[0].model_dump_json().encode() + b"\n"
+LINES = b"".join(one.model_dump_json().encode() + b"\n" for one in ANSWERED[:3])
+LINE = LINES.splitlines(keepends=True)[0]
 BAD_SIDE_FILES = {
     "not packed": (LINE, "must be a whole gzip file"),
-    "cut short": (gzip.compress(LINE * 9, mtime=0)[:-9], "must be a whole gzip file"),
+    "cut short": (gzip.compress(LINES, mtime=0)[:-9], "must be a whole gzip file"),
+    "too many": (gzip.compress(LINES + LINE, mtime=0), "must hold 3 predictions, got more"),
+    "one question again": (gzip.compress(LINE * 2, mtime=0), "line 2: id must be distinct, got 'test-0'"),
     "no predictions": (gzip.compress(b"{}\n", mtime=0), "line 1: id: Field required"),
     "one endless line": (gzip.compress(b"{" * (1 << 21), mtime=0), "a line must be shorter"),
     "too few": (gzip.compress(LINE, mtime=0), "must hold 3 predictions, got 1"),
@@ -194,6 +199,56 @@ def test_predictions_with_other_answers_to_the_same_questions_are_found(tmp_path
         add(path, result({0: answered}, method=method, folder=tmp_path / "run"), predictions=tmp_path / "run")
     (problem,) = check(path)
     assert "questions and answers must be those of the other rows of the same dataset" in problem
+
+
+def test_a_bomb_is_put_away_at_the_first_line_too_many(tmp_path: Path) -> None:
+    """Two hundred thousand lines in a small file; a record that says 3, and one that says a billion."""
+    content = gzip.compress(LINES + LINE * 200_000, mtime=0)
+    path = tmp_path / "x.jsonl.gz"
+    path.write_bytes(content)
+    tracemalloc.start()
+    for n, message in ((3, "must hold 3 predictions, got more"), (10**9, "line 4: id must be distinct")):
+        record = SideFile(file=path.name, sha256=hashlib.sha256(content).hexdigest(), n=n)
+        with pytest.raises(ValueError, match=message):
+            read_predictions(record, tmp_path)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("seeds", ["with predictions", "without"])
+def test_a_billion_questions_are_not_generated_because_a_row_says_so(seeds: str, path: Path) -> None:
+    def claim(rows: Any) -> None:
+        rows[0]["dataset"] |= {"name": "prosqa-tiny", "n": 10**9}
+        for entry in rows[0]["seeds"]:
+            entry["test"] = json.loads(Score.of(0, 10**9).model_dump_json())
+            entry |= {"by_hops": None, "twins": None}
+            entry["predictions"] = entry["predictions"] and {**entry["predictions"], "n": 10**9}
+            entry["predictions"] = entry["predictions"] if seeds == "with predictions" else None
+
+    change(path, claim)
+    problems = check(path)
+    assert any("n must be borne out by predictions" in problem for problem in problems)
+    held = "must hold 1000000000 predictions, got 200"
+    assert any(held in problem for problem in problems) == (seeds == "with predictions")
+    arguments = ["leaderboard", "export", "--to", "lm-eval", "--out", str(path.parent / "out")]
+    done = CliRunner().invoke(main, [*arguments, "--leaderboard", str(path)])
+    assert (done.exit_code, held in done.output) == ((2, True) if seeds == "with predictions" else (0, False))
+
+
+@pytest.mark.parametrize("content", [b"", b"no predictions", gzip.compress(b"{}\n"), gzip.compress(LINES)])
+def test_predictions_that_are_none_or_others_are_not_added(content: bytes, tmp_path: Path) -> None:
+    row = result()
+    sha = hashlib.sha256(content).hexdigest()
+    (tmp_path / "x.jsonl.gz").write_bytes(content)
+    entry = row.seeds[0].model_copy(update={"predictions": SideFile(file="x.jsonl.gz", sha256=sha, n=200)})
+    target = tmp_path / "board" / "leaderboard.json"
+    with pytest.raises(ValueError, match=r"x\.jsonl\.gz"):
+        add(target, row.model_copy(update={"seeds": [entry]}), predictions=tmp_path)
+    other = write_predictions(predictions(lambda index: True), tmp_path)
+    entry = row.seeds[0].model_copy(update={"predictions": other})
+    with pytest.raises(ValueError, match=r"must be n_correct=200 .* by its predictions, got n_correct=1"):
+        add(target, row.model_copy(update={"seeds": [entry]}), predictions=tmp_path)
+    assert not target.exists()
 
 
 def test_a_dataset_that_is_not_the_one_generated_is_found(tmp_path: Path) -> None:

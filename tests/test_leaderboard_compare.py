@@ -17,8 +17,9 @@ from scipy import stats
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import Result, add, read, render
 from coconut_bench.leaderboard.aggregate import aggregate
-from coconut_bench.leaderboard.compare import Paired, compare, ranks
+from coconut_bench.leaderboard.compare import Paired, compare
 from coconut_bench.leaderboard.query import SORT_KEYS, arrange, find, select
+from coconut_bench.leaderboard.ranking import ranks
 from coconut_bench.leaderboard.report import comparison_text
 from coconut_bench.leaderboard.store import SHIPPED, side_files
 
@@ -207,6 +208,20 @@ def test_show_has_every_format(path: Path) -> None:
     assert [Result.model_validate_json(json.dumps(row)).key for row in rows] == [
         line["row"] for line in table
     ]
+
+
+def test_names_of_foreign_rows_are_text_wherever_they_are_shown(tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    add(path, result(method="=1+1", recipe="<img src=x>", dataset="[a](http://b) `c` | d"))
+    table = list(csv.reader(invoke("show", "--leaderboard", str(path), "--format", "csv").splitlines()))
+    assert "'=1+1" in table[1]
+    assert not any(cell.startswith(("=", "+", "-", "@")) for line in table for cell in line)
+    markdown = invoke("show", "--leaderboard", str(path), "--format", "markdown")
+    assert "&lt;img src=x>" in markdown
+    assert r"\[a\](http://b) \`c\` \| d" in markdown
+    for mark in ("\x1b[31m", "a\nb", "\x85", "\u202eevil", "\u2066", "\u200f"):
+        with pytest.raises(ValueError, match=r"method\n +String should match pattern"):
+            result(method=f"x{mark}")
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,16 @@ from leaderboard_examples import predictions, result
 from coconut_bench.cli import main
 from coconut_bench.generators import DATASETS
 from coconut_bench.generators.audit import audit
-from coconut_bench.leaderboard import Result, add, read
+from coconut_bench.leaderboard import Result, add, read, read_predictions
 from coconut_bench.leaderboard.aggregate import aggregate
-from coconut_bench.leaderboard.compare import Answers, ranks
+from coconut_bench.leaderboard.compare import Answers
 from coconut_bench.leaderboard.page.audited import AUDITED, audited
 from coconut_bench.leaderboard.page.axes import spread
 from coconut_bench.leaderboard.page.findings import COMPARED, comparisons, find, headline, tied_with
 from coconut_bench.leaderboard.page.guide import ADDING
 from coconut_bench.leaderboard.page.marks import Series
 from coconut_bench.leaderboard.page.site import write_page
+from coconut_bench.leaderboard.ranking import ranks
 from coconut_bench.leaderboard.result import Controls
 from coconut_bench.leaderboard.samples import regenerate
 from coconut_bench.leaderboard.store import SHIPPED, side_files
@@ -175,7 +176,9 @@ def test_a_verdict_outlives_new_seeds_but_not_another_training(tmp_path: Path) -
 
 def test_samples_are_the_recorded_answers_to_the_generated_questions(shipped: str) -> None:
     row = next(row for row in read(SHIPPED).measured if row.method == "no-cot")
-    questions, given = regenerate(row.dataset), Answers(side_files(SHIPPED)).of(row, 0)
+    questions, record = regenerate(row.dataset), row.seeds[0].predictions
+    assert record
+    given = {one.id: one for one in read_predictions(record, side_files(SHIPPED))}
     found = re.findall(r'<article data-wrong="([^"]*)"><h3>(\S+?)<span', shipped)
     shown = {name: wrong.split("\n") for wrong, name in found}
     assert 10 < len(shown) == len(found) < 50

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from leaderboard_examples import predictions, result
 
-from coconut_bench.leaderboard import QuotedResult, Result, add, read
+from coconut_bench.leaderboard import QuotedResult, Result, add, lock, read
 from coconut_bench.leaderboard import store as module
-from coconut_bench.leaderboard.store import SHIPPED, default_file, merge_files, side_files
+from coconut_bench.leaderboard.store import SHIPPED, add_all, default_file, rows_of, side_files
 
 TESTS = Path(__file__).parent
 # A writer in a process of its own: adds one seed after another and says so after each.
@@ -185,8 +185,8 @@ def test_a_full_disk_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_held_lock_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOCK_SECONDS", 0.05)
-    with module._locked(path), pytest.raises(OSError, match="another process has held its lock"):
+    monkeypatch.setattr(lock, "LOCK_SECONDS", 0.05)
+    with lock.locked(path), pytest.raises(OSError, match="another process has held its lock"):
         add(path, result())
 
 
@@ -253,10 +253,10 @@ def test_merging_files_takes_all_or_none(tmp_path: Path) -> None:
         add(path, row, predictions=tmp_path / "run")
     before = ours.read_bytes()
     with pytest.raises(ValueError, match="seed 0 is already recorded"):
-        merge_files(ours, [theirs, bad])
+        add_all(ours, rows_of([theirs, bad]))
     assert ours.read_bytes() == before
-    assert merge_files(ours, [theirs]) == 1
-    assert merge_files(ours, [theirs]) == 0
+    assert add_all(ours, rows_of([theirs])) == 1
+    assert add_all(ours, rows_of([theirs])) == 0
     assert seeds_in(ours) == {0, 1}
     assert len(list(side_files(ours).iterdir())) == 1
 

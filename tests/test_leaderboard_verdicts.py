@@ -6,7 +6,7 @@ import pytest
 from leaderboard_examples import predictions, result
 
 from coconut_bench.leaderboard import Result
-from coconut_bench.leaderboard.compare import compare
+from coconut_bench.leaderboard.compare import Answers, compare
 from coconut_bench.leaderboard.verdicts import judge, sentence
 
 TITLES = {"coconut": "Coconut", "cot": "CoT", "no-cot": "No-CoT"}
@@ -19,15 +19,17 @@ def row(method: str, wrong: dict[int, int], folder: Path | None) -> Result:
 
 
 def said(rows: list[Result], folder: Path) -> list[str]:
-    return [sentence(pair, TITLES) for pair in judge(rows, folder)]
+    return [sentence(pair, TITLES) for pair in judge(rows, Answers(folder))]
 
 
 def test_the_pairs_are_every_method_against_coconut_and_cot_against_no_cot(tmp_path: Path) -> None:
     rows = [row(name, {0: 1}, tmp_path) for name in ("cot", "no-cot", "coconut", "codi")]
-    pairs = [(pair.a.method, pair.b.method) for pair in judge(rows, tmp_path)]
+    pairs = [(pair.a.method, pair.b.method) for pair in judge(rows, Answers(tmp_path))]
     assert pairs == [("coconut", "cot"), ("coconut", "no-cot"), ("coconut", "codi"), ("cot", "no-cot")]
-    assert [(pair.a.method, pair.b.method) for pair in judge(rows[:2], tmp_path)] == [("cot", "no-cot")]
-    assert judge([rows[0], rows[3]], tmp_path) == []
+    assert [(pair.a.method, pair.b.method) for pair in judge(rows[:2], Answers(tmp_path))] == [
+        ("cot", "no-cot")
+    ]
+    assert judge([rows[0], rows[3]], Answers(tmp_path)) == []
 
 
 def test_a_difference_is_told_from_the_better_row(tmp_path: Path) -> None:
@@ -37,7 +39,7 @@ def test_a_difference_is_told_from_the_better_row(tmp_path: Path) -> None:
         "CoT is above Coconut: 99.5 % and 49.5 %, +50.0 points (95 % interval over 2 seeds 43.6 to 56.4; "
         "p = .006, Holm over 1 pair)."
     ]
-    ((one, other),) = [pair.order for pair in judge(rows, tmp_path) if pair.order]
+    ((one, other),) = [pair.order for pair in judge(rows, Answers(tmp_path)) if pair.order]
     assert (one.method, other.method) == ("cot", "coconut")
 
 
@@ -67,7 +69,7 @@ def test_the_pairs_of_a_table_are_one_family(tmp_path: Path) -> None:
     wrong = {"coconut": 5, "cot": 20, "no-cot": 18}
     rows = [row(name, {0: n}, tmp_path) for name, n in wrong.items()]
     (alone,) = compare(rows[:2], tmp_path)
-    found = [pair.found for pair in judge(rows, tmp_path)]
+    found = [pair.found for pair in judge(rows, Answers(tmp_path))]
     assert found[0] and found[0].p == pytest.approx(3 * alone.p)
     assert all(text.endswith("Holm over 3 pairs).") for text in said(rows, tmp_path))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -44,7 +46,7 @@ def test_mean_deviation_tokens_and_the_paper_s_numbers_stand_side_by_side() -> N
     assert lines[2].split() == ["Coconut", "3", "96.0", "±", "1.0", "4.0", "97.0", "±", "0.3", "14.2"]
     own = render_paper_table([row("coconut", 190, 194, 192, recipe="tiny")], QUOTED, NOWHERE).splitlines()
     assert own[2].split() == ["Coconut", "3", "96.0", "±", "1.0", "4.0"]
-    markdown = render_paper_table([row("coconut", 190)], QUOTED, NOWHERE, markdown=True).splitlines()
+    markdown = render_paper_table([row("coconut", 190)], QUOTED, NOWHERE, format="markdown").splitlines()
     assert markdown[-1] == "| Coconut | 1 | 95.0 | 4.0 |  | 97.0 ± 0.3 | 14.2 |"
 
 
@@ -104,3 +106,54 @@ def test_the_command_prints_the_shipped_rows() -> None:
     )
     assert done.exit_code == 0, done.output
     assert done.output.startswith("prosqa-tiny 1.0.0 symbolic, 1000 test questions; recipe tiny")
+
+
+def test_the_best_and_its_ties_are_bold_with_a_note(tmp_path: Path) -> None:
+    rows = [row("coconut", 190, folder=tmp_path), row("cot", 188, folder=tmp_path)]
+    rows.append(row("no-cot", 20, folder=tmp_path))
+    text = render_paper_table(rows, QUOTED, tmp_path)
+    markdown = render_paper_table(rows, QUOTED, tmp_path, format="markdown")
+    assert [line for line in markdown.splitlines() if "**" in line] == [
+        line for line in markdown.splitlines() if line.startswith(("| CoT", "| Coconut"))
+    ]
+    assert "**95.0**" in markdown and "Bold: the best accuracy, and those that do not differ" in markdown
+    assert "**" not in text and "Bold" not in text
+
+
+def test_latex_has_the_cells_of_the_text_and_nothing_that_it_would_read_as_a_command(tmp_path: Path) -> None:
+    rows = [row("coconut", 190, 194, folder=tmp_path), row(r"a_b & 50% #1 \x{~^}", 20, 30, folder=tmp_path)]
+    latex = render_paper_table(rows, QUOTED, tmp_path, format="latex")
+    lines = [line for line in latex.splitlines() if not line.startswith("%")]
+    body = lines[lines.index(r"    \midrule") + 1 : lines.index(r"    \bottomrule")]
+    assert len(body) == 2 and all(line.endswith(r" \\") for line in body)
+    columns = re.search(r"\\begin\{tabular\}\{(\w+)\}", latex)
+    assert columns and all(len(re.findall(r"(?<!\\)&", line)) == len(columns[1]) - 1 for line in body)
+    assert r"\textbf{96.0 $\pm$ 1.4}" in body[0]
+    escaped = r"a\_b \& 50\% \#1 \textbackslash{}x\{\textasciitilde{}\textasciicircum{}\}"
+    assert body[1].startswith(f"    {escaped} & 2 & ")
+    bare = re.sub(r"\\[\\&%$#_{}]", "", "\n".join(lines))
+    assert bare.count("{") == bare.count("}")
+    assert "%" not in bare and "_" not in bare and "#" not in bare
+    assert bare.count("$") % 2 == 0
+    for name in ("table", "tabular"):
+        assert latex.count(rf"\begin{{{name}}}") == latex.count(rf"\end{{{name}}}") == 1
+    assert latex.isascii()
+
+
+def test_csv_has_one_header_for_all_tables(tmp_path: Path) -> None:
+    rows = [
+        row("coconut", 190, folder=tmp_path),
+        row("=cot", 20, folder=tmp_path),
+        row("cot", 20, recipe="x"),
+    ]
+    lines = list(csv.DictReader(render_paper_table(rows, QUOTED, tmp_path, format="csv").splitlines()))
+    assert [line["method"] for line in lines] == ["Coconut", "'=cot", "CoT"]
+    assert [line["ties with the best"] for line in lines] == ["yes", "", ""]
+    assert [line["recipe"] for line in lines] == ["gpt2-prosqa", "gpt2-prosqa", "x"]
+    assert [line["paper %"] for line in lines] == ["97.0 ± 0.3", "", ""]
+    with pytest.raises(ValueError, match=r"unknown format 'latx' \(did you mean 'latex'\?\)"):
+        render_paper_table(rows, QUOTED, tmp_path, format="latx")
+
+
+def test_the_paper_s_columns_are_left_out_where_it_has_no_such_line() -> None:
+    assert "paper" not in render_paper_table([row("codi", 190)], QUOTED, NOWHERE).splitlines()[1]

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from ...generators.listing import PATH, ListingCommand
-from ...leaderboard.commands import leaderboard_file
+from ...leaderboard.commands import leaderboard_files
 
 
 def run_tables() -> dict[str, list[tuple[str, str]]]:
@@ -138,11 +138,11 @@ def run_command(
 
 
 @click.command("reproduce")
-@leaderboard_file
+@leaderboard_files
 @click.argument("row")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", show_default="the row's first", help="Seed.")
 @click.option("--out", type=PATH, show_default="runs/reproduce-KEY-SEED", help="Output directory.")
-def reproduce_command(path: Path, row: str, seed: int | None, out: Path | None) -> None:
+def reproduce_command(path: Path | None, row: str, seed: int | None, out: Path | None) -> None:
     """Train the run of a ROW again; exit with code 1 if any answer differs.
 
     Name the row by its key, or by its method. An interrupted command resumes when it is started again.

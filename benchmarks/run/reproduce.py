@@ -18,11 +18,11 @@ import torch
 
 from ...coconut.numerics import NUMERICS
 from ...generators.datasets import DATASETS
+from ...leaderboard.own import read_boards
 from ...leaderboard.predictions import read_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.query import find
 from ...leaderboard.result import Result, SeedResult, SideFile
-from ...leaderboard.store import read, side_files
 from ..recipe import Recipe, load_recipe
 from .ood import evaluate_ood
 from .pipeline import run
@@ -69,11 +69,11 @@ class Reproduction(NamedTuple):
         return "\n".join([*lines, *(f"  {line}" for line in self.environment)])
 
 
-def reproduce(board: Path, name: str, seed: int | None, out: Path | None, say: Say) -> Reproduction:
+def reproduce(board: Path | None, name: str, seed: int | None, out: Path | None, say: Say) -> Reproduction:
     """Train a row's run again and compare every answer.
 
     Args:
-        board: Leaderboard file.
+        board: Leaderboard file; None for the shipped one and yours.
         name: Key of the row, or its method if that names one row.
         seed: One of the row's seeds; None for the first.
         out: Output directory; None for ``runs/reproduce-KEY-SEED``.
@@ -87,7 +87,8 @@ def reproduce(board: Path, name: str, seed: int | None, out: Path | None, say: S
             one of the ways of `run`.
         OSError: A file is missing or cannot be written.
     """
-    row = find(read(board).measured, name)
+    boards = read_boards(board)
+    row = find(boards.measured, name)
     entries = {entry.seed: entry for entry in row.seeds}
     seed = row.seeds[0].seed if seed is None else seed
     if seed not in entries:
@@ -96,7 +97,9 @@ def reproduce(board: Path, name: str, seed: int | None, out: Path | None, say: S
     recorded = entries[seed]
     if recorded.predictions is None:
         raise ValueError(f"{row.key}, seed {seed}: has no predictions to compare")
-    before = _answers(recorded.predictions, side_files(board))  # a damaged file is found before the training
+    folders = [folder for folder in boards.folders if (folder / recorded.predictions.file).is_file()]
+    # A damaged file is found before the training.
+    before = _answers(recorded.predictions, [*folders, *boards.folders][0])
     torch.set_num_threads(recorded.provenance.environment.threads)  # the order of additions depends on them
     folder = out or Path("runs") / f"reproduce-{row.key}-{seed}"
     here = _run(row, spec, folder, say)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...coconut.methods import METHODS, get_method
 from ...leaderboard.result import Result
-from ...leaderboard.store import add
+from ...leaderboard.store import record
 from ..recipe import Recipe
 from .cluster import Cell, Cluster, run_on_cluster
 from .ood import evaluate_ood, ood_datasets
@@ -125,6 +125,7 @@ def sweep(
         if get_method(spec.method).filler != "none":
             results += [evaluate_thoughts(spec, folder, number, say) for number in grid.thoughts]
         for result in results:
-            board = add(leaderboard, result, predictions=folder / "predictions", replace=replace)
-            rows |= {row.identity: row for row in board.measured if row.identity == result.identity}
+            row = record(leaderboard, result, predictions=folder / "predictions", replace=replace)
+            assert isinstance(row, Result)
+            rows[row.identity] = row
     return list(rows.values())

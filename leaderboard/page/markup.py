@@ -30,10 +30,10 @@ def tag(name: str, /, *content: str, **attributes: str | float | bool | None) ->
     Returns:
         The markup.
     """
-    written = "".join(_attribute(key, value) for key, value in attributes.items())
+    written = "".join([_attribute(key, value) for key, value in attributes.items()]) if attributes else ""
     if name in VOID:
         return Markup(f"<{name}{written}>")
-    return Markup(f"<{name}{written}>{join(*content)}</{name}>")
+    return Markup(f"<{name}{written}>{_escaped(content)}</{name}>")
 
 
 def join(*content: str) -> Markup:
@@ -45,9 +45,12 @@ def join(*content: str) -> Markup:
     Returns:
         The markup.
     """
-    return Markup(
-        "".join(part if isinstance(part, Markup) else escape(part, quote=False) for part in content)
-    )
+    return Markup(_escaped(content))
+
+
+def _escaped(content: tuple[str, ...]) -> str:
+    # A page of ten thousand rows has millions of elements: a list is joined faster than a generator.
+    return "".join([part if type(part) is Markup else escape(part, quote=False) for part in content])
 
 
 def unbroken(text: str) -> str:
@@ -63,10 +66,12 @@ def unbroken(text: str) -> str:
 
 
 def _attribute(key: str, value: str | float | bool | None) -> str:
-    name = key.rstrip("_").replace("_", "-")
     if value is None or value is False:
         return ""
+    name = key.rstrip("_").replace("_", "-") if "_" in key else key
     if value is True:
         return f" {name}"
-    text = value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
-    return f' {name}="{escape(text)}"'
+    if isinstance(value, str):
+        return f' {name}="{escape(value)}"'
+    number = f"{value:.2f}".rstrip("0").rstrip(".")
+    return f' {name}="{number}"'

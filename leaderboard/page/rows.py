@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from ..own import OwnResult
 from ..result import QuotedResult, Result
 from ..table import rank_labels
 from .axes import percent
@@ -161,7 +162,9 @@ def _opener(row: Result) -> Markup:
 def _badges(row: Result, on_front: bool) -> list[Markup]:
     said = "On the Pareto front of accuracy and generated tokens."
     front = [tag("span", "front", class_="badge", title=said)] if on_front else []
-    return [*([tag("span", "quick", class_="badge quick")] if row.quick else []), *front]
+    quick = [tag("span", "quick", class_="badge quick")] if row.quick else []
+    yours = [tag("span", "yours", class_="badge", title=row.note)] if isinstance(row, OwnResult) else []
+    return [*quick, *yours, *front]
 
 
 def _tested(row: Result, thoughts: float) -> Markup:

@@ -8,6 +8,7 @@ from itertools import groupby
 from ...generators.datasets import DATASETS
 from ..aggregate import aggregate
 from ..compare import Answers
+from ..own import is_repeat
 from ..query import arrange
 from ..result import Leaderboard, QuotedResult, Result
 from .audited import AUDITED, Audited, audited, badge, guesses
@@ -55,7 +56,7 @@ def _measured_section(
     series = [Series(row, aggregate(row), number, names[row.key]) for number, row in enumerate(rows)]
     front = set(pareto_front((one.row.key, one.means.generated, one.means.accuracy) for one in series))
     title = f"{data.name} {data.version}, {data.surface}"
-    found = find(series, answers)
+    found = find([one for one in series if not is_repeat(one.row)] or series, answers)
     where = f"{data.split} split, {data.n:,} questions, content hash "
     shown = series[:CHARTED]
     return tag(
@@ -66,7 +67,7 @@ def _measured_section(
         measured_table(series, places, front, found, title),
         tag("div", *_charts(shown, quoted, title), class_="charts"),
         legend(shown, bool(quoted)),
-        viewer(series, answers, title),
+        viewer(series, answers.folders, title),
         class_="measured",
         data_dataset=data.name,
     )

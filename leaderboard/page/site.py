@@ -12,13 +12,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from ...generators.files import write_whole
-from ..compare import Answers, ranks
+from ..compare import Answers
+from ..own import read_boards
+from ..ranking import ranks
 from ..result import Leaderboard
-from ..store import PREDICTIONS, read, side_files
+from ..store import PREDICTIONS, dump
 from .guide import guide
 from .markup import Markup, tag
 from .rows import MEASURED
@@ -29,13 +33,13 @@ SCRIPT = Path(__file__).with_name("page.js")
 TITLE = "Latent reasoning leaderboard"
 
 
-def write_page(path: Path | str, out: Path | str) -> Path:
+def write_page(path: Path | str | None, out: Path | str) -> Path:
     """Build the page of a leaderboard file.
 
     A missing predictions file is left out; `check` reports it.
 
     Args:
-        path: The leaderboard file.
+        path: The leaderboard file; None for the shipped one and yours.
         out: The output directory, created if missing.
 
     Returns:
@@ -45,19 +49,20 @@ def write_page(path: Path | str, out: Path | str) -> Path:
         ValueError: For an invalid leaderboard.
         OSError: For files that cannot be read or written.
     """
-    path, out = Path(path), Path(out)
-    content = path.read_bytes()
-    board, folder = read(path), side_files(path)
+    boards, out = read_boards(None if path is None else Path(path)), Path(out)
+    board = Leaderboard.model_construct(rows=boards.rows)
     out.mkdir(parents=True, exist_ok=True)  # fail before the work
-    digest = hashlib.sha256(content).hexdigest()
-    html = page(board, ranks(board.measured, folder), Answers(folder), digest)
-    records = [entry.predictions for row in board.measured for entry in row.seeds if entry.predictions]
-    for record in records:
-        source = folder / record.file
-        if source.is_file():
+    # A reproduction of a shipped row would be the same row twice.
+    known = [*boards.ranked, *boards.quoted]
+    one = boards.files[0].read_bytes() if len(boards.files) == 1 else dump(Leaderboard(rows=known)).encode()
+    digest = hashlib.sha256(one).hexdigest()
+    html = page(board, ranks(boards.ranked, boards.folders), Answers(boards.folders), digest)
+    wanted = {one.predictions.file for row in board.measured for one in row.seeds if one.predictions}
+    for folder in filter(Path.is_dir, boards.folders):
+        for name in sorted(wanted.intersection(os.listdir(folder))):
             (out / PREDICTIONS).mkdir(exist_ok=True)
-            write_whole(out / PREDICTIONS / record.file, source.read_bytes())
-    write_whole(out / "leaderboard.json", content)
+            shutil.copyfile(os.path.join(folder, name), os.path.join(out, PREDICTIONS, name))
+    write_whole(out / "leaderboard.json", one)
     write_whole(out / "index.html", html.encode())
     return out / "index.html"
 

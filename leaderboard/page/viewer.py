@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from ...generators.example import Example
-from ..compare import Answers
-from ..predictions import Prediction
+from ..predictions import Prediction, read_predictions
 from ..samples import regenerate
 from .marks import Series
 from .markup import Markup, tag
@@ -29,19 +29,21 @@ class Written(NamedTuple):
     answers: Mapping[str, Prediction]
 
 
-def viewer(series: Sequence[Series], answers: Answers, title: str) -> Markup:
+def viewer(series: Sequence[Series], folders: Sequence[Path], title: str) -> Markup:
     """Build the sample viewer of a section.
 
     Args:
         series: The rows on one set of questions, the most accurate first.
-        answers: Their predictions.
+        folders: The folders of their predictions files.
         title: The dataset, for screen readers.
 
     Returns:
         A folded panel; nothing where there are no predictions, or the questions cannot be generated here.
     """
-    questions = regenerate(series[0].row.dataset)
-    written = [found for found in _written(series, answers) if found.answers.keys() == questions.keys()]
+    # Read first: they bear out the number of questions, which a foreign row may give as a billion.
+    given, data = _written(series, folders), series[0].row.dataset
+    questions = regenerate(data) if any(len(one.answers) == data.n for one in given) else {}
+    written = [one for one in given if one.answers.keys() == questions.keys()]
     if not questions or not written:
         return Markup()
     options = (tag("option", f"wrong: {one.name}", value=one.name) for one in written)
@@ -62,15 +64,18 @@ def viewer(series: Sequence[Series], answers: Answers, title: str) -> Markup:
     )
 
 
-def _written(series: Sequence[Series], answers: Answers) -> list[Written]:
+def _written(series: Sequence[Series], folders: Sequence[Path]) -> list[Written]:
     found: dict[str, Written] = {}
     for one in series:
         if one.row.method in found or len(found) == METHODS:
             continue
-        seed = next((entry.seed for entry in one.row.seeds if entry.predictions), None)
-        if seed is not None:
+        entry = next((entry for entry in one.row.seeds if entry.predictions), None)
+        if entry and entry.predictions:
+            record = entry.predictions
+            folder = next((folder for folder in folders if (folder / record.file).is_file()), folders[0])
             with suppress(ValueError, OSError):  # missing or damaged; `check` reports it
-                found[one.row.method] = Written(one.name, seed, answers.of(one.row, seed))
+                given = {prediction.id: prediction for prediction in read_predictions(record, folder)}
+                found[one.row.method] = Written(one.name, entry.seed, given)
     return list(found.values())
 
 

@@ -1,0 +1,114 @@
+"""Merge rows: seeds join the row of their identity, and what conflicts is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from .result import QuotedResult, Result, SeedResult
+
+Row = Result | QuotedResult
+
+
+class Replace(NamedTuple):
+    """What may be replaced by another result, instead of refusing it.
+
+    Attributes:
+        everything: Any seed and quotation.
+        copies: Seeds that are recorded elsewhere.
+    """
+
+    everything: bool = False
+    copies: Sequence[SeedResult] = ()
+
+
+REFUSE = Replace()
+
+
+def merge_rows(rows: Iterable[Row], new: Iterable[Row], replace: Replace = REFUSE) -> tuple[list[Row], int]:
+    """Merge rows into others.
+
+    Args:
+        rows: The rows so far, of distinct identities.
+        new: The rows to add, or whose seeds to add to the row of their identity.
+        replace: What may be replaced.
+
+    Returns:
+        The merged rows, sorted by `order`, and the number of rows that are new or have changed.
+
+    Raises:
+        ValueError: For a seed or quotation that is recorded with another result.
+    """
+    before = {(row.kind, row.identity): row for row in rows}
+    after = dict(before)
+    for row in new:
+        name = row.kind, row.identity
+        after[name] = merge_row(after[name], row, replace) if name in after else row
+    changed = sum(before.get(name) != row for name, row in after.items() if before.get(name) is not row)
+    return sorted(after.values(), key=order), changed
+
+
+def merge_row(old: Row, new: Row, replace: Replace = REFUSE) -> Row:
+    """Merge a row into the one of its identity.
+
+    Args:
+        old: The row so far.
+        new: The row to add.
+        replace: What may be replaced.
+
+    Returns:
+        The merged row; ``old`` itself where nothing changes.
+
+    Raises:
+        ValueError: For a seed or quotation that is recorded with another result.
+    """
+    if old == new:
+        return old
+    if isinstance(old, Result) and isinstance(new, Result):
+        row = f"{new.method} on {new.dataset.name} ({new.recipe.name})"
+        for field in ("dataset", "recipe", "base_model"):
+            if getattr(old, field) != getattr(new, field):
+                raise ValueError(
+                    f"{row}: {field} must be that of the row with the same hashes, {getattr(old, field)}, "
+                    f"got {getattr(new, field)}"
+                )
+        seeds = _merge_seeds(row, old.seeds, new.seeds, replace)
+        # A verdict of controls outlives other seeds, but not the training that it was made from.
+        controls = new.controls or (old.controls if all(entry in seeds for entry in old.seeds) else None)
+        same = seeds == old.seeds and controls == old.controls
+        return old if same else new.model_copy(update={"seeds": seeds, "controls": controls})
+    if not replace.everything:
+        raise ValueError(f"quoted {new.method}: must equal the recorded row, or set replace")
+    return new
+
+
+def _merge_seeds(
+    row: str, old: list[SeedResult], new: list[SeedResult], replace: Replace
+) -> list[SeedResult]:
+    seeds = {entry.seed: entry for entry in old}
+    for entry in new:
+        known = seeds.setdefault(entry.seed, entry)
+        if known != entry:
+            if not replace.everything and known not in replace.copies:
+                raise ValueError(
+                    f"{row}: seed {entry.seed} is already recorded, {known.test.counts} right on "
+                    f"{known.provenance.date}; got {entry.test.counts} on {entry.provenance.date}; "
+                    "set replace or use another seed"
+                )
+            seeds[entry.seed] = entry
+    return [seeds[number] for number in sorted(seeds)]
+
+
+def order(row: Row) -> tuple[str, ...]:
+    """Sort key: measured before quoted, then by names, so that the order of additions does not matter.
+
+    Args:
+        row: A row.
+
+    Returns:
+        The key; no two rows of a leaderboard share it.
+    """
+    identity = tuple(map(str, row.identity))
+    if isinstance(row, Result):
+        return (row.kind, row.dataset.name, row.dataset.version, row.recipe.name, row.method, *identity)
+    return (row.kind, row.dataset, row.method, *identity)

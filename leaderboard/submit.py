@@ -1,0 +1,57 @@
+"""Add the rows of other leaderboard files; a run of a shipped row made again is filed as its reproduction.
+
+    coconut on prosqa-tiny (tiny), seed 0, reproduces the shipped row 35913745: 998 → 999 right, p = 1, …
+    leaderboard.json: 1 rows added or changed
+
+A shipped seed stays as it is. The reproduction goes into the file that was asked for, in the place of a copy
+of the shipped seed if it holds one; or, where that file is the shipped one, into ``leaderboard.json`` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .own import own_rows, reproductions
+from .result import Result
+from .store import DEFAULT, SHIPPED, Addition, add_all, read, rows_of, side_files
+
+
+def submit(path: Path, sources: Sequence[Path], *, replace: bool = False) -> list[str]:
+    """Add the rows of leaderboard files, with their predictions: all rows of a file, or none.
+
+    Args:
+        path: The leaderboard file to add to.
+        sources: The leaderboard files to read.
+        replace: Replace seeds recorded with another result, shipped ones as well.
+
+    Returns:
+        What was done: a line per reproduced seed, a line per file.
+
+    Raises:
+        ValueError: As `store.add` and `store.read` do.
+        OSError: As `store.add` and `store.read` do.
+    """
+    shipped = {row.identity: row for row in read(SHIPPED).measured}
+    additions = rows_of(sources)
+    measured = [one.row for one in additions if isinstance(one.row, Result)]
+    folders = (*(side_files(source) for source in sources), side_files(SHIPPED))
+    lines = reproductions(own_rows(measured, list(shipped.values())), folders)
+    is_shipped = path.exists() and path.samefile(SHIPPED)
+    here = [one for one in additions if is_shipped and not replace and _repeats(one, shipped)]
+    there = [one for one in additions if one not in here]
+    copies = [entry for row in shipped.values() for entry in row.seeds]
+    changed = add_all(path, there, replace=replace, copies=() if is_shipped else copies)
+    lines.append(f"{path}: {changed} rows added or changed")
+    if here:
+        lines.append(f"{DEFAULT}: {add_all(DEFAULT, here, copies=copies)} rows added or changed")
+    return lines
+
+
+def _repeats(one: Addition, shipped: dict[tuple[object, ...], Result]) -> bool:
+    """Whether the row has a shipped seed with another result."""
+    known = shipped.get(one.row.identity)
+    if known is None or not isinstance(one.row, Result):
+        return False
+    recorded = {entry.seed: entry for entry in known.seeds}
+    return any(recorded.get(entry.seed, entry) != entry for entry in one.row.seeds)
