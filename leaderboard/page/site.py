@@ -21,7 +21,7 @@ from ...generators.files import write_whole
 from ..compare import Answers
 from ..own import read_boards
 from ..ranking import ranks
-from ..result import Leaderboard
+from ..result import Leaderboard, QuotedResult, Result
 from ..store import PREDICTIONS, dump
 from .guide import guide
 from .markup import Markup, tag
@@ -53,7 +53,7 @@ def write_page(path: Path | str | None, out: Path | str) -> Path:
     board = Leaderboard.model_construct(rows=boards.rows)
     out.mkdir(parents=True, exist_ok=True)  # fail before the work
     # A reproduction of a shipped row would be the same row twice.
-    known = [*boards.ranked, *boards.quoted]
+    known: list[Result | QuotedResult] = [*boards.ranked, *boards.quoted]
     one = boards.files[0].read_bytes() if len(boards.files) == 1 else dump(Leaderboard(rows=known)).encode()
     digest = hashlib.sha256(one).hexdigest()
     html = page(board, ranks(boards.ranked, boards.folders), Answers(boards.folders), digest)
