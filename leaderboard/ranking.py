@@ -77,7 +77,7 @@ class _Walk:
         if not gains or self._least_p(gains, row.dataset.n) >= self.level:
             return False  # without a look at the predictions
         files = [one[seed].predictions for seed in shared for one in (ours, theirs)]
-        key = tuple(file and file.sha256 for file in files)
+        key = tuple(file.sha256 if file else None for file in files)
         if key not in self.known:
             try:
                 self.known[key] = self.answers.paired(other, row).p_value()

@@ -193,12 +193,12 @@ def _add(path: Path | str, additions: Sequence[Addition], replace: Replace) -> C
         # Predictions first: a row must never name a missing file.
         for addition in additions:
             _copy_side_files(addition, side_files(path))
-        if change.content != old:
-            version = SCHEMA_VERSION if old is None else _version(old)
-            if old is not None and version != SCHEMA_VERSION:
-                write_whole(path.with_name(f"{path.name}.v{version}.bak"), old)
+        version = SCHEMA_VERSION if old is None else _version(old)
+        if old is not None and version != SCHEMA_VERSION:
+            write_whole(path.with_name(f"{path.name}.v{version}.bak"), old)
+        if change.changed or old is None or version != SCHEMA_VERSION:
             write_whole(path, change.content)
-        write_stamp(path, change.content)
+            write_stamp(path, change.content)
     return change
 
 
@@ -208,7 +208,8 @@ def _change(path: Path, old: bytes | None, new: Sequence[Row], replace: Replace)
     if old is None or not is_stamped(path, old):
         board = Leaderboard(rows=list(read(SHIPPED).quoted)) if old is None else _parse(old, path)
     if old is not None and len(new) <= FEW and (board is None or _is_in_order(board, old)):
-        content, rows, changed = old, [], 0
+        content, changed = old, 0
+        rows: list[Row] = []
         with suppress(ValidationError):  # a form that is not quite that of `dump`
             for row in new:
                 after, merged = Text(content).merged(row, replace)

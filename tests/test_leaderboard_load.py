@@ -154,6 +154,9 @@ def test_a_row_put_into_the_text_gives_the_bytes_of_all_rows_written_anew(tmp_pa
     assert read(path).rows == expected
     (tmp_path / ".b.json.checked").unlink()
     path.write_text(json.dumps(json.loads(path.read_bytes())), encoding="utf-8")
+    before = path.read_bytes()
+    add(path, rows[0])
+    assert path.read_bytes() == before, "and left as it is where nothing changes"
     add(path, rows[0].model_copy(update={"method": "pause"}))
     assert path.read_bytes() == dump(read(path)).encode(), "a file of another form is written anew"
 
