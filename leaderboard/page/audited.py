@@ -27,10 +27,26 @@ class Audited(NamedTuple):
 
 AUDITED: dict[tuple[str, str, str], Audited] = {
     ("prosqa", "1.0.0", "natural"): Audited("boosted-trees", 0.9787),
+    ("prosqa", "1.0.0", "symbolic"): Audited("boosted-trees", 0.9776),
     ("prontoqa", "1.0.0", "natural"): Audited("look-up", 1.0000),
     ("prosqa-tiny", "1.0.0", "symbolic"): Audited("text-distance", 0.5069),
+    ("prosqa-tiny", "1.0.0", "natural"): Audited("text-distance", 0.5069),
     ("prosqa-tiny-3hop", "1.0.0", "symbolic"): Audited("shared-letters", 0.5033),
+    ("prosqa-tiny-3hop", "1.0.0", "natural"): Audited("logistic-regression", 0.5024),
     ("prosqa-fair", "1.0.0", "natural"): Audited("shared-letters", 0.5062),
+    ("prosqa-fair", "1.0.0", "symbolic"): Audited("not boosted-trees", 0.5066),
+    ("prosqa-fair-hops", "1.0.0", "natural"): Audited("not logistic-regression", 0.5091),
+    ("prosqa-fair-density", "1.0.0", "natural"): Audited("logistic-regression", 0.5059),
+    ("prosqa-fair-branching", "1.0.0", "natural"): Audited("boosted-trees", 0.5092),
+    ("prosqa-fair-distractors", "1.0.0", "natural"): Audited("logistic-regression", 0.5098),
+    ("prosqa-symmetric", "1.0.0", "natural"): Audited("shared-letters", 0.5051),
+    ("prosqa-symmetric", "1.0.0", "symbolic"): Audited("not logistic-regression", 0.5094),
+    ("prontoqa-fair", "1.0.0", "natural"): Audited("text-distance", 0.5078),
+    ("prontoqa-fair-hops", "1.0.0", "natural"): Audited("not told-after", 0.5017),
+    ("prontoqa-fair-density", "1.0.0", "natural"): Audited("not text-distance", 0.5034),
+    ("prontoqa-fair-distractors", "1.0.0", "natural"): Audited("boosted-trees", 0.5070),
+    ("prontoqa-fair-names", "1.0.0", "natural"): Audited("told-after", 0.5058),
+    ("prontoqa-fair-order", "1.0.0", "natural"): Audited("not boosted-trees", 0.5020),
 }  # fmt: skip
 """(Dataset, version, surface) → the strongest guess."""
 CHANCE = 0.5
