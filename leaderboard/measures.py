@@ -32,6 +32,9 @@ MOST_PROBLEMS = 20
 # Control characters, and marks that change the direction of what follows, reach a terminal as they are.
 _UNSEEN = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=rf"^[^\x00-\x1f{_UNSEEN}]+$")]
+Sentence = Annotated[
+    str, StringConstraints(min_length=1, max_length=500, pattern=rf"^[^\x00-\x1f{_UNSEEN}]+$")
+]
 Lines = Annotated[str, StringConstraints(min_length=1, pattern=rf"^[^\x00-\x08\x0b-\x1f{_UNSEEN}]+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]

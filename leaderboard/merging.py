@@ -73,7 +73,10 @@ def merge_row(old: Row, new: Row, replace: Replace = REFUSE) -> Row:
                     f"got {getattr(new, field)}"
                 )
         seeds = _merge_seeds(row, old.seeds, new.seeds, replace)
-        return old if seeds == old.seeds else new.model_copy(update={"seeds": seeds})
+        # A verdict of controls outlives other seeds, but not the training that it was made from.
+        controls = new.controls or (old.controls if all(entry in seeds for entry in old.seeds) else None)
+        same = seeds == old.seeds and controls == old.controls
+        return old if same else new.model_copy(update={"seeds": seeds, "controls": controls})
     if not replace.everything:
         raise ValueError(f"quoted {new.method}: must equal the recorded row, or set replace")
     return new

@@ -18,12 +18,33 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 from pydantic import StringConstraints as Text
 
-from .measures import Answered, Cost, Curve, Fraction, Lines, Name, Record, Score, Sha256, Stage, Tokens
+from .measures import (
+    Answered,
+    Cost,
+    Curve,
+    Fraction,
+    Lines,
+    Name,
+    Record,
+    Score,
+    Sentence,
+    Sha256,
+    Stage,
+    Tokens,
+)
 
 SCHEMA_VERSION = 2
 Shortcut = Literal["right", "silent", "wrong"]
@@ -157,12 +178,21 @@ class SeedResult(Record):
         return self
 
 
+class Controls(Record):
+    """What the command ``controls`` says of the thoughts of some seeds, on ``n`` questions each."""
+
+    verdict: Sentence
+    seeds: Annotated[list[NonNegativeInt], Field(min_length=1)]
+    n: PositiveInt
+
+
 class Result(Record):
     """A measured row: one method on one dataset, an entry a seed in ascending order.
 
     ``thoughts`` is None where questions are answered with as many thoughts as in training, else their number.
     A row of the kind ``external`` was trained or answered elsewhere and scored here: what is unknown of it is
-    None, and its provenance is that of the scoring.
+    None, and its provenance is that of the scoring. ``controls`` is None, and not written, where the thoughts
+    were not tested.
     """
 
     kind: Literal["measured", "external"] = "measured"
@@ -173,6 +203,7 @@ class Result(Record):
     quick: bool
     thoughts: NonNegativeInt | None = None
     seeds: Annotated[list[SeedResult], Field(min_length=1)]
+    controls: Controls | None = None
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -188,9 +219,18 @@ class Result(Record):
         """Eight hexadecimal digits of the hash of the identity; commands name a row by them."""
         return _key(self.kind, self.identity)
 
+    @model_serializer(mode="wrap")
+    def _leave_out_missing_controls(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = write(self)
+        if self.controls is None:
+            data.pop("controls", None)
+        return data
+
     @model_validator(mode="after")
     def _seeds_fit(self) -> Result:
         numbers = [entry.seed for entry in self.seeds]
+        if self.controls and not set(self.controls.seeds) <= set(numbers):
+            raise ValueError(f"controls must be of the row's seeds {numbers}, got {self.controls.seeds}")
         if numbers != sorted(set(numbers)):
             raise ValueError(f"seeds must be distinct and ascending, got {numbers}")
         for entry in self.seeds:

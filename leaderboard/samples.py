@@ -1,4 +1,4 @@
-"""Predictions joined with their questions, for export formats that hold both.
+"""Predictions joined with their questions, for the page and for export formats that hold both.
 
 The leaderboard stores no questions: those of a generated dataset are generated again from its name, version,
 seed and size, and used only if their content hash is the recorded one.
@@ -6,20 +6,25 @@ seed and size, and used only if their content hash is the recorded one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from ..generators.example import Example
 from .predictions import Prediction, read_predictions
 from .result import Dataset, Result
 
 
 class Sample(NamedTuple):
-    """One question and its prediction."""
+    """One question, with its true chain, and its prediction."""
 
-    question: str
+    example: Example
     prediction: Prediction
+
+    @property
+    def question(self) -> str:
+        """The question's text."""
+        return self.example.question
 
 
 def read_samples(row: Result, folder: Path | str) -> dict[int, list[Sample]]:
@@ -56,7 +61,7 @@ def read_samples(row: Result, folder: Path | str) -> dict[int, list[Sample]]:
 
 
 @lru_cache(maxsize=2)
-def regenerate(data: Dataset) -> Mapping[str, str]:
+def regenerate(data: Dataset) -> dict[str, Example]:
     """Generate the questions of a dataset again.
 
     Args:
@@ -78,4 +83,4 @@ def regenerate(data: Dataset) -> Mapping[str, str]:
     if found != data.content_hash:
         return {}
     made = examples(data.name, data.split, surface=data.surface, **arguments)
-    return {example.id: example.question for example in made}
+    return {example.id: example for example in made}

@@ -84,21 +84,21 @@ def sentence(pair: Judged, titles: Mapping[str, str]) -> str:
 
     Args:
         pair: The pair.
-        titles: Method → its name in the sentence; other methods are called as they are.
+        titles: Key or method of a row → its name in the sentence; other rows are called by their method.
 
     Returns:
         One sentence.
     """
     if pair.found is None:
-        a, b = (titles.get(row.method, row.method) for row in (pair.a, pair.b))
+        a, b = (_name(row, titles) for row in (pair.a, pair.b))
         return f"{a} and {b}: not compared, {pair.reason}."
     first, second = pair.order or (pair.a, pair.b)
     sign = 1 if first is pair.a else -1
-    a, b = (titles.get(row.method, row.method) for row in (first, second))
+    a, b = (_name(row, titles) for row in (first, second))
     shares = " and ".join(f"{100 * _accuracy(row, pair.found):.1f} %" for row in (first, second))
     points = f"{_signed(sign * pair.found.by_questions.mean, '+')} points"
     verdict = pair.found.verdict
-    p = _p(pair.found.equivalence_p if verdict == "equivalent" else pair.found.p)
+    p = p_text(pair.found.equivalence_p if verdict == "equivalent" else pair.found.p)
     said = {
         "different": f"{a} is above {b}: {shares}, {points}",
         "equivalent": f"{a} and {b} do not differ by {100 * MARGIN:g} points or more: {shares}, {points}",
@@ -107,6 +107,10 @@ def sentence(pair: Judged, titles: Mapping[str, str]) -> str:
     test = "TOST p" if verdict == "equivalent" else "p"
     family = f"Holm over {pair.family} pair{'' if pair.family == 1 else 's'}"
     return f"{said[verdict]} ({_interval(pair.found, sign)}; {test} {p}, {family})."
+
+
+def _name(row: Result, titles: Mapping[str, str]) -> str:
+    return titles.get(row.key) or titles.get(row.method, row.method)
 
 
 def _judge(a: Result, b: Result, answers: Answers) -> Judged:
@@ -137,5 +141,6 @@ def _signed(share: float, plus: str = "") -> str:
     return f"{'−' if points < 0 else plus}{abs(points):.1f}"
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
+    """Format a p-value with its relation, to be printed after "p"."""
     return "< .001" if value < 0.001 else "= 1" if value > 0.9995 else f"= {value:.3f}".replace("0.", ".", 1)

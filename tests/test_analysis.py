@@ -20,6 +20,7 @@ from coconut_bench.benchmarks.analysis.observe import Subject, _by_premise, obse
 from coconut_bench.benchmarks.analysis.report import analyze
 from coconut_bench.benchmarks.analysis.views import VIEWS
 from coconut_bench.benchmarks.controls.report import Report
+from coconut_bench.benchmarks.inspection import read_transcripts
 from coconut_bench.benchmarks.run.trained import TrainedRun, load_run
 from coconut_bench.cli import main
 from coconut_bench.coconut.thinking import Readings, Reasoner, Thoughts
@@ -85,11 +86,23 @@ def test_the_report_is_one_file_that_shows_every_model_and_case(report: Path) ->
     text = (report / "report.html").read_text()
     assert not re.search(r'(?:src|href)="(?!data:)', text)
     pictures = sorted(path.stem for path in (report / "figures").glob("*.svg"))
-    assert len(pictures) == text.count("<img") == 6 + 2 * 4
+    assert len(pictures) == text.count("<img") == 7 + 2 * 4
     for name in pictures:
         assert (report / "figures" / f"{name}.png").stat().st_size > 3_000
-    for wanted in ("Case: test question 3", "Pause token", "untrained", "evidence only if"):
+    for wanted in ("Case: test question 3", "Pause token", "untrained", "evidence only if", "Thought 2: "):
         assert wanted in text
+
+
+def test_samples_of_the_report_are_wrong_ones_first(report: Path, finished: Path) -> None:
+    run = load_run(finished / "runs" / "micro-coconut-0")
+    wrong = read_transcripts(run, 4, wrong=True)
+    names = list(dict.fromkeys(one.sample.example.id for one in [*read_transcripts(run, 2), *wrong]))
+    missed = {one.sample.example.id for one in wrong}
+    articles = re.findall(
+        r"<article><p><b.*?>(right|wrong)</b>, (\S+?)</p>", (report / "report.html").read_text()
+    )
+    assert [name for _, name in articles] == sorted(names, key=lambda name: name not in missed)
+    assert {name for verdict, name in articles if verdict == "wrong"} == missed
 
 
 def test_controls_that_were_run_are_part_of_the_report(finished: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner
+from leaderboard_examples import result
 from micro import write_recipe
 
 from coconut_bench.benchmarks.analysis.observe import observe, trained_subject
@@ -24,13 +25,16 @@ from coconut_bench.benchmarks.controls.battery import (
     battery,
     run_battery,
 )
+from coconut_bench.benchmarks.controls.record import record_verdict
 from coconut_bench.benchmarks.controls.report import Report, controls
+from coconut_bench.benchmarks.run.saved import read_result
 from coconut_bench.benchmarks.run.trained import TrainedRun, load_run
 from coconut_bench.cli import main
 from coconut_bench.coconut.decoding import Prompted
 from coconut_bench.coconut.thinking import Readings, Reasoner, Thoughts
 from coconut_bench.generators.answers import read_answer
 from coconut_bench.generators.files import write_sealed
+from coconut_bench.leaderboard import add, read
 from coconut_bench.leaderboard.predictions import read_predictions
 from coconut_bench.leaderboard.result import Result
 
@@ -111,8 +115,14 @@ def report(path: Path) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in json.loads(path.read_text())["controls"]}
 
 
-def test_a_model_that_answers_from_its_thoughts_needs_them(finished: Path) -> None:
-    found = planted(finished / "micro-coconut-0", seed=1, uses_thoughts=True)
+@pytest.fixture(scope="module")
+def needing(finished: Path) -> Report:
+    """The report of a model that answers from its thoughts."""
+    return planted(finished / "micro-coconut-0", seed=1, uses_thoughts=True)
+
+
+def test_a_model_that_answers_from_its_thoughts_needs_them(needing: Report) -> None:
+    found = needing
     rows = {line.name: line for line in found.lines}
     needed = [row.name for row in battery(2)[1:] if row.name not in ("permuted", SAME_ANSWER, "noise σ=0.3")]
     assert {REMOVED_FORCED, "forced answer after 1 thought", REMOVED_MAY_WRITE, TWIN} < set(needed)
@@ -142,6 +152,17 @@ def test_a_model_that_ignores_its_thoughts_does_not_need_them(finished: Path) ->
         "The thoughts are not needed: with its twin's thoughts the model answers the twin's question in 0.0 "
         "% of cases, its own in 100.0 %; forced to answer without thoughts it is right in 100.0 % of cases."
     )
+
+
+def test_the_verdict_is_added_to_the_row_of_the_runs(finished: Path, needing: Report, tmp_path: Path) -> None:
+    run, board, found = finished / "micro-coconut-0", tmp_path / "leaderboard.json", needing
+    assert not record_verdict(found, [run], board), "there is no such file"
+    add(board, result())
+    assert not record_verdict(found, [run], board), "nor such a row"
+    add(board, read_result(run), predictions=run / "predictions")
+    assert record_verdict(found, [run], board)
+    [said] = [row.controls for row in read(board).measured if row.controls]
+    assert (said.verdict, said.seeds, said.n) == (found.verdict, [0], QUESTIONS)
 
 
 def test_without_thoughts_is_one_thing_for_run_controls_and_analyze(

@@ -13,7 +13,7 @@ from leaderboard_examples import predictions, result
 from micro import write_recipe
 
 from coconut_bench.benchmarks.inspection.curves import band, pooled, read_training, stage_spans
-from coconut_bench.benchmarks.inspection.samples import read_samples, render
+from coconut_bench.benchmarks.inspection.samples import read_transcripts, render
 from coconut_bench.benchmarks.run.trained import load_run
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import read_predictions
@@ -38,17 +38,18 @@ def test_samples_are_the_answers_of_the_run(method: str, runs: Path) -> None:
     [entry] = run.result.seeds
     assert entry.predictions is not None
     kept = {one.id: one for one in read_predictions(entry.predictions, run.folder / "predictions")}
-    found = read_samples(run, 100)
-    assert {sample.example.id: sample.prediction for sample in found} == kept
-    assert all(sample.prediction.prediction in sample.written for sample in found)
-    assert {len(sample.thoughts) for sample in found} == {2 if method == "coconut" else 0}
-    wrong = read_samples(run, 3, wrong=True)
-    assert [s.example.id for s in wrong] == [s.example.id for s in found if not s.prediction.correct][:3]
+    found = read_transcripts(run, 100)
+    assert {one.sample.example.id: one.sample.prediction for one in found} == kept
+    assert all(one.sample.prediction.prediction in one.written for one in found)
+    assert {len(one.thoughts) for one in found} == {2 if method == "coconut" else 0}
+    wrong = read_transcripts(run, 3, wrong=True)
+    missed = [one.sample.example.id for one in found if not one.sample.prediction.correct]
+    assert [one.sample.example.id for one in wrong] == missed[:3]
 
 
 def test_a_readout_has_the_most_probable_tokens(runs: Path) -> None:
-    for sample in read_samples(load_run(runs / "micro-coconut-0"), 3, top=2):
-        for readout in sample.thoughts:
+    for transcript in read_transcripts(load_run(runs / "micro-coconut-0"), 3, top=2):
+        for readout in transcript.thoughts:
             assert len(readout) == 2 and 1 > readout[0][1] >= readout[1][1] > 0
 
 
@@ -58,10 +59,10 @@ def test_the_command_shows_question_chain_answer_and_text(runs: Path) -> None:
     assert done.output.count("question   ") == done.output.count("written ") == 2
     assert done.output.count("thought 2  ") == 2
     assert "of the 2 shown are right; recorded: " in done.output.splitlines()[-1]
-    [sample] = read_samples(load_run(runs / "micro-coconut-0"), 1)
-    narrow = render(sample, 40).splitlines()
+    [transcript] = read_transcripts(load_run(runs / "micro-coconut-0"), 1)
+    narrow = render(transcript, 40).splitlines()
     assert max(map(len, narrow[1:])) <= 40
-    assert narrow[0].endswith("WRONG") is not sample.prediction.correct
+    assert narrow[0].endswith("WRONG") is not transcript.sample.prediction.correct
     missing = CliRunner().invoke(main, ["samples", "nowhere"])
     assert missing.exit_code == 2 and "must hold a finished run" in missing.stderr
 
@@ -78,11 +79,42 @@ def test_curves_are_read_from_the_log_or_the_result(runs: Path, tmp_path: Path) 
     (tmp_path / "log.jsonl").write_text("".join([*log[:3], log[2]]))  # one validation repeated
     unfinished = read_training(tmp_path)
     assert (unfinished.points, unfinished.by_hops) == (finished.points[:3], {})
-    (tmp_path / "log.jsonl").write_text('{"stage": 0}\n')
-    with pytest.raises(ValueError, match=r"log\.jsonl:1 must be a validation of a run"):
-        read_training(tmp_path)
     with pytest.raises(FileNotFoundError, match="nowhere must be a run's directory"):
         read_training(Path("nowhere"))
+
+
+VALIDATION = {"stage": 0, "step": 4, "global_step": 4, "loss": 0.5, "valid": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (b'{"stage": 0}', "KeyError"),
+        (b"[1, 2]", "TypeError"),
+        (b"\xff\xfe", "must be a validation of a run"),
+        (b"", "must be a validation of a run"),
+        ({"stage": True}, "stage must be a whole number of at least 0, got True"),
+        ({"global_step": "4"}, "global_step must be a whole number of at least 0, got '4'"),
+        ({"global_step": -4}, "global_step must be a whole number of at least 0, got -4"),
+        ({"valid": 50.0}, "valid must be in 0..1, got 50.0"),
+        ({"valid": math.nan}, "valid must be in 0..1, got nan"),
+        ({"loss": None}, "loss must be a number, got None"),
+    ],
+)
+def test_a_log_of_another_shape_is_one_line(
+    changed: bytes | dict[str, object], message: str, tmp_path: Path
+) -> None:
+    whole = json.dumps(VALIDATION).encode()
+    other = changed if isinstance(changed, bytes) else json.dumps({**VALIDATION, **changed}).encode()
+    (tmp_path / "log.jsonl").write_bytes(whole + b"\n" + other + b"\n")
+    done = CliRunner().invoke(main, ["plot", str(tmp_path), "--out", str(tmp_path / "curves.png")])
+    assert done.exit_code == 2 and done.stderr.count("\n") == 1
+    assert "log.jsonl:2 must be a validation of a run" in done.stderr and message in done.stderr
+
+
+def test_a_training_that_diverged_has_no_loss(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text(json.dumps({**VALIDATION, "loss": math.nan}) + "\n")
+    assert [point.loss for point in read_training(tmp_path).points] == [None]
 
 
 def test_seeds_are_a_band_over_the_steps_that_all_have() -> None:

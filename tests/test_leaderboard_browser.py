@@ -18,6 +18,7 @@ from leaderboard_examples import predictions, result
 
 from coconut_bench.leaderboard import add, read
 from coconut_bench.leaderboard.page.site import write_page
+from coconut_bench.leaderboard.store import SHIPPED
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -184,6 +185,8 @@ def test_a_row_opens_and_closes_by_mouse_and_by_keyboard(view: Any, board: Path)
     assert (opener.get_attribute("aria-expanded"), detail.is_displayed()) == ("false", False)
     opener.click()
     assert (opener.get_attribute("aria-expanded"), detail.is_displayed()) == ("true", True)
+    assert row.seeds[4].provenance.command not in detail.text, "seeds are folded"
+    css(view, f"#detail-{row.key} details.seed summary")[4].click()
     for needed in (
         row.dataset.content_hash,
         row.recipe.hash,
@@ -197,6 +200,17 @@ def test_a_row_opens_and_closes_by_mouse_and_by_keyboard(view: Any, board: Path)
     assert detail.is_displayed()
     head(view, "method").find_element("css selector", "button").click()
     assert detail.is_displayed(), "what was opened stays open when the table is sorted"
+
+
+def test_samples_are_filtered_by_the_method_that_answers_wrong(driver: Any, tmp_path: Path) -> None:
+    driver.get(write_page(SHIPPED, tmp_path / "site").as_uri())
+    css(driver, ".samples > summary")[0].click()
+    articles = css(driver, "article")
+    whole = sum(article.is_displayed() for article in articles)
+    css(driver, ".wrong-by option")[1].click()
+    shown = [article for article in articles if article.is_displayed()]
+    assert whole == len(articles) > len(shown) > 0
+    assert all("coconut" in article.get_attribute("data-wrong").split("\n") for article in shown)
 
 
 def test_an_address_with_a_row_opens_it(view: Any, board: Path) -> None:
@@ -251,7 +265,16 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("name", ["light", "dark"])
 def test_text_and_marks_stand_out_in_both_colour_schemes(name: str, view: Any) -> None:
     scheme(view, name)
-    names = ["paper", "panel", "ink", "quiet", "accent", *(f"c{number}" for number in range(8))]
+    names = [
+        "paper",
+        "panel",
+        "ink",
+        "quiet",
+        "accent",
+        "bad",
+        "good",
+        *(f"c{number}" for number in range(8)),
+    ]
     colours = view.execute_script(
         "const style = getComputedStyle(document.documentElement);"
         "return Object.fromEntries(arguments[0].map((n) => [n, style.getPropertyValue('--' + n).trim()]))",
@@ -269,6 +292,7 @@ def test_nothing_is_wider_than_the_screen(width: int, view: Any) -> None:
     resize(view, width, 900)
     for opener in css(view, "button.open")[:2]:
         opener.click()
+    view.execute_script("for (const folded of document.querySelectorAll('details')) folded.open = true")
     assert view.execute_script("return document.documentElement.scrollWidth") <= width
     if width < 600:
         cut = view.execute_script(

@@ -42,7 +42,7 @@ def analyze_command(
     analysis = analyze(
         run, baselines, out, n=n, cases=cases, seed=seed, say=lambda line: click.echo(line, err=True)
     )
-    page = write_report(analysis, out)
+    page = write_report(analysis, out, baselines)
     for view in VIEWS:
         if view.printed:
             click.echo(f"{view.table(analysis.found(view))}\n")

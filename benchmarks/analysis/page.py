@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from ...generators.files import write_whole
 from ...generators.reading import read_json
-from ...leaderboard.page.markup import Markup, join, tag
+from ...leaderboard.page.markup import Markup, tag
 from ..controls.plot import plot
 from ..controls.report import REPORT, Report
 from ..controls.verdict import p_text
+from ..inspection import Transcript, draw, likely, read_training, read_transcripts
 from .case import case_name, search_tree
 from .figures import save
+from .html import document, folded, picture, table_of
 from .interpolation import category
 from .observation import HALTED
 from .report import Analysis
@@ -25,20 +26,6 @@ from .views import VIEWS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; }
-body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-weight: 600; padding: .3rem 0; }
-th, td { padding: .15rem .6rem; text-align: right; border-bottom: 1px solid #ddd; }
-th:first-child, td:first-child, th.text, td.text { text-align: left; }
-tr.first td { border-top: 2px solid #888; }
-.scroll { overflow-x: auto; margin: .5rem 0 1.5rem; }
-img { max-width: 100%; height: auto; display: block; }
-.note { background: #f4f4ee; padding: .6rem 1rem; border-left: 4px solid #ccbb44; }
-code, .question { font-family: ui-monospace, monospace; font-size: .85rem; overflow-wrap: anywhere; }
-"""
 
 EVIDENCE = (
     "A readout is evidence only if it differs from the same readout of models that cannot have learned it. "
@@ -59,16 +46,28 @@ TREE = (
     "with its value. Black edges are on a shortest path to the target. Concepts that the query entity does "
     "not reach are omitted."
 )
+TRAINING = (
+    "Validation accuracy and training loss over the optimizer steps, and test accuracy by hops where they "
+    "vary; every second stage is shaded. Baselines that differ only in their seed are one band."
+)
+SAMPLES = (
+    "The first test questions and the first that are answered wrong, answered again: the share of wrong ones "
+    "says nothing. A thought's readout is the LM head applied to its hidden state; it shows which tokens are "
+    "near, not that the model uses them."
+)
 LONG = 16
 """A table with more rows is collapsed."""
+SHOWN, WRONG = 2, 4
+"""Samples from the start of the test split, and wrong ones."""
 
 
-def write_report(analysis: Analysis, out: Path) -> Path:
+def write_report(analysis: Analysis, out: Path, baselines: Sequence[Path] = ()) -> Path:
     """Write analysis.json, the figures and report.html.
 
     Args:
         analysis: What was found. The run's report of `controls` is included if there is one of this version.
         out: The output directory, made if missing.
+        baselines: Directories of the runs whose training is drawn beside the run's.
 
     Returns:
         The path of report.html.
@@ -81,8 +80,16 @@ def write_report(analysis: Analysis, out: Path) -> Path:
         figures["controls"] = out / "figures" / "controls.svg"
         for kind in (".svg", ".png"):
             plot(controls, figures["controls"].with_suffix(kind))
+    with suppress(ValueError):  # no run was validated
+        curves = draw([read_training(folder) for folder in (analysis.run.folder, *baselines)])
+        figures["training"] = save(curves, out / "figures", "training")
+    asked = [
+        *read_transcripts(analysis.run, SHOWN),
+        *read_transcripts(analysis.run, WRONG, wrong=True),
+    ]
+    samples = list({one.sample.example.id: one for one in asked}.values())
     write_whole(out / "analysis.json", json.dumps(analysis.to_json(), indent=1).encode() + b"\n")
-    write_whole(out / "report.html", _page(analysis, figures, controls).encode())
+    write_whole(out / "report.html", _page(analysis, figures, controls, samples).encode())
     return out / "report.html"
 
 
@@ -97,30 +104,63 @@ def _figures(analysis: Analysis) -> Iterator[tuple[str, Figure]]:
             yield case_name(index, number), search_tree(analysis, index, number)
 
 
-def _page(analysis: Analysis, figures: Mapping[str, Path], controls: Report | None) -> str:
-    """The whole page; ``figures`` are SVG files by the name of the view or case, or ``controls``."""
+def _page(
+    analysis: Analysis, figures: Mapping[str, Path], controls: Report | None, samples: Sequence[Transcript]
+) -> str:
+    """The whole page; ``figures`` are SVG files by name: of a view or case, ``controls``, ``training``."""
     sections = [part for view in VIEWS for part in _section(view, analysis.found(view), figures)]
     cases = [part for index in analysis.cases for part in _case(analysis, index, figures)]
     title = f"Analysis of {analysis.run.folder.name} ({analysis.run.method.name})"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", title),
-        tag("style", Markup(STYLE)),
-    )
     data = f"{analysis.dataset}, {analysis.n} test questions, {analysis.run.thoughts} thoughts"
     names = ", ".join(model.name for model in analysis.models)
-    body = tag(
-        "body",
+    return document(
+        title,
         tag("h1", title),
         tag("p", f"Recipe {analysis.run.recipe.name}, {data}. Models: {names}."),
         tag("p", tag("b", "How to read this. "), EVIDENCE, class_="note"),
         *_controls(analysis, controls, figures),
+        *_training(analysis, figures),
+        *_samples(samples),
         *sections,
         *cases,
     )
-    return "<!doctype html>\n" + tag("html", head, body, lang="en") + "\n"
+
+
+def _training(analysis: Analysis, figures: Mapping[str, Path]) -> Iterator[Markup]:
+    if "training" not in figures:
+        return
+    yield tag("h2", "Training", id="training")
+    yield tag("p", TRAINING)
+    yield picture(figures["training"], "Validation accuracy and training loss by optimizer steps")
+    by_hops = analysis.run.result.seeds[0].by_hops or {}
+    rows = [[str(hops), score.counts, f"{100 * score.accuracy:.1f}"] for hops, score in by_hops.items()]
+    if rows:
+        yield table_of(Table("Test accuracy by hops", ("hops", "right", "%"), rows))
+
+
+def _samples(samples: Sequence[Transcript]) -> Iterator[Markup]:
+    yield tag("h2", "Samples", id="samples")
+    yield tag("p", SAMPLES)
+    for one in sorted(samples, key=lambda one: one.sample.prediction.correct):
+        example, prediction = one.sample
+        head = tag("b", "right") if prediction.correct else tag("b", "wrong", class_="wrong")
+        thoughts = (
+            tag("p", f"Thought {k}: ", tag("code", likely(found))) for k, found in enumerate(one.thoughts, 1)
+        )
+        yield tag(
+            "article",
+            tag("p", head, f", {example.id}"),
+            tag("p", example.question, class_="question"),
+            tag(
+                "p",
+                "Chain: ",
+                tag("code", " ".join(example.steps)),
+                "; answer: ",
+                tag("code", example.answer),
+            ),
+            tag("p", "Written: ", tag("code", one.written or "(nothing)")),
+            *thoughts,
+        )
 
 
 def _controls(analysis: Analysis, report: Report | None, figures: Mapping[str, Path]) -> Iterator[Markup]:
@@ -137,17 +177,17 @@ def _controls(analysis: Analysis, report: Report | None, figures: Mapping[str, P
     yield tag("p", tag("b", report.verdict))
     yield tag("p", CONTROLS)
     yield tag("p", str(report).splitlines()[1])
-    yield _picture(figures["controls"], "Share of right answers under each control")
+    yield picture(figures["controls"], "Share of right answers under each control")
     rows = [
-        [line.name, line.subject, f"{100 * line.here:.1f}", str(line.only_trained), str(line.only_here),
-         p_text(line.p), line.verdict]
+        [line.name, line.verdict, f"{100 * line.here:.1f}", str(line.only_trained), str(line.only_here),
+         p_text(line.p), line.subject]
         for line in report.lines
     ]  # fmt: skip
-    header = ("control", "tests", "right, %", "right only as trained", "right only here", "p", "verdict")
-    yield _table(Table(f"{report.n} questions", header, rows), texts=(1, 6))
+    header = ("control", "verdict", "right, %", "right only as trained", "right only here", "p", "tests")
+    yield table_of(Table(f"{report.n} questions", header, rows), texts=(1, 6))
     probes = [str(probe) for found in report.probes.values() for probe in found]
     if probes:
-        yield _folded("Linear probes on the thoughts", *(tag("p", line) for line in probes))
+        yield folded("Linear probes on the thoughts", *(tag("p", line) for line in probes))
 
 
 def _section(view: View[Row], found: Found[Row], figures: Mapping[str, Path]) -> Iterator[Markup]:
@@ -157,9 +197,9 @@ def _section(view: View[Row], found: Found[Row], figures: Mapping[str, Path]) ->
     yield tag("h2", view.title, id=view.name)
     yield tag("p", view.guide)
     if view.name in figures:
-        yield _picture(figures[view.name], view.title)
+        yield picture(figures[view.name], view.title)
     if table is not None:
-        yield _folded("Table", _table(table)) if len(table.rows) > LONG else _table(table)
+        yield folded("Table", table_of(table)) if len(table.rows) > LONG else table_of(table)
 
 
 def _case(analysis: Analysis, index: int, figures: Mapping[str, Path]) -> Iterator[Markup]:
@@ -171,12 +211,12 @@ def _case(analysis: Analysis, index: int, figures: Mapping[str, Path]) -> Iterat
     yield tag("p", "Chain: ", tag("code", chain), "; answer: ", tag("code", case.example.answer))
     alt = f"The graph of question {index} and the values of its frontier"
     own, *others = (
-        _picture(figures[case_name(index, number)], f"{alt}, {model.name}")
+        picture(figures[case_name(index, number)], f"{alt}, {model.name}")
         for number, model in enumerate(analysis.models)
     )
     yield own
     yield tag("p", TREE)
-    yield _folded("Other models", *others)
+    yield folded("Other models", *others)
     written = [
         [model.name, shown, text, category(case, found, k, marker), "right" if found.right[k] else "wrong"]
         for model in analysis.models
@@ -185,38 +225,15 @@ def _case(analysis: Analysis, index: int, figures: Mapping[str, Path]) -> Iterat
         for shown in [f"{found.used}, halted" if k == HALTED else str(k)]
     ]
     header = ("model", "thoughts", "text", "category", "answer")
-    yield _table(Table("Text written after the thoughts", header, written), texts=(2,))
+    yield table_of(Table("Text written after the thoughts", header, written), texts=(2,))
     lens = [
         [model.name, str(k), _likely(tokens)]
         for model in analysis.models
         for k, tokens in enumerate(model.cases[index].lens)
     ]
-    yield _table(Table("Logit lens", ("model", "thoughts", "most probable next tokens"), lens), texts=(2,))
+    yield table_of(Table("Logit lens", ("model", "thoughts", "most probable next tokens"), lens), texts=(2,))
 
 
 def _likely(tokens: Sequence[tuple[str, float]]) -> str:
     """The tokens with a probability of at least 1 %."""
     return ", ".join(f"{token} ({100 * value:.0f} %)" for token, value in tokens if value >= 0.01)
-
-
-def _folded(summary: str, *content: Markup) -> Markup:
-    return tag("details", tag("summary", summary), *content)
-
-
-def _picture(path: Path, alt: str) -> Markup:
-    data = base64.b64encode(path.read_bytes()).decode()
-    return tag("img", src=f"data:image/svg+xml;base64,{data}", alt=alt)
-
-
-def _table(table: Table, texts: tuple[int, ...] = ()) -> Markup:
-    """Columns ``texts`` are left-aligned; a rule is drawn where the first column changes."""
-    kinds = ["text" if at in texts else None for at in range(len(table.header))]
-    rows, before = [], None
-    for row in table.rows:
-        cells = [tag("td", cell, class_=kind) for cell, kind in zip(row, kinds, strict=True)]
-        rows.append(tag("tr", *cells, class_="first" if row[0] != before else None))
-        before = row[0]
-    names = zip(table.header, kinds, strict=True)
-    header = tag("tr", *(tag("th", name, scope="col", class_=kind) for name, kind in names))
-    body = join(tag("caption", table.title), tag("thead", header), tag("tbody", *rows))
-    return tag("div", tag("table", body), class_="scroll")

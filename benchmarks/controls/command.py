@@ -23,8 +23,17 @@ from ...generators.listing import PATH, SEED
     help="Write the report as JSON.",
 )
 @click.option("--plot", "plot_file", type=PATH, help="Plot the report (.png, .svg, .pdf).")
+@click.option(
+    "--leaderboard", type=PATH, default=Path("leaderboard.json"), show_default=True,
+    help="Leaderboard file; the verdict is added to the row of RUNS, if it has one.",
+)  # fmt: skip
 def controls_command(
-    runs: tuple[Path, ...], n: int | None, seed: int, json_file: Path | None, plot_file: Path | None
+    runs: tuple[Path, ...],
+    n: int | None,
+    seed: int,
+    json_file: Path | None,
+    plot_file: Path | None,
+    leaderboard: Path,
 ) -> None:
     """Ablate the thoughts of finished RUNS: remove, zero, add noise, permute, swap.
 
@@ -37,6 +46,7 @@ def controls_command(
     from ...generators.figures import require_plot
     from ...generators.files import write_whole
     from .plot import plot
+    from .record import record_verdict
     from .report import REPORT, controls
 
     for option, path in (("--json", json_file), ("--plot", plot_file)):  # fail before the work
@@ -51,3 +61,5 @@ def controls_command(
         write_whole(target, json.dumps(report.to_json(), indent=2).encode() + b"\n")
     if plot_file:
         plot(report, plot_file)
+    if record_verdict(report, runs, leaderboard):
+        click.echo(f"{leaderboard}: the verdict was added to the row", err=True)

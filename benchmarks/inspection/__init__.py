@@ -6,5 +6,10 @@ Imports `run`.
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"curves": ["Training", "read_training"], "samples": ["Sample", "read_samples"]}
+    __name__,
+    submod_attrs={
+        "curves": ["Training", "read_training"],
+        "plot": ["draw"],
+        "samples": ["Transcript", "likely", "read_transcripts"],
+    },
 )

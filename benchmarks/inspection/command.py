@@ -23,15 +23,15 @@ def samples_command(run: Path, wrong: bool, n: int, top: int) -> None:
     import shutil
 
     from ..run.trained import load_run
-    from .samples import read_samples, render
+    from .samples import read_transcripts, render
 
     loaded = load_run(run)
-    found = read_samples(loaded, n, wrong=wrong, top=top)
+    found = read_transcripts(loaded, n, wrong=wrong, top=top)
     width = max(40, shutil.get_terminal_size((100, 24)).columns)
-    for sample in found:
-        click.echo(render(sample, width) + "\n")
+    for transcript in found:
+        click.echo(render(transcript, width) + "\n")
     score = loaded.result.seeds[0].test
-    right = sum(sample.prediction.correct for sample in found)
+    right = sum(transcript.sample.prediction.correct for transcript in found)
     shown = f"{len(found)} wrong answers shown" if wrong else f"{right} of the {len(found)} shown are right"
     click.echo(f"{shown}; recorded: {score.accuracy:.1%} of {score.n} test questions")
 

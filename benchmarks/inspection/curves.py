@@ -7,9 +7,10 @@ Runs of one method and recipe that differ in their seed are one group.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...coconut.methods import METHODS
 from ...generators.files import read_if_sealed
@@ -84,12 +85,25 @@ def _logged(log: Path) -> list[Point]:
     found = {}
     for number, line in enumerate(read_if_sealed(log).decode("utf-8", "replace").splitlines(), start=1):
         try:
-            entry = read_json(line, "the line")
-            stage, step = int(entry["stage"]), int(entry["global_step"])
-            found[step] = Point(stage, step, float(entry["loss"]), float(entry["valid"]))
+            point = _point(read_json(line, "the line"))
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"{log}:{number} must be a validation of a run: {error!r:.200}") from None
+        found[point.step] = point
     return [found[step] for step in sorted(found)]
+
+
+def _point(entry: dict[str, Any]) -> Point:
+    """Check the shape of a line; the loss of a training that diverged is none."""
+    stage, step, loss, accuracy = (entry[name] for name in ("stage", "global_step", "loss", "valid"))
+    for name, count in (("stage", stage), ("global_step", step)):
+        if type(count) is not int or count < 0:
+            raise ValueError(f"{name} must be a whole number of at least 0, got {count!r}")
+    for name, number in (("loss", loss), ("valid", accuracy)):
+        if type(number) not in (int, float):
+            raise ValueError(f"{name} must be a number, got {number!r}")
+    if not 0 <= accuracy <= 1:
+        raise ValueError(f"valid must be in 0..1, got {accuracy}")
+    return Point(stage, step, float(loss) if math.isfinite(loss) else None, float(accuracy))
 
 
 def band(curves: Sequence[Sequence[tuple[int, float]]]) -> Band:

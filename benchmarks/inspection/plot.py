@@ -11,6 +11,7 @@ from .curves import Training, band, pooled, stage_spans
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
 
@@ -18,16 +19,31 @@ Groups = dict[str, list[Training]]
 
 
 def plot(trainings: Sequence[Training], path: Path) -> None:
-    """Plot training curves; several seeds of one method and recipe are a mean and a min-max band.
+    """Plot training curves into a file.
 
     Args:
         trainings: The runs.
         path: File to write (.png, .svg, .pdf).
 
     Raises:
-        ValueError: As for `require_plot`, or no run has been validated yet.
+        ValueError: As for `require_plot` and `draw`.
     """
     require_plot(path)
+    draw(trainings).savefig(path, dpi=150)
+
+
+def draw(trainings: Sequence[Training]) -> Figure:
+    """Draw training curves; several seeds of one method and recipe are a mean and a min-max band.
+
+    Args:
+        trainings: The runs.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: No run has been validated yet.
+    """
     groups: Groups = {}
     for training in trainings:
         groups.setdefault(training.group, []).append(training)
@@ -42,14 +58,14 @@ def plot(trainings: Sequence[Training], path: Path) -> None:
         panels.append(_hops)
     figure = new_figure(4.2 * len(panels), 3.6)
     found = figure.subplots(1, len(panels), squeeze=False)[0]
-    for draw, axes in zip(panels, found, strict=True):
-        draw(axes, groups)
+    for panel, axes in zip(panels, found, strict=True):
+        panel(axes, groups)
         axes.spines[["top", "right"]].set_visible(False)
-        if draw is not _hops:
+        if panel is not _hops:
             _shade(axes, longest, end)
     handles, labels = found[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
-    figure.savefig(path, dpi=150)
+    return figure
 
 
 def _accuracy(axes: Axes, groups: Groups) -> None:

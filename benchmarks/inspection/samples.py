@@ -22,7 +22,8 @@ import torch
 
 from ...coconut.readout import logit_lens
 from ...generators.example import Example
-from ...leaderboard.predictions import Prediction
+from ...leaderboard.predictions import read_predictions
+from ...leaderboard.samples import Sample
 from ..run.evaluate import precision
 from ..run.metrics import score
 from ..run.trained import TrainedRun
@@ -33,72 +34,78 @@ LABEL = 11
 Readout = list[tuple[str, float]]
 
 
-class Sample(NamedTuple):
-    """One answer.
+class Transcript(NamedTuple):
+    """One answer in full.
 
     Attributes:
-        example: The question with its true chain and answer.
+        sample: The question with its true chain, the answer read from the text, and its cost.
         written: The text that the model wrote, without special tokens.
-        prediction: The answer read from it, and its cost.
         thoughts: Most probable tokens and their probabilities at each thought; empty for a method without
             continuous thoughts.
     """
 
-    example: Example
+    sample: Sample
     written: str
-    prediction: Prediction
     thoughts: list[Readout]
 
 
-def read_samples(run: TrainedRun, n: int, *, wrong: bool = False, top: int = 3) -> list[Sample]:
+def read_transcripts(run: TrainedRun, n: int, *, wrong: bool = False, top: int = 3) -> list[Transcript]:
     """Answer test questions again.
 
     Args:
         run: A finished run.
-        n: Number of samples, the first ones of the test split.
-        wrong: Whether to keep wrong answers only.
+        n: Number of questions, the first ones of the test split.
+        wrong: Whether to take only questions that the run answered wrong.
         top: Tokens in a thought's readout.
 
     Returns:
-        At most ``n`` samples.
+        At most ``n`` transcripts.
+
+    Raises:
+        ValueError: The run's predictions are damaged.
+        OSError: They are missing.
     """
-    asked, size = run.questions(), run.recipe.eval_batch_size
-    size = size if wrong else min(n, size)
-    found: list[Sample] = []
-    for start in range(0, len(asked), size):
-        answered = _answer(run, asked[start : start + size], top)
-        found += [sample for sample in answered if not (wrong and sample.prediction.correct)]
-        if len(found) >= n:
-            break
-    return found[:n]
+    asked = run.questions()
+    record = run.result.seeds[0].predictions
+    if wrong and record is not None:
+        kept = read_predictions(record, run.folder / "predictions")
+        right = {prediction.id for prediction in kept if prediction.correct}
+        asked = [example for example in asked if example.id not in right]
+    asked = asked[:n]
+    return _answer(run, asked, top) if asked else []
 
 
 @torch.inference_mode()
-def _answer(run: TrainedRun, asked: Sequence[Example], top: int) -> list[Sample]:
-    """Answer one batch as the run's evaluation does, and read out its thoughts."""
-    evaluator, reasoner = run.evaluator, run.reasoner()
-    segments = run.encoder.segments(asked)
-    questions = [parts.question for parts in segments]
-    limit = evaluator.limit(questions, reasoner.thinking)
-    is_bf16, device = precision(run.recipe, run.model.device) == "bf16", run.model.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=is_bf16):
-        answers = reasoner.answer(questions, limit)
-        thoughts: list[list[Readout]] = [[] for _ in asked]
-        if run.method.filler == "latent" and run.thoughts:
-            thought = reasoner.think(reasoner.read(questions))
-            lens = logit_lens(run.model, thought.states_BKD, top)
-            thoughts = [
-                [_readout(run, *state) for state in zip(*row, strict=True)][:used]
-                for *row, used in zip(
-                    lens.tokens.tolist(), lens.probabilities.tolist(), thought.used, strict=True
-                )
-            ]
+def _answer(run: TrainedRun, asked: Sequence[Example], top: int) -> list[Transcript]:
+    evaluator = run.evaluator
+    thoughts = _thoughts(run, asked, top)
     found = []
-    for example, parts, answer, readouts in zip(asked, segments, answers, thoughts, strict=True):
-        text, expected = evaluator.text(answer.tokens), evaluator.text(parts.answer)
-        found.append(
-            Sample(example, text, score(example, text, expected, answer, evaluator.marker), readouts)
-        )
+    for example, parts, written, readouts in zip(
+        asked,
+        run.encoder.segments(asked),
+        evaluator.generate(asked, run.stage, "samples"),
+        thoughts,
+        strict=True,
+    ):
+        text, expected = evaluator.text(written.tokens), evaluator.text(parts.answer)
+        prediction = score(example, text, expected, written, evaluator.marker)
+        found.append(Transcript(Sample(example, prediction), text, readouts))
+    return found
+
+
+def _thoughts(run: TrainedRun, asked: Sequence[Example], top: int) -> list[list[Readout]]:
+    """Read out the thoughts of each question, batch by batch."""
+    if run.method.filler != "latent" or not run.thoughts:
+        return [[] for _ in asked]
+    reasoner, size, found = run.reasoner(), run.recipe.eval_batch_size, []
+    is_bf16, device = precision(run.recipe, run.model.device) == "bf16", run.model.device.type
+    for start in range(0, len(asked), size):
+        batch = [parts.question for parts in run.encoder.segments(asked[start : start + size])]
+        with torch.autocast(device, torch.bfloat16, enabled=is_bf16):
+            thought = reasoner.think(reasoner.read(batch))
+            lens = logit_lens(run.model, thought.states_BKD, top)
+        rows = zip(lens.tokens.tolist(), lens.probabilities.tolist(), thought.used, strict=True)
+        found += [[_readout(run, *state) for state in zip(*row, strict=True)][:used] for *row, used in rows]
     return found
 
 
@@ -107,19 +114,24 @@ def _readout(run: TrainedRun, tokens: list[int], probabilities: list[float]) -> 
     return [(str(decode([token])).strip(), p) for token, p in zip(tokens, probabilities, strict=True)]
 
 
-def render(sample: Sample, width: int) -> str:
-    """Return a sample as text (see the example at the top of this file).
+def likely(readout: Readout) -> str:
+    """Write the readout of a thought."""
+    return ", ".join(f"{token} ({p:.0%})" for token, p in readout)
+
+
+def render(transcript: Transcript, width: int) -> str:
+    """Return a transcript as text (see the example at the top of this file).
 
     Args:
-        sample: The sample.
+        transcript: The transcript.
         width: Characters per line.
     """
-    example, prediction = sample.example, sample.prediction
+    example, prediction = transcript.sample
     lines = [example.id if prediction.correct else f"{example.id}  WRONG"]
     parts = [("question", example.question), ("chain", "\n".join(example.steps))]
-    parts += [("answer", prediction.answer), ("written", sample.written)]
-    for number, readout in enumerate(sample.thoughts, start=1):
-        parts.append((f"thought {number}", ", ".join(f"{token} ({p:.0%})" for token, p in readout)))
+    parts += [("answer", prediction.answer), ("written", transcript.written)]
+    for number, readout in enumerate(transcript.thoughts, start=1):
+        parts.append((f"thought {number}", likely(readout)))
     for label, text in parts:
         for row in text.split("\n"):
             lines += textwrap.wrap(

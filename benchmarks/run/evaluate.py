@@ -125,8 +125,30 @@ class Evaluator:
             ValueError: A question is too long for the model.
         """
         started = time.monotonic()
-        reasoner, segments = self.reasoner(stage), self.encoder.segments(asked)
-        questions = [parts.question for parts in segments]
+        found = self.generate(asked, stage, label)
+        answers = [self.text(parts.answer) for parts in self.encoder.segments(asked)]
+        predictions = [
+            score(example, self.text(one.tokens), answer, one, self.marker)
+            for example, answer, one in zip(asked, answers, found, strict=True)
+        ]
+        return Evaluation(predictions, time.monotonic() - started)
+
+    def generate(self, asked: Sequence[Example], stage: int, label: str) -> list[Generation]:
+        """Write the answers to questions; those of similar length are batched together.
+
+        Args:
+            asked: Questions.
+            stage: Stage of the curriculum.
+            label: Label of the progress bar.
+
+        Returns:
+            What the model wrote, in the order of the questions.
+
+        Raises:
+            ValueError: A question is too long for the model.
+        """
+        reasoner = self.reasoner(stage)
+        questions = [parts.question for parts in self.encoder.segments(asked)]
         limit = self.limit(questions, reasoner.thinking)
         order = sorted(range(len(asked)), key=lambda i: len(questions[i]))
         size, bf16 = self.recipe.eval_batch_size, precision(self.recipe, self.model.device) == "bf16"
@@ -138,11 +160,7 @@ class Evaluator:
             with torch.autocast(self.model.device.type, torch.bfloat16, enabled=bf16):
                 found.update(zip(chosen, reasoner.answer([questions[i] for i in chosen], limit), strict=True))
         found = {place: answer for share in here.gathered(found) for place, answer in share.items()}
-        predictions = [
-            score(example, self.text(found[i].tokens), self.text(parts.answer), found[i], self.marker)
-            for i, (example, parts) in enumerate(zip(asked, segments, strict=True))
-        ]
-        return Evaluation(predictions, time.monotonic() - started)
+        return [found[i] for i in range(len(asked))]
 
     def answered(self, stage: int) -> Answered:
         """Return the leaderboard's record of how questions are answered.

@@ -1,4 +1,4 @@
-"""The axes of the page's charts as SVG: scales, round ticks, grid lines and labels."""
+"""The axes of the page's charts as SVG: scales, round ticks, grid lines, labels, and the lines of guesses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .markup import Markup, join, tag
 
 # A chart in its own units; the page scales it to the available width.
 WIDTH, HEIGHT = 460, 300
-LEFT, RIGHT, TOP, BOTTOM = 46, 14, 12, 42
+LEFT, RIGHT, TOP, BOTTOM = 46, 14, 14, 42
 
 
 class Scale(NamedTuple):
@@ -45,6 +45,65 @@ def accuracy_scale(shares: Iterable[float], start: float, end: float) -> Scale:
     """
     low = max(0.0, math.floor(10 * (min(shares) - 0.02)) / 10)
     return Scale(min(low, 0.9), 1.0, start, end)
+
+
+class Guess(NamedTuple):
+    """A guess without reasoning: how often it is right, and its name on the axis."""
+
+    share: float
+    name: str
+
+
+def guess_lines(scale: Scale, guesses: Iterable[Guess], height: float = HEIGHT) -> tuple[Markup, Markup]:
+    """Draw the accuracy of each guess as a line across a chart.
+
+    Args:
+        scale: The axis of accuracy; vertical if it runs upwards.
+        guesses: The guesses.
+        height: The chart's height.
+
+    Returns:
+        The lines, which belong behind the marks, and their labels, which belong before them.
+    """
+    lines, labels, before = [], [], math.inf
+    for guess in sorted(guesses, reverse=True):
+        place, text = scale(guess.share), f"{guess.name} {percent(guess.share, 0)}"
+        if scale.end < scale.start:
+            path, label = f"M{LEFT},{place:.1f}H{WIDTH - RIGHT}", {"x": WIDTH - RIGHT, "y": place - 4}
+        else:
+            path, label = f"M{place:.1f},{TOP}V{height - BOTTOM}", {"x": place - 3, "y": TOP - 2}
+        if abs(place - before) > 12:  # the label of the better one, where they fall together
+            labels.append(tag("text", text, text_anchor="end", class_="guess-name", **label))
+        lines.append(tag("path", class_="guess", d=path))
+        before = place
+    return join(*lines), join(*labels)
+
+
+def spread(
+    places: Sequence[tuple[float, float]], least: float, low: float = -math.inf, high: float = math.inf
+) -> list[float]:
+    """Move marks that fall together apart, along one axis.
+
+    Args:
+        places: The marks, each with its place along the axis to move on and the one across it.
+        least: The distance that two marks need.
+        low: The first place on that axis that a mark may take.
+        high: The last one.
+
+    Returns:
+        The new places along the axis.
+    """
+    taken: list[tuple[float, float]] = []
+    for along, across in places:
+        near = [other for other, height in taken if abs(height - across) < least]
+        moves = (least * ((step + 1) // 2) * (1 if step % 2 else -1) for step in range(4 * len(near) + 1))
+        free = (
+            along + move
+            for move in moves
+            if low <= along + move <= high and all(abs(along + move - other) >= least for other in near)
+        )
+        taken.append((next(free, along), across))
+    return [along for along, _ in taken]
 
 
 def x_axis(

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 VOID = frozenset({"br", "hr", "input", "link", "meta"})
@@ -50,6 +51,18 @@ def join(*content: str) -> Markup:
 def _escaped(content: tuple[str, ...]) -> str:
     # A page of ten thousand rows has millions of elements: a list is joined faster than a generator.
     return "".join([part if type(part) is Markup else escape(part, quote=False) for part in content])
+
+
+def unbroken(text: str) -> str:
+    """Keep numbers together with their signs: no line ends before ``%`` or around ``=`` and ``<``.
+
+    Args:
+        text: The text.
+
+    Returns:
+        The text, with no-break spaces.
+    """
+    return re.sub(r" (?=[%=<])|(?<=[=<]) ", "\u00a0", text)
 
 
 def _attribute(key: str, value: str | float | bool | None) -> str:

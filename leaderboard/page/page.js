@@ -82,6 +82,15 @@ find("sort").addEventListener("change", () => {
     if (head) sortTable(table, key, head.querySelector("button").dataset.first);
   }
 });
+for (const panel of document.querySelectorAll(".samples")) {
+  const choice = panel.querySelector(".wrong-by");
+  choice.parentElement.hidden = false;
+  choice.addEventListener("change", () => {
+    for (const sample of panel.querySelectorAll("article")) {
+      sample.hidden = choice.value !== "" && !sample.dataset.wrong.split("\n").includes(choice.value);
+    }
+  });
+}
 for (const event of ["input", "change"]) document.querySelector(".filters").addEventListener(event, filter);
 document.querySelector(".filters").addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("hashchange", openTarget);

@@ -1,21 +1,20 @@
-"""The page's tables: one line of numbers per row, and the details that it opens to."""
+"""The page's tables: one line of numbers per row; what it opens to is in `details`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from ..aggregate import shown
-from ..measures import Score
 from ..own import OwnResult
-from ..result import QuotedResult, Result, SeedResult
-from ..store import PREDICTIONS
+from ..result import QuotedResult, Result
 from ..table import rank_labels
 from .axes import percent
-from .charts import Series, curve_chart
+from .details import details
+from .findings import Findings, comparisons, tied_with
+from .marks import Series
 from .markup import Markup, join, tag
-
-CURVE = "Validation accuracy by optimizer steps; a dashed line starts a stage"
 
 
 class Column(NamedTuple):
@@ -55,7 +54,11 @@ QUOTED = (
 
 
 def measured_table(
-    series: Sequence[Series], places: Mapping[str, int], front: Collection[str], title: str
+    series: Sequence[Series],
+    places: Mapping[str, int],
+    front: Collection[str],
+    found: Findings,
+    title: str,
 ) -> Markup:
     """Build the table of the measured rows on one set of questions.
 
@@ -63,6 +66,7 @@ def measured_table(
         series: The rows.
         places: Row key → rank.
         front: Keys of the rows on the Pareto front.
+        found: The comparisons of the rows.
         title: Caption.
 
     Returns:
@@ -70,7 +74,7 @@ def measured_table(
     """
     labels = rank_labels([one.row for one in series], places)
     bodies = (
-        _measured_body(one, places.get(one.row.key), label, one.row.key in front)
+        _measured_body(one, places.get(one.row.key), label, one.row.key in front, found)
         for one, label in zip(series, labels, strict=True)
     )
     return _table(MEASURED, title, *bodies)
@@ -103,34 +107,13 @@ def _table(columns: Sequence[Column], title: str, *bodies: Markup) -> Markup:
     return tag("div", table, class_="scroll", role="region", aria_label=f"Table of {title}", tabindex="0")
 
 
-def _measured_body(one: Series, place: int | None, label: str, on_front: bool) -> Markup:
+def _measured_body(one: Series, place: int | None, label: str, on_front: bool, found: Findings) -> Markup:
     row, means = one.row, one.means
-    tied = tag("span", "tied", class_="tied") if label.endswith("=") else Markup()
-    badges = [tag("span", "quick", class_="badge quick")] if row.quick else []
-    if isinstance(row, OwnResult):
-        badges.append(tag("span", "yours", class_="badge", title=row.note))
-    if row.kind == "external":
-        title = "Answered or trained elsewhere, scored here."
-        badges.append(tag("span", "external", class_="badge", title=title))
-    if on_front:
-        badges.append(
-            tag(
-                "span", "front", class_="badge", title="On the Pareto front of accuracy and generated tokens."
-            )
-        )
-    opener = tag(
-        "button",
-        row.method,
-        type="button",
-        class_="open",
-        aria_expanded="true",
-        aria_controls=f"detail-{row.key}",
-    )
     seeds = f"{len(row.seeds)} seed{'s' if len(row.seeds) > 1 else ''}"
     interval = f"{100 * means.interval.low:.1f} to {100 * means.interval.high:.1f}, {seeds}"
     cells = (
-        join(label.rstrip("="), " ", tied) if tied else label,
-        join(opener, *badges),
+        _rank(label, tied_with(found, row.key)),
+        join(_opener(row), *_badges(row, on_front), _tested(row, means.thoughts)),
         join(tag("b", percent(means.accuracy)), " ", tag("span", interval, class_="interval")),
         shown(means.generated),
         shown(means.language),
@@ -154,13 +137,50 @@ def _measured_body(one: Series, place: int | None, label: str, on_front: bool) -
         "recipe": row.recipe.name,
         "base": row.base_model.name,
     }
-    detail = tag("tr", tag("td", _detail(row), colspan=len(cells)), class_="detail", id=f"detail-{row.key}")
+    detail = tag(
+        "tr",
+        tag("td", details(row, comparisons(found, row.key)), colspan=len(cells)),
+        class_="detail",
+        id=f"detail-{row.key}",
+    )
     return _body(row, values, _cells(MEASURED, cells), detail, quick=row.quick)
 
 
 def _sorted(mean: float) -> str:
     """A mean as its column is sorted by; one that is unknown after all others."""
     return shown(mean, 9) or str(10**9)
+
+
+def _rank(label: str, ties: str) -> Markup:
+    if not label.endswith("="):
+        return join(label)
+    return join(
+        label.rstrip("="), " ", tag("span", "tied", class_="tied", title=ties and f"Tied with {ties}")
+    )
+
+
+def _opener(row: Result) -> Markup:
+    place = f"detail-{row.key}"
+    attributes = {"type": "button", "class_": "open", "aria_expanded": "true", "aria_controls": place}
+    return tag("button", row.method, **attributes)
+
+
+def _badges(row: Result, on_front: bool) -> list[Markup]:
+    said = "On the Pareto front of accuracy and generated tokens."
+    front = [tag("span", "front", class_="badge", title=said)] if on_front else []
+    quick = [tag("span", "quick", class_="badge quick")] if row.quick else []
+    yours = [tag("span", "yours", class_="badge", title=row.note)] if isinstance(row, OwnResult) else []
+    said = "Answered or trained elsewhere, scored here."
+    external = [tag("span", "external", class_="badge", title=said)] if row.kind == "external" else []
+    return [*quick, *yours, *external, *front]
+
+
+def _tested(row: Result, thoughts: float) -> Markup:
+    """What the controls say of the row's thoughts, up to the figures."""
+    if row.controls is None:
+        return tag("span", "controls: not run", class_="tested") if thoughts > 0 else Markup()
+    start = re.split(r":| \(", row.controls.verdict, maxsplit=1)[0]
+    return tag("span", f"controls: {start}", class_="tested", title=row.controls.verdict)
 
 
 def _quoted_body(row: QuotedResult) -> Markup:
@@ -204,96 +224,3 @@ def _cells(columns: Sequence[Column], cells: Sequence[str]) -> Markup:
 def _link(url: str) -> str | None:
     """The URL, if it is a web address; a record from elsewhere may hold anything."""
     return url if url.startswith(("https://", "http://")) else None
-
-
-def _detail(row: Result) -> Markup:
-    data, base = row.dataset, row.base_model
-    parameters = "unknown" if base.parameters is None else f"{base.parameters:,}"
-    facts = _facts(
-        ("Row", row.key),
-        ("Dataset", f"{data.name} {data.version}, {data.surface}, {data.split}, {data.n} questions"),
-        ("Content hash", data.content_hash),
-        ("Data seed", "none" if data.seed is None else str(data.seed)),
-        ("Data revision", data.revision or "none"),
-        ("Recipe", f"{row.recipe.name}, {row.recipe.hash or 'no hash'}"),
-        ("Numerics version", str(row.recipe.numerics or "none")),
-        ("Base model", f"{base.name}, {parameters} parameters, revision {base.revision or 'none'}"),
-        ("Base weights", "one model per seed" if base.per_seed else "one model for all seeds"),
-    )
-    return join(facts, *(_seed(entry) for entry in row.seeds))
-
-
-def _seed(entry: SeedResult) -> Markup:
-    source, here = entry.provenance, entry.provenance.environment
-    dirty = ", modified" if source.dirty else ""
-    packages = ", ".join(f"{name} {version}" for name, version in sorted(here.packages.items()))
-    side = entry.predictions
-    link = tag("a", side.file, href=f"{PREDICTIONS}/{side.file}", download=True) if side else Markup("none")
-    return tag(
-        "section",
-        tag("h3", f"Seed {entry.seed}: {entry.test.counts} right"),
-        tag("pre", tag("code", source.command), tabindex="0"),
-        _facts(
-            ("Accuracy", _score(entry.test)),
-            *((f"{hops} hops", _score(score)) for hops, score in (entry.by_hops or {}).items()),
-            *((f"Shortcut {kind}", _score(score)) for kind, score in (entry.by_shortcut or {}).items()),
-            *(
-                [("Twin consistency (both questions of a pair right)", _score(entry.twins))]
-                if entry.twins
-                else []
-            ),
-            ("Training", _cost(entry.training.seconds, entry.training.peak_memory)),
-            ("Inference", _cost(entry.inference.seconds, entry.inference.peak_memory)),
-            ("Checkpoint", entry.checkpoint_rule),
-            ("Base weights", entry.base_weights or "not recorded"),
-            ("Trained weights", entry.weights or "not recorded"),
-            ("Commit", f"{source.commit}{dirty}" if source.commit else "unknown"),
-            ("Date", source.date),
-            (
-                "Machine",
-                f"{here.hardware}, {here.device}, threads: {here.threads or 'unknown'}, {here.platform}",
-            ),
-            ("Processes", str(here.processes)),
-            ("Versions", f"Python {here.python}, {packages}"),
-            ("Predictions", link),
-            ("Predictions sha256", side.sha256 if side else "none"),
-        ),
-        _stages(entry),
-        *([tag("figure", curve, tag("figcaption", CURVE))] if (curve := curve_chart(entry)) else []),
-        class_="seed",
-    )
-
-
-def _stages(entry: SeedResult) -> Markup:
-    if not entry.stages:
-        return Markup()
-    titles = ("Stage", "Steps", "Epochs", "Seconds", "Last loss", "Validation accuracy")
-    lines = (
-        (
-            str(stage.stage),
-            str(stage.steps),
-            "" if stage.epochs is None else f"{stage.epochs:g}",
-            "" if stage.seconds is None else f"{stage.seconds:.0f}",
-            "" if stage.loss is None else f"{stage.loss:.4g}",
-            "" if stage.validation_accuracy is None else percent(stage.validation_accuracy),
-        )
-        for stage in entry.stages
-    )
-    head = tag("thead", tag("tr", *(tag("th", title, scope="col") for title in titles)))
-    body = tag("tbody", *(tag("tr", *(tag("td", cell) for cell in line)) for line in lines))
-    return tag("table", tag("caption", f"Training stages, seed {entry.seed}"), head, body, class_="stages")
-
-
-def _facts(*pairs: tuple[str, str]) -> Markup:
-    return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in pairs))
-
-
-def _score(score: Score) -> str:
-    low, high = score.interval
-    return f"{percent(score.accuracy)} ({score.counts}; {100 * low:.1f} to {100 * high:.1f})"
-
-
-def _cost(seconds: float | None, memory: int | None) -> str:
-    return ("unknown" if seconds is None else f"{seconds:.1f} s") + (
-        "" if memory is None else f", {memory / 2**20:.0f} MiB peak"
-    )

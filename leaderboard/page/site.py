@@ -14,21 +14,19 @@ import base64
 import hashlib
 import os
 import shutil
-from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 
 from ...generators.files import write_whole
-from ..aggregate import aggregate
+from ..compare import Answers
 from ..own import read_boards
-from ..query import arrange
 from ..ranking import ranks
 from ..result import Leaderboard, QuotedResult, Result
 from ..store import PREDICTIONS, dump
-from .charts import Series, hops_chart, legend, pareto_front, seeds_chart, tokens_chart
+from .guide import guide
 from .markup import Markup, tag
-from .rows import MEASURED, measured_table, quoted_table
+from .rows import MEASURED
+from .sections import sections
 
 STYLE = Path(__file__).with_name("page.css")
 SCRIPT = Path(__file__).with_name("page.js")
@@ -53,12 +51,13 @@ def write_page(path: Path | str | None, out: Path | str) -> Path:
     """
     boards, out = read_boards(None if path is None else Path(path)), Path(out)
     board = Leaderboard.model_construct(rows=boards.rows)
+    out.mkdir(parents=True, exist_ok=True)  # fail before the work
     # A reproduction of a shipped row would be the same row twice.
     known: list[Result | QuotedResult] = [*boards.ranked, *boards.quoted]
     one = boards.files[0].read_bytes() if len(boards.files) == 1 else dump(Leaderboard(rows=known)).encode()
-    html = page(board, ranks(boards.ranked, boards.folders), hashlib.sha256(one).hexdigest())
+    digest = hashlib.sha256(one).hexdigest()
+    html = page(board, ranks(boards.ranked, boards.folders), Answers(boards.folders), digest)
     wanted = {one.predictions.file for row in board.measured for one in row.seeds if one.predictions}
-    out.mkdir(parents=True, exist_ok=True)
     for folder in filter(Path.is_dir, boards.folders):
         for name in sorted(wanted.intersection(os.listdir(folder))):
             (out / PREDICTIONS).mkdir(exist_ok=True)
@@ -68,12 +67,13 @@ def write_page(path: Path | str | None, out: Path | str) -> Path:
     return out / "index.html"
 
 
-def page(board: Leaderboard, places: dict[str, int], digest: str) -> str:
+def page(board: Leaderboard, places: dict[str, int], answers: Answers, digest: str) -> str:
     """Render the page's HTML.
 
     Args:
         board: The leaderboard.
         places: Row key → rank.
+        answers: The predictions.
         digest: The sha256 of the leaderboard file.
 
     Returns:
@@ -97,7 +97,8 @@ def page(board: Leaderboard, places: dict[str, int], digest: str) -> str:
         tag("a", "Skip to the results", class_="skip", href="#results"),
         _header(board),
         _filters(board),
-        tag("main", *_sections(board, places), id="results"),
+        tag("main", *sections(board, places, answers), id="results"),
+        *guide(),
         tag(
             "footer",
             tag(
@@ -116,16 +117,16 @@ def _hash_source(text: str) -> str:
 
 def _header(board: Leaderboard) -> Markup:
     seeds = sum(len(row.seeds) for row in board.measured)
+    links = (("#results", "Results"), ("#reading", "How to read this page"), ("#add", "Add your row"))
     return tag(
         "header",
         tag("h1", TITLE),
         tag(
             "p",
             f"{len(board.measured)} measured rows ({seeds} training runs), {len(board.quoted)} rows quoted "
-            "from papers. Generated tokens are language tokens plus continuous thoughts, per question. Open "
-            "a measured row for its command, hashes and environment. Tied rows are not significantly below "
-            "the best of them (exact McNemar over questions, paired t over seeds, adjusted for all pairs).",
+            "from papers.",
         ),
+        tag("nav", *(tag("a", text, href=place) for place, text in links), aria_label="On this page"),
     )
 
 
@@ -159,76 +160,3 @@ def _filters(board: Leaderboard) -> Markup:
 def _choice(name: str, label: str, values: Sequence[str]) -> Markup:
     options = (tag("option", value, value=value) for value in values)
     return tag("label", f"{label} ", tag("select", tag("option", "all", value=""), *options, id=name))
-
-
-def _sections(board: Leaderboard, places: dict[str, int]) -> list[Markup]:
-    measured = [row for row in arrange(board.measured) if isinstance(row, Result)]
-    quoted = [row for row in arrange(board.quoted) if isinstance(row, QuotedResult)]
-    # One section per set of questions: rows of different content hashes cannot be ranked together.
-    same = sorted(measured, key=lambda row: (row.dataset.name, row.dataset.content_hash, row.dataset.split))
-    groups = groupby(same, key=lambda row: (row.dataset.name, row.dataset.content_hash, row.dataset.split))
-    sections = [
-        _measured_section(list(rows), [row for row in quoted if row.dataset == key[0]], places)
-        for key, rows in groups
-    ]
-    by_dataset = groupby(quoted, key=lambda row: row.dataset)
-    return [*sections, *(_quoted_section(name, list(rows)) for name, rows in by_dataset)]
-
-
-def _measured_section(rows: list[Result], quoted: list[QuotedResult], places: dict[str, int]) -> Markup:
-    data = rows[0].dataset
-    shared = Counter(row.method for row in rows)
-    series = [
-        Series(row, aggregate(row), number, _name(row, shared[row.method] > 1))
-        for number, row in enumerate(rows)
-    ]
-    front = set(pareto_front((one.row.key, one.means.generated, one.means.accuracy) for one in series))
-    title = f"{data.name} {data.version}, {data.surface}"
-    charts = [
-        _figure(seeds_chart(series, title), "Seeds (marks), mean (stroke) and 95 % interval (bar)"),
-        _figure(
-            tokens_chart(series, quoted, title),
-            "Accuracy against generated tokens, with the Pareto front of measured rows",
-        ),
-    ]
-    if (hops := hops_chart(series, title)) is not None:
-        charts.append(_figure(hops, "Accuracy by number of hops, seeds pooled"))
-    return tag(
-        "section",
-        tag("h2", title),
-        tag(
-            "p", f"{data.split} split, {data.n} questions, content hash ", tag("code", data.content_hash[:16])
-        ),
-        measured_table(series, places, front, title),
-        tag("div", *charts, class_="charts"),
-        legend(series, bool(quoted)),
-        class_="measured",
-        data_dataset=data.name,
-    )
-
-
-def _quoted_section(name: str, rows: list[QuotedResult]) -> Markup:
-    return tag(
-        "section",
-        tag("h2", f"{name} ", tag("span", "quoted", class_="badge")),
-        tag(
-            "p",
-            f"As printed, on {rows[0].n} questions of the published {rows[0].split} split, by other "
-            "code on other machines: these numbers enter no average and no rank.",
-        ),
-        quoted_table(rows, f"{name}, quoted"),
-        class_="quoted",
-        data_dataset=name,
-    )
-
-
-def _figure(chart: Markup, caption: str) -> Markup:
-    return tag("figure", chart, tag("figcaption", caption))
-
-
-def _name(row: Result, is_shared: bool) -> str:
-    """The method, and what distinguishes it from other rows of the same method."""
-    name = row.method
-    if is_shared:
-        name += f" ({row.recipe.name}, {row.base_model.name}{', quick' if row.quick else ''})"
-    return name
