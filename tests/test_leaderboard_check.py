@@ -235,7 +235,15 @@ def test_a_billion_questions_are_not_generated_because_a_row_says_so(seeds: str,
     assert (done.exit_code, held in done.output) == ((2, True) if seeds == "with predictions" else (0, False))
 
 
-@pytest.mark.parametrize("content", [b"", b"no predictions", gzip.compress(b"{}\n"), gzip.compress(LINES)])
+KINDS_OF_CONTENT = {
+    "empty": b"",
+    "text": b"no predictions",
+    "records": gzip.compress(b"{}\n"),
+    "others": gzip.compress(LINES),
+}
+
+
+@pytest.mark.parametrize("content", KINDS_OF_CONTENT.values(), ids=KINDS_OF_CONTENT.keys())
 def test_predictions_that_are_none_or_others_are_not_added(content: bytes, tmp_path: Path) -> None:
     row = result()
     sha = hashlib.sha256(content).hexdigest()
