@@ -35,14 +35,14 @@ def check(path: Path | str) -> list[str]:
     """
     path = Path(path)
     board = read(path)
-    counted: set[Dataset] = set()
+    counted: dict[Dataset, dict[str, str]] = {}
     rows = list(_check_rows(board, path.resolve().parent / PREDICTIONS, counted))
     own = [row for row in board.measured if row.kind == "measured"]
     return [*rows, *lineage_problems(own), *_check_datasets(board, counted)]
 
 
-def _check_rows(board: Leaderboard, folder: Path, counted: set[Dataset]) -> Iterator[str]:
-    """Yield the problems of each seed; ``counted`` gets the datasets whose number of answers is right."""
+def _check_rows(board: Leaderboard, folder: Path, counted: dict[Dataset, dict[str, str]]) -> Iterator[str]:
+    """Yield the problems of each seed; ``counted`` gets question id → answer of each dataset."""
     answers: dict[str, dict[str, str]] = {}
     for row in board.measured:
         for entry in row.seeds:
@@ -59,19 +59,20 @@ def _check_rows(board: Leaderboard, folder: Path, counted: set[Dataset]) -> Iter
             except (ValueError, OSError) as error:
                 yield f"{name}: {error}"
                 continue
-            counted.add(row.dataset)
             yield from (f"{name}: {problem}" for problem in problems)
             found = {prediction.id: prediction.answer for prediction in predictions}
+            counted.setdefault(row.dataset, found)
             if answers.setdefault(row.dataset.content_hash, found) != found:
                 yield f"{name}: questions and answers must be those of the other rows of the same dataset"
 
 
-def _check_datasets(board: Leaderboard, counted: set[Dataset]) -> Iterator[str]:
-    """Yield the datasets whose content differs from what this version of the package generates.
+def _check_datasets(board: Leaderboard, counted: dict[Dataset, dict[str, str]]) -> Iterator[str]:
+    """Yield the datasets whose content, or whose answers, differ from what this version generates.
 
     A number of questions that no predictions bear out is not believed: it may be a billion.
     """
-    from ..generators.datasets import DATASETS, content_hash
+    from ..generators.answers import is_right
+    from ..generators.datasets import DATASETS, content_hash, examples
 
     seen: set[Dataset] = set()
     for row in board.measured:
@@ -92,3 +93,9 @@ def _check_datasets(board: Leaderboard, counted: set[Dataset]) -> Iterator[str]:
             continue
         if found != data.content_hash:
             yield f"{name}: content_hash must be {found} as generated, got {data.content_hash}"
+        elif data in counted:
+            made = examples(data.name, data.split, seed=data.seed, count=data.n, surface=data.surface)
+            right = sum(is_right(counted[data].get(one.id, ""), one.answer) for one in made)
+            if right < data.n:
+                said = f"got {right} of {data.n}"
+                yield f"{name}: right answers must be those of the generated questions, {said}"
