@@ -114,9 +114,7 @@ def read_sealed(path: Path) -> bytes:
     content, beside = path.read_bytes(), path.with_name(f"{path.name}.sha256")
     line = f"{hashlib.sha256(content).hexdigest()}  {path.name}\n"
     if not beside.is_file() or beside.read_bytes() != line.encode():
-        raise ValueError(
-            f"{path} is damaged, or its {beside.name} (they do not agree): restore both from a copy"
-        )
+        raise ValueError(f"{path} is damaged, or its {beside.name} (they disagree): restore both from a copy")
     return content
 
 
