@@ -14,7 +14,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -97,7 +97,7 @@ def write_sealed(path: Path, content: bytes) -> None:
         OSError: A file cannot be written.
     """
     line = f"{hashlib.sha256(content).hexdigest()}  {path.name}\n"
-    write_whole(_seal(path), line.encode())
+    write_whole(path.with_name(f"{path.name}.sha256"), line.encode())
     write_whole(path, content)
 
 
@@ -111,12 +111,10 @@ def read_sealed(path: Path) -> bytes:
         ValueError: It is not the one of its digest, or the digest is missing.
         OSError: It cannot be read.
     """
-    content, beside = path.read_bytes(), _seal(path)
+    content, beside = path.read_bytes(), path.with_name(f"{path.name}.sha256")
     line = f"{hashlib.sha256(content).hexdigest()}  {path.name}\n"
     if not beside.is_file() or beside.read_bytes() != line.encode():
-        raise ValueError(
-            f"{path} is damaged, or {beside.name} is (they do not agree): restore both from a copy"
-        )
+        raise ValueError(f"{path} is damaged, or its {beside.name} (they disagree): restore both from a copy")
     return content
 
 
@@ -130,11 +128,7 @@ def read_if_sealed(path: Path) -> bytes:
         ValueError: It is not the one of its digest.
         OSError: It cannot be read.
     """
-    return read_sealed(path) if _seal(path).is_file() else path.read_bytes()
-
-
-def _seal(path: Path) -> Path:
-    return path.with_name(f"{path.name}.sha256")
+    return read_sealed(path) if path.with_name(f"{path.name}.sha256").is_file() else path.read_bytes()
 
 
 def write_sums(folder: Path) -> None:
@@ -244,11 +238,10 @@ def _is_gone(name: str) -> bool:
 
 def _is_running(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
+        with suppress(PermissionError):  # another user's
+            os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # another user's
-        return True
     return True
 
 

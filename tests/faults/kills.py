@@ -33,6 +33,8 @@ RUNS = [
     "k/board.json",
 ]
 BOARD = Path("k/board.json")
+PATIENCE = 180.0
+"""Seconds that a process which is not to be killed may take."""
 
 
 def forked(command: Sequence[str]) -> int:
@@ -62,7 +64,7 @@ def forked(command: Sequence[str]) -> int:
         os._exit(code)
 
 
-def ended(pid: int, kill_after: float | None = None) -> int:
+def ended(pid: int, kill_after: float = PATIENCE) -> int:
     """Wait for a process, or kill it.
 
     Args:
@@ -72,14 +74,13 @@ def ended(pid: int, kill_after: float | None = None) -> int:
     Returns:
         Its exit code; -9 for a killed one.
     """
-    if kill_after is not None:
-        until = time.monotonic() + kill_after
-        while time.monotonic() < until:
-            done, status = os.waitpid(pid, os.WNOHANG)
-            if done:
-                return os.waitstatus_to_exitcode(status)
-            time.sleep(0.002)
-        os.kill(pid, signal.SIGKILL)
+    until = time.monotonic() + kill_after
+    while time.monotonic() < until:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.002)
+    os.kill(pid, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
