@@ -39,6 +39,8 @@ AUDITED: dict[tuple[str, str, str], Audited] = {
     ("prosqa-fair-density", "1.0.0", "natural"): Audited("logistic-regression", 0.5059),
     ("prosqa-fair-branching", "1.0.0", "natural"): Audited("boosted-trees", 0.5092),
     ("prosqa-fair-distractors", "1.0.0", "natural"): Audited("logistic-regression", 0.5098),
+    ("prosqa-fair-names", "1.0.0", "natural"): Audited("boosted-trees", 0.5039),
+    ("prosqa-fair-order", "1.0.0", "natural"): Audited("logistic-regression", 0.5032),
     ("prosqa-symmetric", "1.0.0", "natural"): Audited("shared-letters", 0.5051),
     ("prosqa-symmetric", "1.0.0", "symbolic"): Audited("not logistic-regression", 0.5094),
     ("prontoqa-fair", "1.0.0", "natural"): Audited("text-distance", 0.5078),
