@@ -1,6 +1,6 @@
 """YAML as recipes use it: mappings, lists and plain values.
 
-Aliases (``*name``) are refused, so that a small file cannot stand for a large value, and so is deep nesting.
+A file may stand for a value of limited size and depth only, aliases (``*name``) written out.
 """
 
 from __future__ import annotations
@@ -13,17 +13,22 @@ LONGEST = 1_000_000
 """Bytes of a file."""
 DEEPEST = 50
 """Levels of nesting."""
+LARGEST = 100_000
+"""Values, with aliases written out."""
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """The safe loader without aliases and with a limit on nesting."""
+    """The safe loader with limits on nesting and on what aliases stand for."""
 
     depth = 0
 
+    def get_single_node(self) -> Any:
+        node = super().get_single_node()
+        if node is not None and _values(node, {}) > LARGEST:
+            raise yaml.YAMLError(f"aliases must stand for at most {LARGEST:,} values")
+        return node
+
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            event = self.get_event()
-            raise yaml.YAMLError(f"aliases (*{event.anchor}) are not allowed{event.start_mark}")
         if self.depth == DEEPEST:
             raise yaml.YAMLError(f"nesting must be at most {DEEPEST} levels{self.peek_event().start_mark}")
         self.depth += 1
@@ -31,6 +36,19 @@ class _PlainLoader(yaml.SafeLoader):
             return super().compose_node(parent, index)
         finally:
             self.depth -= 1
+
+
+def _values(node: yaml.Node, counted: dict[int, int]) -> int:
+    """How many values a node stands for; each node is counted once, however often it is an alias's."""
+    if id(node) in counted:
+        if counted[id(node)] == 0:
+            raise yaml.YAMLError(f"an alias must not be within its own value{node.start_mark}")
+        return counted[id(node)]
+    counted[id(node)] = 0
+    parts = node.value if isinstance(node, yaml.CollectionNode) else []
+    flat = [one for part in parts for one in (part if isinstance(part, tuple) else (part,))]
+    counted[id(node)] = 1 + sum(_values(one, counted) for one in flat)
+    return counted[id(node)]
 
 
 def read_yaml(content: bytes, label: str) -> Any:
@@ -44,7 +62,7 @@ def read_yaml(content: bytes, label: str) -> Any:
         The value.
 
     Raises:
-        ValueError: It is not YAML, has aliases, or is too long or too deeply nested.
+        ValueError: It is not YAML, or too long, too large or too deeply nested.
     """
     if len(content) > LONGEST:
         raise ValueError(f"{label} must have at most {LONGEST:,} bytes, got {len(content):,}")

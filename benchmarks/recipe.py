@@ -13,14 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import ValidationError, field_validator, model_validator
 
 from ..coconut.curriculum import Schedule
 from ..coconut.methods import Method
 from ..coconut.settings import OptimizerSettings, Part, Positive
 from ..generators.datasets import DATASETS, examples
-from ..generators.files import read_if_sealed, write_sealed
 from ..generators.lookup import pick
 from ..generators.reading import problems
 from ..generators.terminal import HIDDEN
@@ -274,35 +272,3 @@ def _extended(fields: dict[str, Any], chain: tuple[Path, ...]) -> dict[str, Any]
         return fields
     base = _load(str(parent), chain)
     return merged(base.model_dump(mode="json", exclude={"name"}, exclude_none=True), fields)
-
-
-def read_recipe(path: Path) -> Recipe:
-    """Read what `save_recipe` wrote.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The recipe.
-
-    Raises:
-        ValueError: The file is damaged.
-        OSError: It cannot be read.
-    """
-    read_if_sealed(path)
-    try:
-        return load_recipe(str(path))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}): restore it from a copy") from error
-
-
-def save_recipe(recipe: Recipe, path: Path) -> None:
-    """Write a recipe, with its name, as a YAML file that `load_recipe` reads, and its digest.
-
-    Args:
-        recipe: Recipe to write.
-        path: File to write; its directory is created.
-    """
-    fields = recipe.model_dump(mode="json", exclude_none=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_sealed(path, yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).encode())

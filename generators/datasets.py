@@ -16,14 +16,14 @@ from functools import partial
 from itertools import islice
 
 from .dial import Varied, address_at
-from .example import Example, rows_hash
+from .example import SPLITS, Example, rows_hash
 from .families import fair, prontoqa, prontoqa_fair, prosqa, prosqa_fair
 from .families.layered import LayeredConfig
 from .families.prosqa_fair import FairSpec
 from .families.symmetric import SymmetricConfig
 from .lookup import pick
 from .plugins import table
-from .seeding import SPLITS, U64, example_keys
+from .seeding import U64, example_keys
 from .wordings.table import surfaces
 
 Sampler = Callable[[U64, Sequence[str], str, str], list[Example]]

@@ -19,6 +19,7 @@ from typing import Any
 from .terminal import shown
 from .wordings.table import hops_of
 
+SPLITS = ("train", "valid", "test")
 GRAPH_FIELDS = ("idx_to_symbol", "edges", "root", "target", "neg_target")
 MOST_HOPS = 10_000
 

@@ -18,11 +18,13 @@ Axes: B examples, N draws.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .example import SPLITS
 
 U64 = NDArray[np.uint64]
 Indices = NDArray[np.int64]
@@ -187,9 +189,6 @@ def first_accepted(
         pending = np.concatenate(left)
         done += width
     return tuple(out)
-
-
-SPLITS: Sequence[str] = ("train", "valid", "test")
 
 
 def split_mask(canonical: U64, split: str) -> NDArray[np.bool_]:

@@ -18,9 +18,8 @@ from typing import Any, overload
 from .answers import is_right, read_answer
 from .datasets import examples, get_dataset, resolve_surface
 from .dial import address
-from .example import Example
+from .example import SPLITS, Example
 from .lookup import pick
-from .seeding import SPLITS
 
 Entry = dict[str, Any]
 

@@ -210,3 +210,11 @@ def _short(text: str) -> str:
 
 def _digits(numbers: tuple[float, ...]) -> str:
     return " ".join(f"{number:.6f}" for number in numbers)
+
+
+class Controls(Record):
+    """What the command ``controls`` says of the thoughts of some seeds, on ``n`` questions each."""
+
+    verdict: Sentence
+    seeds: Annotated[list[NonNegativeInt], Field(min_length=1)]
+    n: PositiveInt

@@ -33,6 +33,7 @@ from pydantic import StringConstraints as Text
 
 from .measures import (
     Answered,
+    Controls,
     Cost,
     Curve,
     Fraction,
@@ -40,7 +41,6 @@ from .measures import (
     Name,
     Record,
     Score,
-    Sentence,
     Sha256,
     Stage,
     Tokens,
@@ -176,14 +176,6 @@ class SeedResult(Record):
         if self.predictions and self.predictions.n != self.test.n:
             raise ValueError(f"predictions must be of {self.test.n} questions, got {self.predictions.n}")
         return self
-
-
-class Controls(Record):
-    """What the command ``controls`` says of the thoughts of some seeds, on ``n`` questions each."""
-
-    verdict: Sentence
-    seeds: Annotated[list[NonNegativeInt], Field(min_length=1)]
-    n: PositiveInt
 
 
 class Result(Record):

@@ -101,7 +101,7 @@ def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 SMALLER = {
     "--train 20000": "--train 40 --valid 10 --test 10",
     "audit prosqa --n 2000": "audit prosqa --n 40",
-    "run --method all --seeds 3": "run --method coconut,cot,no-cot --seeds 2 --recipe tiny.yaml",
+    "run --method all --seeds 5": "run --method coconut,cot,no-cot --seeds 2 --recipe tiny.yaml",
     "speed": "speed --quick --size micro --only evaluation",
     "--version 1.0.0": "--version 1.0.0 --dry-run",
 }

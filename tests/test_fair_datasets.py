@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from coconut_bench.generators import DATASETS, Example, canonical_row, examples, get_dataset
 from coconut_bench.generators.audit.report import audit
+from coconut_bench.generators.example import SPLITS
 from coconut_bench.generators.families import prontoqa_fair
 from coconut_bench.generators.families import prosqa_fair as fair
 from coconut_bench.generators.families.layered import LayeredConfig
@@ -20,7 +21,7 @@ from coconut_bench.generators.proof.contracts import CONTRACTS
 from coconut_bench.generators.proof.mirrored import Mirrored
 from coconut_bench.generators.proof.proved import Proved, shape
 from coconut_bench.generators.proof.verify import prove
-from coconut_bench.generators.seeding import SPLITS, example_keys
+from coconut_bench.generators.seeding import example_keys
 from coconut_bench.generators.wordings.reading import read_question
 
 BASES = ("prosqa-fair", "prontoqa-fair", "prosqa-symmetric")

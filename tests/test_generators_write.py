@@ -68,9 +68,12 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(tmp_path: Path) -> Non
     with pytest.raises(ValueError, match=r"out must be an empty folder, .* is not"):
         generate(small, out)
     assert entries(tmp_path) == before
-    (out / "stale.jsonl").write_text("old")
     generate(small, out, force=True)
     assert entries(tmp_path) == before
+    (out / "thesis.txt").write_text("years of work")
+    with pytest.raises(ValueError, match=r"thesis.txt is not of `generate`"):
+        generate(small, out, force=True)
+    assert (out / "thesis.txt").read_text() == "years of work"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from coconut_bench.benchmarks.plain_yaml import read_yaml
 from coconut_bench.benchmarks.recipe import load_recipe
 from coconut_bench.benchmarks.run.base_model import from_scratch
 from coconut_bench.benchmarks.run.pretrained import load_pretrained
@@ -26,6 +27,8 @@ from coconut_bench.generators.reading import read_json, read_shape
 from coconut_bench.generators.terminal import one_line, shown, visible
 
 pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
+BOMB = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9))
+"""Nine lines of YAML that stand for ten million values."""
 DEEP = "[" * 1_000 + "]" * 1_000
 RUN = ["run", "--method", "cot", "--recipe", "micro.yaml"]
 
@@ -57,7 +60,8 @@ def test_a_recipe_s_name_is_no_path(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: &a [x]\nb: [*a, *a]", "aliases (*a) are not allowed"),
+        (BOMB, "aliases must stand for at most 100,000 values"),
+        ("a: &a [*a]", "an alias must not be within its own value"),
         (f"a: {DEEP}", "nesting must be at most 50 levels"),
         ("a: " + "{b: " * 99, "nesting must be at most 50 levels"),
         ("a: 2001-99-99", "must be YAML"),
@@ -214,6 +218,13 @@ def test_a_manifest_with_the_right_checksum_and_other_fields_is_refused(change: 
         ["run", "--method", "cot", "--dataset", "data"],
     ):
         refused(invoke(*command), "manifest.json: ")
+
+
+def test_aliases_within_the_limit_are_yaml() -> None:
+    content = b"base: &base {x: [1]}\nsame: *base\nmore: {<<: *base, y: 2}"
+    assert read_yaml(content, "the file") == {
+        "base": {"x": [1]}, "same": {"x": [1]}, "more": {"x": [1], "y": 2}
+    }  # fmt: skip
 
 
 def test_a_recipe_is_saved_without_aliases() -> None:

@@ -15,6 +15,7 @@ from coconut_bench.generators.audit import audit
 from coconut_bench.leaderboard import Result, add, read, read_predictions
 from coconut_bench.leaderboard.aggregate import aggregate
 from coconut_bench.leaderboard.compare import Answers
+from coconut_bench.leaderboard.measures import Controls
 from coconut_bench.leaderboard.page.audited import AUDITED, audited
 from coconut_bench.leaderboard.page.axes import spread
 from coconut_bench.leaderboard.page.findings import COMPARED, comparisons, find, headline, tied_with
@@ -22,7 +23,6 @@ from coconut_bench.leaderboard.page.guide import ADDING
 from coconut_bench.leaderboard.page.marks import Series
 from coconut_bench.leaderboard.page.site import write_page
 from coconut_bench.leaderboard.ranking import ranks
-from coconut_bench.leaderboard.result import Controls
 from coconut_bench.leaderboard.samples import regenerate
 from coconut_bench.leaderboard.store import SHIPPED, side_files
 

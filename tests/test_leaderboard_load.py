@@ -62,7 +62,9 @@ def test_ranking_takes_at_most_two_comparisons_a_row(
         seen = dict(counts)
         counts.clear()
         write_page(path, tmp_path / str(size))
-        assert dict(counts) == {**seen, "_parse": 1}, "the page compares no more than the table"
+        assert counts["_parse"] == 1
+        assert counts["paired"] <= seen["paired"] + 28, "the page compares the eight best rows besides"
+        assert counts["model_validate_json"] <= 2 * seen["model_validate_json"]
 
 
 def test_rows_that_cannot_differ_are_ranked_without_their_answers(

@@ -140,7 +140,11 @@ def test_an_epoch_sees_every_example_once_in_an_order_of_its_own() -> None:
     [
         (["--model", "nowhere/there"], {}, "nowhere/there cannot be loaded"),
         (["--model", "model"], {"curriculum": {"stage_epochs": [1, 1]}}, "stages after stage 0"),
-        (["--model", "model"], {"data": {"name": "prosqa", "valid": 4, "test": 6}}, "data.train must be"),
+        (
+            ["--model", "model"],
+            {"data": {"name": "prosqa", "train": None, "valid": 4, "test": 6}},
+            "data.train must be",
+        ),
         (["--model", "short"], {}, "the model's 64 positions"),
         (["--model", "endless"], {}, "must have an end token"),
         (["--model", "model"], {"curriculum": {"stage_steps": [1], "stage_epochs": [1]}}, "exactly one of"),

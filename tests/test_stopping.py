@@ -71,7 +71,7 @@ def test_a_run_says_what_is_saved_wherever_it_is_stopped(
         ("generators.audit.report.audit", ["audit", "prosqa"]),
         ("generators.proof.verify.verify_file", ["verify", "FILE"]),
         ("generators.stored.write.generate", ["generate", "prosqa", "--out", "data"]),
-        ("leaderboard.store.read", ["leaderboard", "show"]),
+        ("leaderboard.report.read_boards", ["leaderboard", "show"]),
     ],
 )
 def test_every_command_that_is_stopped_is_one_line(

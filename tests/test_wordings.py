@@ -201,6 +201,7 @@ def names_decided_by(source: str) -> set[str]:
 
 def test_nothing_outside_the_table_tests_for_a_wording() -> None:
     allowed = {*(ROOT / "generators" / "wordings").glob("*.py"), ROOT / "generators" / "datasets.py"}
+    allowed.add(ROOT / "leaderboard" / "page" / "audited.py")  # measured figures of each dataset and surface
     files = {path for floor in FLOORS for path in (ROOT / floor).rglob("*.py")} - allowed
     found = {
         str(path.relative_to(ROOT)): names_decided_by(path.read_text(encoding="utf-8")) for path in files

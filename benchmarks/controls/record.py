@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...leaderboard.result import Controls, Result
+from ...leaderboard.measures import Controls
+from ...leaderboard.result import Result
 from ...leaderboard.store import add, read
 from ..run.saved import read_result
 from .report import Report

@@ -33,12 +33,12 @@ from ...leaderboard.predictions import summarize, write_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.result import Base, Dataset, Result, SeedResult, SideFile
 from ...leaderboard.result import Recipe as RecipeRecord
-from ..recipe import Recipe, save_recipe
+from ..recipe import Recipe
 from ..run.data import open_data
 from ..run.evaluate import Evaluation, Evaluator, recipe_encoder
 from ..run.pipeline import peak_memory
 from ..run.pretrained import add_tokens, weights_hash
-from ..run.saved import save_model, write_result
+from ..run.saved import save_model, save_recipe, write_result
 from .answers import UNKNOWN
 
 PREFIX = "base_causallm."

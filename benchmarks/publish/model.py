@@ -26,8 +26,8 @@ from ...leaderboard.predictions import read_predictions
 from ...leaderboard.result import Leaderboard, Result
 from ...leaderboard.samples import Sample, read_samples
 from ...leaderboard.store import dump
-from ..recipe import Recipe, load_recipe, read_recipe, recipe_names
-from ..run.saved import check_model, read_result
+from ..recipe import Recipe, load_recipe, recipe_names
+from ..run.saved import check_model, read_recipe, read_result
 from .card import model_card
 
 _UNPUBLISHED = "_name_or_path"  # where a model was loaded from on the machine that trained it

@@ -38,7 +38,6 @@ from ...leaderboard.predictions import Prediction, summarize, write_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.result import Base, Result, SeedResult
 from ...leaderboard.result import Recipe as RecipeRecord
-from ..recipe import save_recipe
 from .base_model import BaseModel, base_model, coconut_over
 from .data import RunData, open_data
 from .evaluate import Evaluator, recipe_encoder
@@ -50,6 +49,7 @@ from .saved import (
     read_finished,
     read_record,
     save_model,
+    save_recipe,
     settings,
     write_record,
     write_result,

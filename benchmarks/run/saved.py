@@ -15,10 +15,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from ...generators.files import check_sums, read_if_sealed, write_sealed, write_sums, write_whole
 from ...generators.reading import read_shape
 from ...generators.stored.manifest import MANIFEST, check_listed, manifest_digest, read_manifest
 from ...leaderboard.result import Result
+from ..recipe import Recipe, load_recipe
 from .spec import RunSpec
 
 if TYPE_CHECKING:
@@ -132,6 +135,38 @@ def check_data(out: Path) -> None:
                 check_listed(folder / entry["file"], manifest)
         except ValueError as error:
             raise ValueError(f"{error}; restore {folder} from a copy, or remove it") from None
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read what `save_recipe` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ValueError: The file is damaged.
+        OSError: It cannot be read.
+    """
+    read_if_sealed(path)
+    try:
+        return load_recipe(str(path))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): restore it from a copy") from error
+
+
+def save_recipe(recipe: Recipe, path: Path) -> None:
+    """Write a recipe, with its name, as a YAML file that `load_recipe` reads, and its digest.
+
+    Args:
+        recipe: Recipe to write.
+        path: File to write; its directory is created.
+    """
+    fields = recipe.model_dump(mode="json", exclude_none=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_sealed(path, yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).encode())
 
 
 def read_result(out: Path) -> Result:

@@ -11,11 +11,11 @@ from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.thinking import Reasoner, Thinking
 from ...generators.example import Example
 from ...leaderboard.result import Result
-from ..recipe import Recipe, load_recipe, read_recipe, recipe_names
+from ..recipe import Recipe, load_recipe, recipe_names
 from .data import open_data
 from .evaluate import Evaluator
 from .retest import load_evaluator
-from .saved import check_data, read_result
+from .saved import check_data, read_recipe, read_result
 from .spec import RunSpec
 
 

@@ -19,7 +19,7 @@ import click
 import numpy as np
 
 from ...generators import DATASETS, Example, canonical_row, examples
-from ...generators.seeding import SPLITS
+from ...generators.example import SPLITS
 
 
 def rate(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..example import SPLITS
 from ..files import file_digest
 from ..reading import read_json, read_shape
-from ..seeding import SPLITS
 from ..terminal import shown
 
 MANIFEST = "manifest.json"

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..datasets import DATASETS
-from ..example import Example, rows_hash
-from ..seeding import SPLITS
+from ..example import SPLITS, Example, rows_hash
 from ..wordings.table import PLAIN, surface_like
 from . import gsm8k
 from .folder import read_split

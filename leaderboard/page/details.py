@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..measures import Score
-from ..result import Controls, Result, SeedResult
+from ..measures import Controls, Score
+from ..result import Result, SeedResult
 from ..store import PREDICTIONS
 from .audited import guesses
 from .axes import Guess, percent

@@ -227,6 +227,7 @@ def _board_of_seed(seed: int) -> Path:
     fields["rows"] = [row for row in fields["rows"] if row["kind"] == "measured"]
     for row in fields["rows"]:
         row["seeds"][0]["seed"] = seed
+        row.pop("controls", None)  # a verdict names its seeds
     folder = Path("k/sources", str(seed))
     shutil.copytree("predictions", folder / "predictions")
     (folder / "leaderboard.json").write_text(json.dumps(fields))

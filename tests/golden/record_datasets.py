@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from coconut_bench.generators import DATASETS, content_hash, examples
-from coconut_bench.generators.seeding import SPLITS
+from coconut_bench.generators.example import SPLITS
 
 GOLDEN = Path(__file__).with_name("datasets.json")
 PREFIX = 100
