@@ -33,7 +33,9 @@ def a_copy_of_the_board(in_an_empty_folder: None, threads_as_before: None, tmp_p
 
 
 def reproduce(*arguments: str) -> Done:
-    return CliRunner().invoke(main, ["leaderboard", "reproduce", "--leaderboard", "leaderboard.json", *arguments])
+    return CliRunner().invoke(
+        main, ["leaderboard", "reproduce", "--leaderboard", "leaderboard.json", *arguments]
+    )
 
 
 def no_cot() -> Result:

@@ -33,6 +33,8 @@ RUNS = [
     "k/board.json",
 ]
 BOARD = Path("k/board.json")
+STAY = (".lock", ".checked")
+"""Of hidden files beside a leaderboard, those that belong there: the lock, and the digest of what was checked."""
 PATIENCE = 180.0
 """Seconds that a process which is not to be killed may take."""
 
@@ -207,7 +209,9 @@ def short_kills(name: str, count: int) -> Iterator[tuple[str, str]]:
         else:
             yield from _checked(name, "")
     assert ended(forked(make(count + 1))) == 0
-    left = [path.name for path in Path("k").iterdir() if path.name.startswith(".") and path.suffix != ".lock"]
+    left = [
+        path.name for path in Path("k").iterdir() if path.name.startswith(".") and path.suffix not in STAY
+    ]
     if left:
         yield name, f"left over: {left}"
 
