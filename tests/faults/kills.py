@@ -34,7 +34,7 @@ RUNS = [
 ]
 BOARD = Path("k/board.json")
 STAY = (".lock", ".checked")
-"""Of hidden files beside a leaderboard, those that belong there: the lock, and the digest of what was checked."""
+"""Hidden files that belong beside a leaderboard: the lock, and the digest of what was checked."""
 PATIENCE = 180.0
 """Seconds that a process which is not to be killed may take."""
 
