@@ -23,13 +23,16 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
 
 
 def say(line: str) -> None:
-    """Print a line; a standard output that is closed or full is no reason to stop a training.
+    """Print a line above the progress bars; an output that is closed or full is no reason to stop a training.
 
     Args:
         line: The line.
     """
+    from tqdm import tqdm
+
     try:
-        click.echo(line)
+        with tqdm.external_write_mode():
+            click.echo(line)
     except OSError:
         with suppress(OSError, ValueError, AttributeError):  # what is buffered must not fail at the exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -119,6 +122,7 @@ def run_command(
     from ..recipe import load_recipe
     from .cluster import parse_cluster
     from .data import default_recipe
+    from .ending import ending
     from .spec import overrides
     from .sweep import Grid, method_names, sweep
 
@@ -141,6 +145,8 @@ def run_command(
     say(render(rows))
     if len(grid.methods) * len(grid.seeds) > 1:
         say("\n" + render_paper_table(rows, read(SHIPPED).quoted, side_files(leaderboard)))
+    if rows:  # of several processes, only the first one has them
+        say("\n" + ending(grid.cells(out), rows, leaderboard))
 
 
 @click.command("reproduce")
