@@ -106,6 +106,4 @@ def progress_bar(done: int, steps: int, hidden: bool | None) -> tqdm[Any]:
         steps: Those of the run.
         hidden: Whether no bar is shown; None where the terminal decides.
     """
-    return tqdm(
-        total=steps, initial=done, bar_format=BAR, disable=hidden, leave=False, dynamic_ncols=True
-    )
+    return tqdm(total=steps, initial=done, bar_format=BAR, disable=hidden, leave=False, dynamic_ncols=True)

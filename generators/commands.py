@@ -74,7 +74,10 @@ def generate_command(
 @click.command("verify")
 @click.argument("source")
 @click.option("--token", show_default="the saved login", help="Hub token, for a private dataset.")
-def verify_command(source: str, token: str | None) -> None:
+@click.option(
+    "--workers", default=1, type=int, metavar="N", help="Worker processes; any number gives the same result."
+)
+def verify_command(source: str, token: str | None, workers: int) -> None:
     """Verify data from its text: a generated directory, a data file or org/name@v1.0.0 on the Hub.
 
     Parse and search every question with code independent of the generators, then check the answer, the
@@ -87,14 +90,14 @@ def verify_command(source: str, token: str | None) -> None:
 
     path, address = Path(source), parse_address(source)
     if address is not None:
-        for report in verify_hub(address, token):
+        for report in verify_hub(address, token, workers):
             click.echo(str(report))
     elif token is not None:
         raise ValueError(f"token must be omitted unless SOURCE is on the Hub (org/name@v1.0.0), got {source}")
     elif path.is_dir():
-        click.echo(str(verify_dir(path)))
+        click.echo(str(verify_dir(path, workers)))
     else:
-        click.echo(f"{path.name}: {verify_file(path)} examples proved")
+        click.echo(f"{path.name}: {verify_file(path, workers)} examples proved")
 
 
 @click.command("audit")

@@ -109,7 +109,8 @@ def test_the_time_left_is_that_of_all_stages() -> None:
         bar.n = 60
         bar.set_description_str("stage 1 (2/3)")
         bar.set_postfix_str("loss 0.5000")
-        assert re.fullmatch(r"stage 1 \(2/3\), loss 0.5000:  50%\|.*\| 01:00 elapsed, 0[12]:\d\d left", str(bar))
+        said = r"stage 1 \(2/3\), loss 0.5000:  50%\|.*\| 01:00 elapsed, 0[12]:\d\d left"
+        assert re.fullmatch(said, str(bar))
 
 
 def test_a_finished_run_says_where_its_model_is_and_what_to_do_next() -> None:

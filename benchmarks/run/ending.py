@@ -1,9 +1,9 @@
 """The end of a finished `run`: where its models are, and what one would do next.
 
-    Model: runs/tiny-coconut-0/model
-    Next:  coconut-bench samples runs/tiny-coconut-0
-           coconut-bench controls runs/tiny-coconut-0
-           coconut-bench leaderboard compare 1a14b8c2 e5b2c3d4
+Model: runs/tiny-coconut-0/model
+Next:  coconut-bench samples runs/tiny-coconut-0
+       coconut-bench controls runs/tiny-coconut-0
+       coconut-bench leaderboard compare 1a14b8c2 e5b2c3d4
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def ending(cells: Sequence[Cell], rows: Sequence[Result], leaderboard: Path) -> 
 
 
 def _comparison(rows: Sequence[Result], leaderboard: Path) -> list[list[str]]:
-    """The comparison of the first row with one of the same questions and seeds: of this run, or a baseline."""
+    """The comparison of the first row with one of the same questions and seeds: this run's, or a baseline."""
     is_default = leaderboard.absolute() == DEFAULT.absolute()
     mine = {row.identity: place for place, row in reversed(list(enumerate(rows)))}
     known = read_boards(None if is_default else leaderboard).measured
