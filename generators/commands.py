@@ -141,6 +141,8 @@ def audit_command(
     from .audit.report import audit
     from .extras import MissingExtraError, require
     from .figures import require_plot
+    from .tables import folded
+    from .terminal import terminal_width
 
     if plot_file:
         require_plot(plot_file)  # fail before the work
@@ -151,7 +153,7 @@ def audit_command(
             learned = False
             click.echo(f"Note: fitted models are left out; {missing}.", err=True)
     report = audit(source, learned=learned, **options)
-    click.echo(str(report))
+    click.echo(folded(str(report), terminal_width()))
     if json_file:
         import json
 

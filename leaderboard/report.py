@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..generators.tables import folded
+from ..generators.terminal import terminal_width
 from . import compare as comparisons
 from .check import check
 from .compare import MARGIN, Comparison
@@ -100,7 +102,7 @@ def comparison_text(pairs: Sequence[Comparison]) -> str:
     Returns:
         The text, without a newline at its end.
     """
-    return "\n\n".join(_report(pair, len(pairs)) for pair in pairs)
+    return folded("\n\n".join(_report(pair, len(pairs)) for pair in pairs), terminal_width())
 
 
 def _report(pair: Comparison, family: int) -> str:

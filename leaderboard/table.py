@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from ..generators.tables import aligned, markdown
+from ..generators.terminal import terminal_width
 from .aggregate import aggregate, shown
 from .escape import csv_cell, markdown_cell
 from .own import OwnResult
@@ -30,6 +31,20 @@ FORMATS: tuple[str, ...] = get_args(Format)
 COUNTS = ("written", "thoughts", "generated", "passes")
 NAMES = ("row", "dataset", "split", "method", "recipe", "base", "seeds")
 COLUMNS = (*NAMES, "accuracy %", *COUNTS, "steps to 99 %", "train s", "note")
+
+OPTIONAL = (
+    "train s",
+    "written",
+    "passes",
+    "thoughts",
+    "split",
+    "base",
+    "steps to 99 %",
+    "seeds",
+    "recipe",
+    "generated",
+)
+"""Columns that are left out where the terminal is too narrow, the first one first."""
 
 
 def render(
@@ -57,7 +72,7 @@ def render(
         return text.getvalue().rstrip("\n")
     if format == "markdown":
         return "\n".join(markdown([[markdown_cell(cell) for cell in line] for line in cells]))
-    return "\n".join(aligned(cells))
+    return "\n".join(aligned(cells, width=terminal_width(), optional=OPTIONAL))
 
 
 def _recorded(row: Result | QuotedResult) -> dict[str, Any]:

@@ -130,3 +130,29 @@ def test_a_finished_run_says_where_its_model_is_and_what_to_do_next() -> None:
         done = CliRunner().invoke(main, words[1:])
         assert done.exit_code == 0, done.output
     assert done.output.startswith("no-cot (micro, ")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_tables_fit_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for arguments in (["show"], ["table"], ["compare", "coconut", "no-cot"]):
+        screen = on_a_terminal(columns, command("leaderboard", *arguments), monkeypatch)
+        assert max(map(len, screen.text)) <= columns, arguments
+        if arguments == ["show"]:
+            header = screen.text[0].split()
+            assert {"rank", "row", "dataset", "method", "accuracy", "note"} <= set(header)
+            assert columns < 120 or {"seeds", "generated"} <= set(header)
+            assert any(line.startswith("Left out to fit") for line in screen.text)
+
+
+def test_an_audit_fits_the_terminal_and_ends_in_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    audit = command("audit", "prosqa", "--n", "20", "--no-learned")
+    screen = on_a_terminal(80, audit, monkeypatch)
+    assert max(map(len, screen.text)) <= 80
+    verdict = [at for at, line in enumerate(screen.text) if line.startswith("best guess without reasoning: ")]
+    assert len(verdict) == 1 and all(line.startswith("  ") for line in screen.text[verdict[0] + 1 :] if line)
+
+
+def test_off_a_terminal_nothing_is_left_out_or_wrapped() -> None:
+    done = CliRunner().invoke(main, ["leaderboard", "show"])
+    assert "train s" in done.output and "Left out" not in done.output
+    assert len({line.find("note") for line in done.output.splitlines()[:1]}) == 1

@@ -45,6 +45,8 @@ def controls_command(
 
     from ...generators.figures import require_plot
     from ...generators.files import write_whole
+    from ...generators.tables import folded
+    from ...generators.terminal import terminal_width
     from .plot import plot
     from .record import record_verdict
     from .report import REPORT, controls
@@ -55,7 +57,7 @@ def controls_command(
     if plot_file:
         require_plot(plot_file)
     report = controls(runs, n=n, seed=seed, say=lambda line: click.echo(line, err=True))
-    click.echo(str(report))
+    click.echo(folded(str(report), terminal_width()))
     target = json_file or (runs[0] / REPORT if len(runs) == 1 else None)
     if target:
         write_whole(target, json.dumps(report.to_json(), indent=2).encode() + b"\n")
