@@ -1,8 +1,10 @@
 """The command's face: help without heavy libraries, bad input in one line."""
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -126,3 +128,39 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+BAD_ARGUMENTS = {
+    "run --method cocont": "unknown method 'cocont' (did you mean 'coconut'?)",
+    "run --method cot --recipe tinny": "unknown recipe 'tinny' (did you mean 'tiny'?)",
+    "run --method cot --recipe fare.yaml": "no recipe file fare.yaml; shipped recipes (did you mean 'fair'?)",
+    "run --method cot --dataset tiny-3hop": "tiny-3hop is a recipe: use --recipe tiny-3hop",
+    "run --method cot --dataset prosqua": "unknown dataset 'prosqua' (did you mean 'prosqa'?)",
+    "run --method cot -o optimizer.rl=1": "unknown setting of optimizer 'rl' (did you mean 'lr'?)",
+    "run --method cot --job a=1": "--job needs --cluster, got a=1",
+    "run --method cot --cluster slurm --job a": "a",
+    "run --method cot --thoughts 2": "--thoughts needs a method with thoughts or pauses, got cot",
+    "run --method cot,no-cot --out x": "--out must be left out for several runs, got x",
+    "run --method cot --track wandbb": "unknown tracker 'wandbb' (did you mean 'wandb'?)",
+    "run --method cot --device gpu": "--device must be cpu, mps, cuda or cuda:N, got 'gpu'",
+    "controls nowhere": "nowhere must hold a finished run (result.json), got none",
+    "analyze nowhere": "nowhere must hold a finished run (result.json), got none",
+}
+
+
+def test_bad_arguments_are_told_before_torch_is_imported(tmp_path: Path) -> None:
+    """In half a second on an idle machine; torch and transformers alone take seconds."""
+    code = (
+        "import json, sys\nfrom click.testing import CliRunner\nfrom coconut_bench.cli import main\n"
+        "told = {}\n"
+        "for line in json.loads(sys.argv[1]):\n"
+        "    done = CliRunner().invoke(main, line.split())\n"
+        "    told[line] = [done.exit_code, done.output, sorted({'torch', 'transformers'} & {*sys.modules})]\n"
+        "print(json.dumps(told))"
+    )
+    command = [sys.executable, "-c", code, json.dumps(list(BAD_ARGUMENTS))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    for line, (exit_code, output, heavy) in json.loads(done.stdout).items():
+        assert (exit_code, heavy) == (2, []), (line, output)
+        assert BAD_ARGUMENTS[line] in output, (line, output)
+    assert not list(tmp_path.iterdir())

@@ -120,8 +120,8 @@ def run_command(
     from ...leaderboard.table import render
     from ..overrides import short
     from ..recipe import load_recipe
+    from .choice import default_recipe
     from .cluster import parse_cluster
-    from .data import default_recipe
     from .ending import ending
     from .spec import overrides
     from .sweep import Grid, method_names, sweep
