@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .listing import PATH, ListingCommand
+from .listing import PATH, ListingCommand, complete_dataset
 
 
 def dataset_table() -> dict[str, list[tuple[str, str]]]:
@@ -26,7 +26,7 @@ def split_option(name: str, title: str) -> Callable[[Any], Any]:
 
 
 @click.command("generate", cls=ListingCommand, tables=dataset_table)
-@click.argument("dataset")
+@click.argument("dataset", shell_complete=complete_dataset)
 @click.option("--out", required=True, type=PATH, help="Output directory, new or empty.")
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE",
@@ -101,7 +101,7 @@ def verify_command(source: str, token: str | None, workers: int) -> None:
 
 
 @click.command("audit")
-@click.argument("source")
+@click.argument("source", shell_complete=complete_dataset)
 @click.option("--split", default="test", metavar="NAME", help="Split to guess.")
 @click.option("--fit", default="train", metavar="NAME", help="Split to fit the learned models on.")
 @click.option(

@@ -74,7 +74,10 @@ def comparison(
     boards = read_boards(path)
     chosen = select(boards.rows, dataset=dataset, method=None, recipe=recipe, quick=True)
     measured = [row for row in chosen if isinstance(row, Result)]
-    pairs = comparisons.compare([find(measured, name) for name in names], boards.folders)
+    rows = [find(measured, name) for name in names]
+    if len(rows) > 1 and len({row.key for row in rows}) == 1:
+        raise ValueError(f"{' and '.join(names)} are the same row, {rows[0].key}: name another one")
+    pairs = comparisons.compare(rows, boards.folders)
     return comparison_text(pairs)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
 from coconut_bench import __version__
@@ -164,3 +165,37 @@ def test_bad_arguments_are_told_before_torch_is_imported(tmp_path: Path) -> None
         assert (exit_code, heavy) == (2, []), (line, output)
         assert BAD_ARGUMENTS[line] in output, (line, output)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "incomplete", "found"),
+    [
+        ([], "contr", {"controls"}),
+        (["run", "--method"], "no-", {"no-cot"}),
+        (["run", "--method"], "cot,coconut-no", {"cot,coconut-no-curriculum", "cot,coconut-no-thought"}),
+        (["run", "--method"], "a", {"all"}),
+        (["run", "--recipe"], "tiny-", {"tiny-3hop", "tiny-6layers", "tiny-9layers", "tiny-looped"}),
+        (["run", "--dataset"], "prosqa-t", {"prosqa-tiny", "prosqa-tiny-3hop"}),
+        (["run"], "--see", {"--seed", "--seeds"}),
+        (["generate"], "prosqa-sy", {"prosqa-symmetric"}),
+        (["audit"], "prontoqa-fair-h", {"prontoqa-fair-hops"}),
+        (["audit"], "data/x", {"data/x"}),
+        (["leaderboard"], "com", {"compare"}),
+    ],
+)
+def test_the_shell_completes_commands_and_names(words: list[str], incomplete: str, found: set[str]) -> None:
+    shell = BashComplete(main, {}, "coconut-bench", "_COCONUT_BENCH_COMPLETE")
+    items = shell.get_completions(words, incomplete)
+    assert {item.value for item in items} == found
+
+
+def test_completion_does_not_import_torch() -> None:
+    code = (
+        "import sys; from coconut_bench.cli import main\n"
+        "try: main(prog_name='coconut-bench')\n"
+        "except SystemExit: print({'torch', 'transformers'} & {*sys.modules})"
+    )
+    words = {"COMP_WORDS": "coconut-bench run --recipe sc", "COMP_CWORD": "3"}
+    env = {**os.environ, **words, "_COCONUT_BENCH_COMPLETE": "bash_complete"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert done.stdout == "plain,scratch\nset()\n"

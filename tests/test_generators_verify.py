@@ -274,3 +274,16 @@ def test_a_manifest_that_is_signed_but_promises_less_is_refused(
     (folder / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(VerificationError, match="split_by and twins are not those of prosqa-tiny"):
         verify_dir(folder)
+
+
+def test_a_published_version_that_cannot_be_reached_was_not_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    from coconut_bench.generators.hub import verify
+
+    def offline(*arguments: Any, **options: Any) -> None:
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", offline)
+    with pytest.raises(
+        OSError, match=r"^no connection to the Hub \(no network\): a/b@v1.0.0 was not verified$"
+    ):
+        list(verify.verify_hub(verify.Address("a/b", "v1.0.0")))

@@ -130,6 +130,18 @@ def test_a_finished_run_says_where_its_model_is_and_what_to_do_next() -> None:
         done = CliRunner().invoke(main, words[1:])
         assert done.exit_code == 0, done.output
     assert done.output.startswith("no-cot (micro, ")
+    for run in ("runs/micro-coconut-0", "runs/micro-no-cot-0/result.json"):  # a run is a source of rows, too
+        added = CliRunner().invoke(main, ["leaderboard", "add", run, "--to", "other/leaderboard.json"])
+        assert "other/leaderboard.json: 1 rows added or changed" in added.output
+    checked = CliRunner().invoke(main, ["leaderboard", "check", "--leaderboard", "other/leaderboard.json"])
+    assert "2 measured and 24 quoted rows, 0 problems" in checked.output
+
+
+def test_a_row_is_not_compared_with_itself() -> None:
+    done = CliRunner().invoke(main, ["leaderboard", "compare", "coconut", "coconut"])
+    assert done.exit_code == 2
+    line = r"Error: coconut and coconut are the same row, [0-9a-f]{8}: name another one\n"
+    assert re.fullmatch(line, done.stderr)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ...generators.listing import PATH, SEED, ListingCommand
+from ...generators.listing import PATH, SEED, ListingCommand, complete_dataset, completer
 from ...leaderboard.commands import leaderboard_files
 
 
@@ -20,6 +20,18 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
 
     methods = [(method.name, method.description) for method in METHODS.values()]
     return {"Methods": methods, "Recipes": [(name, load_recipe(name).description) for name in recipe_names()]}
+
+
+def _methods() -> list[str]:
+    from ...coconut.methods import METHODS
+
+    return [*METHODS, "all"]
+
+
+def _recipes() -> list[str]:
+    from ..recipe import recipe_names
+
+    return list(recipe_names())
 
 
 def say(line: str) -> None:
@@ -40,11 +52,15 @@ def say(line: str) -> None:
 
 @click.command("run", cls=ListingCommand, tables=run_tables)
 @click.option(
-    "--method", required=True, metavar="NAMES", help="Methods to run: names separated by commas, or all."
+    "--method",
+    required=True,
+    metavar="NAMES",
+    shell_complete=completer(_methods),
+    help="Methods to run: names separated by commas, or all.",
 )
 @click.option(
-    "--recipe", metavar="NAME|PATH", show_default="tiny; scratch for your own files",
-    help="Shipped recipe, or a YAML file.",
+    "--recipe", metavar="NAME|PATH", shell_complete=completer(_recipes),
+    show_default="tiny; scratch for your own files", help="Shipped recipe, or a YAML file.",
 )  # fmt: skip
 @click.option("--seed", default=0, type=SEED, metavar="N", help="Training seed.")
 @click.option(
@@ -52,7 +68,7 @@ def say(line: str) -> None:
     help="Number of seeds, counted up from --seed.",
 )  # fmt: skip
 @click.option(
-    "--dataset", metavar="NAME|PATHS",
+    "--dataset", metavar="NAME|PATHS", shell_complete=complete_dataset,
     help="Override the recipe's dataset: a name, or three files train,valid,test.",
 )  # fmt: skip
 @click.option(

@@ -65,7 +65,7 @@ def verify_hub(address: Address, token: str | None = None, workers: int = 1) -> 
         OSError: The version cannot be fetched.
     """
     require("datasets", "verify on the Hub")
-    with explained(address.repo):
+    with explained(address.repo, f"{address.repo}@{address.revision} was not verified"):
         manifest = _manifest(address, token)
     configs = manifest["configs"]
     found = content_digest(configs)
