@@ -158,7 +158,7 @@ def page(path: Path | None, out: Path) -> None:
 @leaderboard_file
 @click.argument("rows", nargs=-1)
 @click.option(
-    "--to", "format", required=True, metavar="FORMAT",
+    "--format", required=True, metavar="FORMAT",
     help="Format: hub (model card), lm-eval (lm-evaluation-harness) or eee (Every Eval Ever).",
 )  # fmt: skip
 @click.option("--out", type=PATH, required=True, help="Output directory.")

@@ -1,6 +1,6 @@
 """Rows of a leaderboard as text, Markdown, CSV or JSON.
 
-    rank  row       dataset                    split  method   recipe  base  seeds  accuracy %        …
+    rank  row       dataset                    split  method   recipe  base  seed   accuracy %        …
     1=    3f2a91c0  prosqa 1.0.0 natural, 500  test   coconut  tiny    gpt2  0,1,2  98.4 (96.9-99.2)  …
 
 The interval of one seed is Wilson's, that of several the t interval of their mean. A quoted number keeps
@@ -29,7 +29,7 @@ Format = Literal["text", "markdown", "csv", "json"]
 FORMATS: tuple[str, ...] = get_args(Format)
 # Means per question: language tokens written, thoughts, their sum, forward passes.
 COUNTS = ("written", "thoughts", "generated", "passes")
-NAMES = ("row", "dataset", "split", "method", "recipe", "base", "seeds")
+NAMES = ("row", "dataset", "split", "method", "recipe", "base", "seed")
 COLUMNS = (*NAMES, "accuracy %", *COUNTS, "steps to 99 %", "train s", "note")
 
 OPTIONAL = (
@@ -40,7 +40,7 @@ OPTIONAL = (
     "split",
     "base",
     "steps to 99 %",
-    "seeds",
+    "seed",
     "recipe",
     "generated",
 )

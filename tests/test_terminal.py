@@ -152,7 +152,7 @@ def test_tables_fit_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) 
         if arguments == ["show"]:
             header = screen.text[0].split()
             assert {"rank", "row", "dataset", "method", "accuracy", "note"} <= set(header)
-            assert columns < 120 or {"seeds", "generated"} <= set(header)
+            assert columns < 120 or {"seed", "generated"} <= set(header)
             assert any(line.startswith("Left out to fit") for line in screen.text)
 
 
