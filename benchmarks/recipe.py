@@ -19,7 +19,7 @@ from ..coconut.curriculum import Schedule
 from ..coconut.methods import Method
 from ..coconut.settings import OptimizerSettings, Part, Positive
 from ..generators.datasets import DATASETS, examples
-from ..generators.lookup import pick
+from ..generators.lookup import nearest, pick
 from ..generators.reading import problems
 from ..generators.terminal import HIDDEN
 from ..generators.wordings.table import PLAIN, needs_marker
@@ -253,6 +253,9 @@ def _load(name: str, children: tuple[Path, ...]) -> Recipe:
     """Load a recipe that ``children`` extend, the outermost first."""
     is_path = name.endswith((".yaml", ".yml"))
     path = Path(name) if is_path else pick(recipe_names(), name, "recipe")
+    if not path.exists():
+        near = nearest(recipe_names(), path.stem)
+        raise FileNotFoundError(f"no recipe file {path}; shipped recipes{near}: {', '.join(recipe_names())}")
     chain = (*children, path.resolve())
     if chain[-1] in children:
         raise ValueError(f"recipe {path.name} must not extend itself: {' > '.join(p.name for p in chain)}")

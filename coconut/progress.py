@@ -1,11 +1,17 @@
 """The progress of a training: where it is, what was validated, which stages are done. All of it is plain
-data, so that a checkpoint keeps it as it is.
+data, so that a checkpoint keeps it as it is. And the bar that shows it:
+
+    stage 1 (2/3), loss 0.6931:  41%|██████▌         | 02:31 elapsed, 03:35 left
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+BAR = "{desc}{postfix}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left"
 
 
 class Validation(NamedTuple):
@@ -90,3 +96,14 @@ class Progress:
         """Mean of the recent losses; NaN before the first step of a stage."""
         losses = self.recent_losses
         return sum(losses) / len(losses) if losses else float("nan")
+
+
+def progress_bar(done: int, steps: int, hidden: bool | None) -> tqdm[Any]:
+    """Open the bar of a whole run, whose time left is that of all its stages.
+
+    Args:
+        done: Optimizer steps done before.
+        steps: Those of the run.
+        hidden: Whether no bar is shown; None where the terminal decides.
+    """
+    return tqdm(total=steps, initial=done, bar_format=BAR, disable=hidden, leave=False, dynamic_ncols=True)

@@ -15,7 +15,6 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from .batches import Part, Reading, TrainBatches, share_out
 from .checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
@@ -27,7 +26,7 @@ from .modeling import CoconutForCausalLM
 from .objectives import Items, ViewBatch, get_objective, items_of
 from .optim import Optimizers
 from .processes import join, stream_seed
-from .progress import Progress, StageLog, Validation
+from .progress import Progress, StageLog, Validation, progress_bar
 from .settings import OptimizerSettings
 
 FIELDS = ("stage", "thoughts", "progress", "model", "best", "optimizers", "rng")
@@ -102,7 +101,8 @@ class Trainer:
             Stopped: On Ctrl-C or SIGTERM, after the current step; a checkpoint has been written.
             ValueError: The loss or the weights are not finite; the last checkpoint is kept.
         """
-        with stop_between_steps() as stop:
+        steps, hidden = sum(plan.steps for plan in self.plans), self.processes.hides_bars
+        with progress_bar(self.progress.global_step, steps, hidden) as self.bar, stop_between_steps() as stop:
             while self.progress.plan < len(self.plans):
                 self._stage(self.plans[self.progress.plan], stop)
             self._is_due(stop)
@@ -115,27 +115,25 @@ class Trainer:
         at, started = self.progress, time.monotonic()
         before, saved = at.seconds, started
         checks = self._check_steps(plan)
-        title = f"stage {plan.stage}"
-        hidden = self.processes.hides_bars
-        bar = tqdm(total=plan.steps, initial=at.step, desc=title, unit="step", disable=hidden, leave=False)
+        self.bar.set_description_str(f"stage {plan.stage} ({at.plan + 1}/{len(self.plans)})")
         self.model.train()
-        with bar:
-            while True:
-                if at.step in checks and at.checked < at.step:
-                    self._check(plan)
-                at.seconds = before + time.monotonic() - started
-                if at.step == plan.steps:
-                    break
-                if self._is_due(stop, time.monotonic() - saved):
-                    self._check_weights()
-                    self._save()
-                    saved = time.monotonic()
-                    stop.raise_if_requested(f"{self._place(plan)}; saved in {self.checkpoint}")
-                at.recent_losses.append(self._step(plan))
-                del at.recent_losses[: -max(1, plan.steps // 10)]
-                at.step += 1
-                at.global_step += 1
-                bar.update()
+        while True:
+            if at.step in checks and at.checked < at.step:
+                self._check(plan)
+            at.seconds = before + time.monotonic() - started
+            if at.step == plan.steps:
+                break
+            if self._is_due(stop, time.monotonic() - saved):
+                self._check_weights()
+                self._save()
+                saved = time.monotonic()
+                stop.raise_if_requested(f"{self._place(plan)}; saved in {self.checkpoint}")
+            at.recent_losses.append(self._step(plan))
+            del at.recent_losses[: -max(1, plan.steps // 10)]
+            at.step += 1
+            at.global_step += 1
+            self.bar.set_postfix_str(f"loss {at.recent_losses[-1]:.4f}", refresh=False)
+            self.bar.update()
         self._finish(plan)
 
     def _is_due(self, stop: StopRequest, since: float = 0.0) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .listing import PATH, ListingCommand
+from .listing import PATH, ListingCommand, complete_dataset
 
 
 def dataset_table() -> dict[str, list[tuple[str, str]]]:
@@ -26,7 +26,7 @@ def split_option(name: str, title: str) -> Callable[[Any], Any]:
 
 
 @click.command("generate", cls=ListingCommand, tables=dataset_table)
-@click.argument("dataset")
+@click.argument("dataset", shell_complete=complete_dataset)
 @click.option("--out", required=True, type=PATH, help="Output directory, new or empty.")
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE",
@@ -74,7 +74,10 @@ def generate_command(
 @click.command("verify")
 @click.argument("source")
 @click.option("--token", show_default="the saved login", help="Hub token, for a private dataset.")
-def verify_command(source: str, token: str | None) -> None:
+@click.option(
+    "--workers", default=1, type=int, metavar="N", help="Worker processes; any number gives the same result."
+)
+def verify_command(source: str, token: str | None, workers: int) -> None:
     """Verify data from its text: a generated directory, a data file or org/name@v1.0.0 on the Hub.
 
     Parse and search every question with code independent of the generators, then check the answer, the
@@ -87,18 +90,18 @@ def verify_command(source: str, token: str | None) -> None:
 
     path, address = Path(source), parse_address(source)
     if address is not None:
-        for report in verify_hub(address, token):
+        for report in verify_hub(address, token, workers):
             click.echo(str(report))
     elif token is not None:
         raise ValueError(f"token must be omitted unless SOURCE is on the Hub (org/name@v1.0.0), got {source}")
     elif path.is_dir():
-        click.echo(str(verify_dir(path)))
+        click.echo(str(verify_dir(path, workers)))
     else:
-        click.echo(f"{path.name}: {verify_file(path)} examples proved")
+        click.echo(f"{path.name}: {verify_file(path, workers)} examples proved")
 
 
 @click.command("audit")
-@click.argument("source")
+@click.argument("source", shell_complete=complete_dataset)
 @click.option("--split", default="test", metavar="NAME", help="Split to guess.")
 @click.option("--fit", default="train", metavar="NAME", help="Split to fit the learned models on.")
 @click.option(
@@ -138,6 +141,8 @@ def audit_command(
     from .audit.report import audit
     from .extras import MissingExtraError, require
     from .figures import require_plot
+    from .tables import folded
+    from .terminal import terminal_width
 
     if plot_file:
         require_plot(plot_file)  # fail before the work
@@ -148,7 +153,7 @@ def audit_command(
             learned = False
             click.echo(f"Note: fitted models are left out; {missing}.", err=True)
     report = audit(source, learned=learned, **options)
-    click.echo(str(report))
+    click.echo(folded(str(report), terminal_width()))
     if json_file:
         import json
 

@@ -1,15 +1,41 @@
-"""Shared by all commands: the types of paths and seeds, and help that ends with tables of names."""
+"""Shared by all commands: the types of paths and seeds, and help that lists names, and their completion."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 PATH = click.Path(path_type=Path)
 SEED = click.IntRange(0, 2**63 - 1)
+
+
+def completer(names: Callable[[], Iterable[str]]) -> Completer:
+    """Return what completes a name in the shell, also the last of a list with commas; else file names.
+
+    Args:
+        names: Returns the names; only called when the shell asks.
+    """
+
+    def complete(ctx: click.Context, option: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        before, comma, start = incomplete.rpartition(",")
+        found = [CompletionItem(before + comma + name) for name in names() if name.startswith(start)]
+        return found or [CompletionItem(incomplete, type="file")]
+
+    return complete
+
+
+def _datasets() -> Iterable[str]:
+    from .datasets import DATASETS
+
+    return DATASETS
+
+
+complete_dataset = completer(_datasets)
 
 
 class ListingCommand(click.Command):

@@ -8,7 +8,7 @@ ValueError: unknown surface 'symbolc' (did you mean 'symbolic'?); known: natural
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from .terminal import shown
@@ -29,6 +29,15 @@ def pick(table: Mapping[str, Entry], name: str, kind: str) -> Entry:
     """
     if name in table:
         return table[name]
-    near = difflib.get_close_matches(name, list(table), n=1, cutoff=0.5)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise ValueError(f"unknown {kind} {shown(name)}{hint}; known: {', '.join(table)}")
+    raise ValueError(f"unknown {kind} {shown(name)}{nearest(table, name)}; known: {', '.join(table)}")
+
+
+def nearest(names: Iterable[str], name: str) -> str:
+    """Return `` (did you mean 'NAME'?)`` for the nearest of some names, or nothing if none is near.
+
+    Args:
+        names: The known ones.
+        name: The unknown one.
+    """
+    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -6,6 +6,7 @@ inputs in messages are cut.
 
 from __future__ import annotations
 
+import os
 import re
 import reprlib
 import sys
@@ -53,6 +54,17 @@ def shown(value: object) -> str:
     except (ValueError, RecursionError):  # a number of more digits than Python writes
         text = f"<{type(value).__name__}>"
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal that standard output is; None where it is none."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    try:
+        return int(columns) if columns.isdecimal() else os.get_terminal_size(sys.stdout.fileno()).columns
+    except OSError:
+        return None
 
 
 def one_line(message: str) -> str:

@@ -117,7 +117,7 @@ def check(path: Path) -> None:
 @click.option("--replace", is_flag=True, help="Replace recorded results of the same seed.")
 @no_collector()
 def add(sources: tuple[Path, ...], path: Path, replace: bool) -> None:
-    """Merge the rows of other leaderboard files and their predictions: all of them, or none.
+    """Merge the rows of other leaderboard files, or of finished runs, and their predictions: all, or none.
 
     A shipped run made again, with other answers, is filed as a reproduction: a row of yours beside it.
     """
@@ -158,7 +158,7 @@ def page(path: Path | None, out: Path) -> None:
 @leaderboard_file
 @click.argument("rows", nargs=-1)
 @click.option(
-    "--to", "format", required=True, metavar="FORMAT",
+    "--format", required=True, metavar="FORMAT",
     help="Format: hub (model card), lm-eval (lm-evaluation-harness) or eee (Every Eval Ever).",
 )  # fmt: skip
 @click.option("--out", type=PATH, required=True, help="Output directory.")

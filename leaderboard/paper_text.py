@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from ..generators import tables
 from ..generators.lookup import pick
+from ..generators.terminal import terminal_width
 from .escape import csv_cell, latex_cell, markdown_cell
 
 ACCURACY = 2
@@ -66,8 +67,16 @@ def render(made: Sequence[Table], format: str = "text") -> str:
 
 
 def _text(made: Sequence[Table]) -> str:
+    width = terminal_width()
     return "\n\n".join(
-        "\n".join([one.title, *tables.aligned([one.header, *one.lines]), *_below(one.said)]) for one in made
+        "\n".join(
+            [
+                tables.folded(one.title, width),
+                *tables.aligned([one.header, *one.lines], width=width),
+                *_below([tables.folded(text, width) for text in one.said]),
+            ]
+        )
+        for one in made
     )
 
 

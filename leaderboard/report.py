@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..generators.tables import folded
+from ..generators.terminal import terminal_width
 from . import compare as comparisons
 from .check import check
 from .compare import MARGIN, Comparison
@@ -72,7 +74,10 @@ def comparison(
     boards = read_boards(path)
     chosen = select(boards.rows, dataset=dataset, method=None, recipe=recipe, quick=True)
     measured = [row for row in chosen if isinstance(row, Result)]
-    pairs = comparisons.compare([find(measured, name) for name in names], boards.folders)
+    rows = [find(measured, name) for name in names]
+    if len(rows) > 1 and len({row.key for row in rows}) == 1:
+        raise ValueError(f"{' and '.join(names)} are the same row, {rows[0].key}: name another one")
+    pairs = comparisons.compare(rows, boards.folders)
     return comparison_text(pairs)
 
 
@@ -100,7 +105,7 @@ def comparison_text(pairs: Sequence[Comparison]) -> str:
     Returns:
         The text, without a newline at its end.
     """
-    return "\n\n".join(_report(pair, len(pairs)) for pair in pairs)
+    return folded("\n\n".join(_report(pair, len(pairs)) for pair in pairs), terminal_width())
 
 
 def _report(pair: Comparison, family: int) -> str:

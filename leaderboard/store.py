@@ -125,22 +125,6 @@ def record(
     ]
 
 
-def rows_of(sources: Sequence[Path | str]) -> list[Addition]:
-    """Read the rows of leaderboard files, to be added to another.
-
-    Args:
-        sources: The leaderboard files.
-
-    Returns:
-        Their rows, with the folders of their predictions.
-
-    Raises:
-        ValueError: As `read` does.
-        OSError: As `read` does.
-    """
-    return [Addition(row, side_files(source)) for source in sources for row in read(source).rows]
-
-
 def add_all(
     path: Path | str,
     additions: Sequence[Addition],

@@ -12,17 +12,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..generators.files import read_if_sealed
 from .own import own_rows, reproductions
-from .result import Result
-from .store import DEFAULT, SHIPPED, Addition, add_all, read, rows_of, side_files
+from .result import Result, Row
+from .store import DEFAULT, SHIPPED, Addition, add_all, read, side_files
+
+RESULT = "result.json"
+"""The record of a run, in its directory."""
 
 
 def submit(path: Path, sources: Sequence[Path], *, replace: bool = False) -> list[str]:
-    """Add the rows of leaderboard files, with their predictions: all rows of a file, or none.
+    """Add the rows of leaderboard files and runs, with their predictions: all rows of a file, or none.
 
     Args:
         path: The leaderboard file to add to.
-        sources: The leaderboard files to read.
+        sources: As `rows_of` takes them.
         replace: Replace seeds recorded with another result, shipped ones as well.
 
     Returns:
@@ -35,7 +39,7 @@ def submit(path: Path, sources: Sequence[Path], *, replace: bool = False) -> lis
     shipped = {row.identity: row for row in read(SHIPPED).measured}
     additions = rows_of(sources)
     measured = [one.row for one in additions if isinstance(one.row, Result)]
-    folders = (*(side_files(source) for source in sources), side_files(SHIPPED))
+    folders = (*(side_files(_file(source)) for source in sources), side_files(SHIPPED))
     lines = reproductions(own_rows(measured, list(shipped.values())), folders)
     is_shipped = path.exists() and path.samefile(SHIPPED)
     here = [one for one in additions if is_shipped and not replace and _repeats(one, shipped)]
@@ -46,6 +50,35 @@ def submit(path: Path, sources: Sequence[Path], *, replace: bool = False) -> lis
     if here:
         lines.append(f"{DEFAULT}: {add_all(DEFAULT, here, copies=copies)} rows added or changed")
     return lines
+
+
+def rows_of(sources: Sequence[Path]) -> list[Addition]:
+    """Read rows that are to be added to a leaderboard file.
+
+    Args:
+        sources: Leaderboard files, and finished runs: their directories or the ``result.json`` in them.
+
+    Returns:
+        Their rows, with the folders of their predictions.
+
+    Raises:
+        ValueError: A file is damaged or neither of the two.
+        OSError: A file cannot be read.
+    """
+    return [Addition(row, side_files(file)) for file in map(_file, sources) for row in _rows(file)]
+
+
+def _file(source: Path) -> Path:
+    return source / RESULT if source.is_dir() else source
+
+
+def _rows(file: Path) -> Sequence[Row]:
+    if file.name != RESULT:
+        return read(file).rows
+    try:
+        return [Result.model_validate_json(read_if_sealed(file))]
+    except ValueError as error:
+        raise ValueError(f"{file} must be a result written by `run`: {error}") from error
 
 
 def _repeats(one: Addition, shipped: dict[tuple[object, ...], Result]) -> bool:

@@ -1,6 +1,6 @@
 """Rows of a leaderboard as text, Markdown, CSV or JSON.
 
-    rank  row       dataset                    split  method   recipe  base  seeds  accuracy %        …
+    rank  row       dataset                    split  method   recipe  base  seed   accuracy %        …
     1=    3f2a91c0  prosqa 1.0.0 natural, 500  test   coconut  tiny    gpt2  0,1,2  98.4 (96.9-99.2)  …
 
 The interval of one seed is Wilson's, that of several the t interval of their mean. A quoted number keeps
@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from ..generators.tables import aligned, markdown
+from ..generators.terminal import terminal_width
 from .aggregate import aggregate, shown
 from .escape import csv_cell, markdown_cell
 from .own import OwnResult
@@ -28,8 +29,22 @@ Format = Literal["text", "markdown", "csv", "json"]
 FORMATS: tuple[str, ...] = get_args(Format)
 # Means per question: language tokens written, thoughts, their sum, forward passes.
 COUNTS = ("written", "thoughts", "generated", "passes")
-NAMES = ("row", "dataset", "split", "method", "recipe", "base", "seeds")
+NAMES = ("row", "dataset", "split", "method", "recipe", "base", "seed")
 COLUMNS = (*NAMES, "accuracy %", *COUNTS, "steps to 99 %", "train s", "note")
+
+OPTIONAL = (
+    "train s",
+    "written",
+    "passes",
+    "thoughts",
+    "split",
+    "base",
+    "steps to 99 %",
+    "seed",
+    "recipe",
+    "generated",
+)
+"""Columns that are left out where the terminal is too narrow, the first one first."""
 
 
 def render(
@@ -57,7 +72,7 @@ def render(
         return text.getvalue().rstrip("\n")
     if format == "markdown":
         return "\n".join(markdown([[markdown_cell(cell) for cell in line] for line in cells]))
-    return "\n".join(aligned(cells))
+    return "\n".join(aligned(cells, width=terminal_width(), optional=OPTIONAL))
 
 
 def _recorded(row: Result | QuotedResult) -> dict[str, Any]:

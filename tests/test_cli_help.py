@@ -1,11 +1,14 @@
 """The command's face: help without heavy libraries, bad input in one line."""
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
 from coconut_bench import __version__
@@ -126,3 +129,73 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+BAD_ARGUMENTS = {
+    "run --method cocont": "unknown method 'cocont' (did you mean 'coconut'?)",
+    "run --method cot --recipe tinny": "unknown recipe 'tinny' (did you mean 'tiny'?)",
+    "run --method cot --recipe fare.yaml": "no recipe file fare.yaml; shipped recipes (did you mean 'fair'?)",
+    "run --method cot --dataset tiny-3hop": "tiny-3hop is a recipe: use --recipe tiny-3hop",
+    "run --method cot --dataset prosqua": "unknown dataset 'prosqua' (did you mean 'prosqa'?)",
+    "run --method cot -o optimizer.rl=1": "unknown setting of optimizer 'rl' (did you mean 'lr'?)",
+    "run --method cot --job a=1": "--job needs --cluster, got a=1",
+    "run --method cot --cluster slurm --job a": "a",
+    "run --method cot --thoughts 2": "--thoughts needs a method with thoughts or pauses, got cot",
+    "run --method cot,no-cot --out x": "--out must be left out for several runs, got x",
+    "run --method cot --track wandbb": "unknown tracker 'wandbb' (did you mean 'wandb'?)",
+    "run --method cot --device gpu": "--device must be cpu, mps, cuda or cuda:N, got 'gpu'",
+    "controls nowhere": "nowhere must hold a finished run (result.json), got none",
+    "analyze nowhere": "nowhere must hold a finished run (result.json), got none",
+}
+
+
+def test_bad_arguments_are_told_before_torch_is_imported(tmp_path: Path) -> None:
+    """In half a second on an idle machine; torch and transformers alone take seconds."""
+    code = (
+        "import json, sys\nfrom click.testing import CliRunner\nfrom coconut_bench.cli import main\n"
+        "told = {}\n"
+        "for line in json.loads(sys.argv[1]):\n"
+        "    done = CliRunner().invoke(main, line.split())\n"
+        "    told[line] = [done.exit_code, done.output, sorted({'torch', 'transformers'} & {*sys.modules})]\n"
+        "print(json.dumps(told))"
+    )
+    command = [sys.executable, "-c", code, json.dumps(list(BAD_ARGUMENTS))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    for line, (exit_code, output, heavy) in json.loads(done.stdout).items():
+        assert (exit_code, heavy) == (2, []), (line, output)
+        assert BAD_ARGUMENTS[line] in output, (line, output)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "incomplete", "found"),
+    [
+        ([], "contr", {"controls"}),
+        (["run", "--method"], "no-", {"no-cot"}),
+        (["run", "--method"], "cot,coconut-no", {"cot,coconut-no-curriculum", "cot,coconut-no-thought"}),
+        (["run", "--method"], "a", {"all"}),
+        (["run", "--recipe"], "tiny-", {"tiny-3hop", "tiny-6layers", "tiny-9layers", "tiny-looped"}),
+        (["run", "--dataset"], "prosqa-t", {"prosqa-tiny", "prosqa-tiny-3hop"}),
+        (["run"], "--see", {"--seed", "--seeds"}),
+        (["generate"], "prosqa-sy", {"prosqa-symmetric"}),
+        (["audit"], "prontoqa-fair-h", {"prontoqa-fair-hops"}),
+        (["audit"], "data/x", {"data/x"}),
+        (["leaderboard"], "com", {"compare"}),
+    ],
+)
+def test_the_shell_completes_commands_and_names(words: list[str], incomplete: str, found: set[str]) -> None:
+    shell = BashComplete(main, {}, "coconut-bench", "_COCONUT_BENCH_COMPLETE")
+    items = shell.get_completions(words, incomplete)
+    assert {item.value for item in items} == found
+
+
+def test_completion_does_not_import_torch() -> None:
+    code = (
+        "import sys; from coconut_bench.cli import main\n"
+        "try: main(prog_name='coconut-bench')\n"
+        "except SystemExit: print({'torch', 'transformers'} & {*sys.modules})"
+    )
+    words = {"COMP_WORDS": "coconut-bench run --recipe sc", "COMP_CWORD": "3"}
+    env = {**os.environ, **words, "_COCONUT_BENCH_COMPLETE": "bash_complete"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert done.stdout == "plain,scratch\nset()\n"

@@ -12,7 +12,7 @@ from micro import write_recipe
 from coconut_bench.cli import main
 from coconut_bench.generators import DATASETS, content_hash, create_dataset, examples
 from coconut_bench.generators.proof.contracts import contract_of
-from coconut_bench.generators.proof.verify import prove
+from coconut_bench.generators.proof.records import prove
 from coconut_bench.leaderboard import read
 
 SETTINGS = {

@@ -82,8 +82,8 @@ def test_every_view_of_the_leaderboard_takes_an_external_row() -> None:
     assert import_answers(lines(tokens=3, thoughts=2), "--method", "other").exit_code == 0
     for command in (
         ("show", "--sort", "generated"), ("show", "--kind", "external"), ("compare", "asking", "other"),
-        ("page", "--out", "site"), ("check",), ("export", "--to", "lm-eval", "--out", "lm"),
-        ("export", "--to", "eee", "--out", "eee"), ("export", "--to", "hub", "--out", "hub"),
+        ("page", "--out", "site"), ("check",), ("export", "--format", "lm-eval", "--out", "lm"),
+        ("export", "--format", "eee", "--out", "eee"), ("export", "--format", "hub", "--out", "hub"),
     ):  # fmt: skip
         result = invoke("leaderboard", *command)
         assert result.exit_code == 0, (command, result.output, result.exception)

@@ -20,7 +20,7 @@ from coconut_bench.generators.families.vocabulary import NAMES
 from coconut_bench.generators.proof.contracts import CONTRACTS
 from coconut_bench.generators.proof.mirrored import Mirrored
 from coconut_bench.generators.proof.proved import Proved, shape
-from coconut_bench.generators.proof.verify import prove
+from coconut_bench.generators.proof.records import prove
 from coconut_bench.generators.seeding import example_keys
 from coconut_bench.generators.wordings.reading import read_question
 

@@ -14,7 +14,7 @@ import pytest
 from coconut_bench.generators import DATASETS, Example, canonical_row, content_hash, examples, get_dataset
 from coconut_bench.generators.example import SPLITS
 from coconut_bench.generators.proof.contracts import CONTRACTS
-from coconut_bench.generators.proof.verify import prove
+from coconut_bench.generators.proof.records import prove
 from coconut_bench.generators.stored.write import generate, plan
 
 TABLE = [(name, surface) for name, row in DATASETS.items() for surface in row.surfaces]

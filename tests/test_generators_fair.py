@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from coconut_bench.generators import Example, examples
 from coconut_bench.generators.families.fair import FairConfig, capacity, sample, shape
 from coconut_bench.generators.proof.contracts import labels, two_alike_components
-from coconut_bench.generators.proof.verify import prove
+from coconut_bench.generators.proof.records import prove
 from coconut_bench.generators.seeding import example_keys
 from coconut_bench.generators.wordings.reading import Reading, read_question
 

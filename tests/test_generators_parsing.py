@@ -12,7 +12,8 @@ import pytest
 
 from coconut_bench.generators.example import Example
 from coconut_bench.generators.proof.contracts import published_prontoqa, published_prosqa
-from coconut_bench.generators.proof.verify import VerificationError, prove, verify_file
+from coconut_bench.generators.proof.records import VerificationError, prove
+from coconut_bench.generators.proof.verify import verify_file
 from coconut_bench.generators.stored.formats import read_examples
 from coconut_bench.generators.wordings import natural
 from coconut_bench.generators.wordings.reading import read_question

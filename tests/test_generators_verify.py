@@ -13,7 +13,8 @@ import pytest
 
 from coconut_bench.generators import DATASETS, Example, canonical_row, examples
 from coconut_bench.generators.files import file_digest
-from coconut_bench.generators.proof.verify import VerificationError, verify_dir
+from coconut_bench.generators.proof.records import VerificationError
+from coconut_bench.generators.proof.verify import verify_dir
 from coconut_bench.generators.stored.formats import FORMATS
 from coconut_bench.generators.stored.manifest import MANIFEST, manifest_digest
 from coconut_bench.generators.stored.write import generate, plan
@@ -149,6 +150,41 @@ def test_a_wrong_record_is_located_whatever_the_checksums_say(
         verify_dir(folder)
 
 
+def test_any_number_of_workers_finds_the_same_first_error(
+    tmp_path: Path,
+) -> None:
+    """Errors of three kinds, in blocks that are proved at once: the first in the file is named."""
+    folder = tmp_path / "data"
+    generate(plan("prosqa-tiny", sizes={"train": 4, "valid": 900, "test": 450}), folder)
+    assert str(verify_dir(folder, workers=2)) == str(verify_dir(folder))
+    file = folder / "valid.jsonl"
+    lines = file.read_text().splitlines()
+    for damage, message in (
+        ({620: "{", 610: "answer"}, "valid.jsonl:611 prosqa-tiny/1.0.0/symbolic/valid/0/610: answer must"),
+        ({610: "answer", 10: "twin"}, "valid.jsonl:11 prosqa-tiny/1.0.0/symbolic/valid/0/10: twin must"),
+    ):
+        changed = list(lines)
+        for at, what in damage.items():
+            changed[at] = what if what == "{" else json.dumps({**json.loads(changed[at]), what: "9"})
+        file.write_text("\n".join(changed) + "\n")
+        found = []
+        for workers in (1, 2):
+            with pytest.raises(ValueError, match=f"^{re.escape(message)}") as error:
+                verify_dir(folder, workers)
+            found.append(str(error.value))
+        assert found[0] == found[1]
+
+
+def test_a_graph_that_another_worker_found_in_another_split_is_found(tmp_path: Path) -> None:
+    """The forms of graphs are the same in every process, also where they are made of words."""
+    folder = tmp_path / "data"
+    generate(plan("prontoqa", sizes={"train": 2, "valid": 0, "test": 4}), folder)
+    train = json.loads((folder / "train.jsonl").read_text().splitlines()[0])
+    rewrite(folder, "test", lambda records: records[1].update(train, id=records[1]["id"]))
+    with pytest.raises(VerificationError, match=r"^test.jsonl:2 .*: the same graph is in train$"):
+        verify_dir(folder, workers=2)
+
+
 def test_a_graph_that_is_in_two_splits_is_found(
     generated: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
@@ -238,3 +274,16 @@ def test_a_manifest_that_is_signed_but_promises_less_is_refused(
     (folder / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(VerificationError, match="split_by and twins are not those of prosqa-tiny"):
         verify_dir(folder)
+
+
+def test_a_published_version_that_cannot_be_reached_was_not_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    from coconut_bench.generators.hub import verify
+
+    def offline(*arguments: Any, **options: Any) -> None:
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", offline)
+    with pytest.raises(
+        OSError, match=r"^no connection to the Hub \(no network\): a/b@v1.0.0 was not verified$"
+    ):
+        list(verify.verify_hub(verify.Address("a/b", "v1.0.0")))

@@ -230,7 +230,7 @@ def test_a_billion_questions_are_not_generated_because_a_row_says_so(seeds: str,
     assert any("n must be borne out by predictions" in problem for problem in problems)
     held = "must hold 1000000000 predictions, got 200"
     assert any(held in problem for problem in problems) == (seeds == "with predictions")
-    arguments = ["leaderboard", "export", "--to", "lm-eval", "--out", str(path.parent / "out")]
+    arguments = ["leaderboard", "export", "--format", "lm-eval", "--out", str(path.parent / "out")]
     done = CliRunner().invoke(main, [*arguments, "--leaderboard", str(path)])
     assert (done.exit_code, held in done.output) == ((2, True) if seeds == "with predictions" else (0, False))
 

@@ -211,7 +211,7 @@ def test_questions_are_only_those_of_the_recorded_content(tmp_path: Path) -> Non
 def test_the_command_writes_and_lists_the_files(path: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ["leaderboard", "export", "cot", "--leaderboard", str(path), "--out", str(out)]
-    done = CliRunner().invoke(main, [*arguments, "--to", "eee", "--organization", "A lab"])
+    done = CliRunner().invoke(main, [*arguments, "--format", "eee", "--organization", "A lab"])
     assert done.exit_code == 0, done.output
     (line,) = done.output.splitlines()
     assert line.startswith(f"{out}/data/synthetic/A-lab/cot-tiny-seed0/")
@@ -221,15 +221,15 @@ def test_the_command_writes_and_lists_the_files(path: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--to", "lmeval"], "unknown format 'lmeval' (did you mean 'lm-eval'?)"),
-        (["--to", "eee", "coconot"], "unknown row 'coconot' (did you mean 'coconut'?)"),
-        (["--to", "eee"], "must have a measured row to export, got none"),
+        (["--format", "lmeval"], "unknown format 'lmeval' (did you mean 'lm-eval'?)"),
+        (["--format", "eee", "coconot"], "unknown row 'coconot' (did you mean 'coconut'?)"),
+        (["--format", "eee"], "must have a measured row to export, got none"),
     ],
 )
 def test_what_cannot_be_exported_is_one_line(
     arguments: list[str], message: str, path: Path, tmp_path: Path
 ) -> None:
-    if arguments == ["--to", "eee"]:
+    if arguments == ["--format", "eee"]:
         path.write_text(dump(Leaderboard(rows=list(read(SHIPPED).quoted))), encoding="utf-8")
     out = tmp_path / "out"
     done = CliRunner().invoke(

@@ -14,7 +14,8 @@ from leaderboard_examples import predictions, result
 
 from coconut_bench.leaderboard import QuotedResult, Result, add, lock, read
 from coconut_bench.leaderboard import store as module
-from coconut_bench.leaderboard.store import SHIPPED, add_all, default_file, rows_of, side_files
+from coconut_bench.leaderboard.store import SHIPPED, add_all, default_file, side_files
+from coconut_bench.leaderboard.submit import rows_of
 
 TESTS = Path(__file__).parent
 # A writer in a process of its own: adds one seed after another and says so after each.

@@ -12,7 +12,7 @@ import yaml
 from click.testing import CliRunner
 from micro import MICRO
 
-from coconut_bench.benchmarks.run.data import default_recipe
+from coconut_bench.benchmarks.run.choice import default_recipe
 from coconut_bench.cli import main
 from coconut_bench.generators import content_hash, examples
 from coconut_bench.generators.proof.verify import verify_file

@@ -20,7 +20,8 @@ from coconut_bench.generators.audit.report import audit, shortcut_status
 from coconut_bench.generators.audit.rules import RULES
 from coconut_bench.generators.proof.contracts import CONTRACTS
 from coconut_bench.generators.proof.process import Category, categorize, split_written
-from coconut_bench.generators.proof.verify import VerificationError, prove, verify_dir
+from coconut_bench.generators.proof.records import VerificationError, prove
+from coconut_bench.generators.proof.verify import verify_dir
 from coconut_bench.generators.wordings import parsed
 from coconut_bench.generators.wordings.reading import read_question
 from coconut_bench.generators.wordings.row import Wording

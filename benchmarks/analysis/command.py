@@ -33,11 +33,15 @@ def analyze_command(
     command continues with what is missing.
     """
     from ...generators.figures import require_plot
+    from ..run.saved import read_result
+
+    require_plot("report.svg")  # found before the work, not after it
+    for folder in (run, *baselines):
+        read_result(folder)  # before torch is imported
     from .page import write_report
     from .report import analyze
     from .views import VIEWS
 
-    require_plot("report.svg")  # found before the work, not after it
     out = out or run / "analysis"
     analysis = analyze(
         run, baselines, out, n=n, cases=cases, seed=seed, say=lambda line: click.echo(line, err=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from ...generators.tables import aligned
+from ...generators.terminal import terminal_width
 from .observation import Observed
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[str]]
 
     def __str__(self) -> str:
-        lines = aligned([self.header, *self.rows], numbers=True)
+        lines = aligned([self.header, *self.rows], numbers=True, width=terminal_width())
         return "\n".join([self.title, *("  " + line for line in lines)])
 
 

@@ -45,17 +45,23 @@ def controls_command(
 
     from ...generators.figures import require_plot
     from ...generators.files import write_whole
-    from .plot import plot
-    from .record import record_verdict
-    from .report import REPORT, controls
+    from ...generators.tables import folded
+    from ...generators.terminal import terminal_width
+    from ..run.saved import read_result
 
     for option, path in (("--json", json_file), ("--plot", plot_file)):  # fail before the work
         if path and (path.is_dir() or not path.parent.is_dir()):
             raise ValueError(f"{option} must be a file in an existing folder, got {path}")
     if plot_file:
         require_plot(plot_file)
+    for run in runs:
+        read_result(run)  # before torch is imported
+    from .plot import plot
+    from .record import record_verdict
+    from .report import REPORT, controls
+
     report = controls(runs, n=n, seed=seed, say=lambda line: click.echo(line, err=True))
-    click.echo(str(report))
+    click.echo(folded(str(report), terminal_width()))
     target = json_file or (runs[0] / REPORT if len(runs) == 1 else None)
     if target:
         write_whole(target, json.dumps(report.to_json(), indent=2).encode() + b"\n")

@@ -10,9 +10,7 @@ from ...coconut import launch
 from ...coconut.methods import get_method
 from ...generators.plugins import load_plugins
 from ...leaderboard.result import Result
-from .ood import evaluate_ood, ood_datasets
-from .pipeline import run
-from .retest import evaluate_thoughts
+from .choice import ood_datasets
 from .spec import RunSpec
 
 
@@ -63,6 +61,10 @@ def measure(cell: Cell, say: Callable[[str], None]) -> list[Result]:
         OSError: As for `run`.
         KeyboardInterrupt: A signal stopped it; the message says what is saved.
     """
+    from .ood import evaluate_ood  # with torch: a mistake in a command is found without it
+    from .pipeline import run
+    from .retest import evaluate_thoughts
+
     spec, folder = cell.spec, cell.folder
     try:
         results = [run(spec, folder, say, cell.track)]

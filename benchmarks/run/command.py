@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ...generators.listing import PATH, SEED, ListingCommand
+from ...generators.listing import PATH, SEED, ListingCommand, complete_dataset, completer
 from ...leaderboard.commands import leaderboard_files
 
 
@@ -22,14 +22,29 @@ def run_tables() -> dict[str, list[tuple[str, str]]]:
     return {"Methods": methods, "Recipes": [(name, load_recipe(name).description) for name in recipe_names()]}
 
 
+def _methods() -> list[str]:
+    from ...coconut.methods import METHODS
+
+    return [*METHODS, "all"]
+
+
+def _recipes() -> list[str]:
+    from ..recipe import recipe_names
+
+    return list(recipe_names())
+
+
 def say(line: str) -> None:
-    """Print a line; a standard output that is closed or full is no reason to stop a training.
+    """Print a line above the progress bars; an output that is closed or full is no reason to stop a training.
 
     Args:
         line: The line.
     """
+    from tqdm import tqdm
+
     try:
-        click.echo(line)
+        with tqdm.external_write_mode():
+            click.echo(line)
     except OSError:
         with suppress(OSError, ValueError, AttributeError):  # what is buffered must not fail at the exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -37,11 +52,15 @@ def say(line: str) -> None:
 
 @click.command("run", cls=ListingCommand, tables=run_tables)
 @click.option(
-    "--method", required=True, metavar="NAMES", help="Methods to run: names separated by commas, or all."
+    "--method",
+    required=True,
+    metavar="NAMES",
+    shell_complete=completer(_methods),
+    help="Methods to run: names separated by commas, or all.",
 )
 @click.option(
-    "--recipe", metavar="NAME|PATH", show_default="tiny; scratch for your own files",
-    help="Shipped recipe, or a YAML file.",
+    "--recipe", metavar="NAME|PATH", shell_complete=completer(_recipes),
+    show_default="tiny; scratch for your own files", help="Shipped recipe, or a YAML file.",
 )  # fmt: skip
 @click.option("--seed", default=0, type=SEED, metavar="N", help="Training seed.")
 @click.option(
@@ -49,7 +68,7 @@ def say(line: str) -> None:
     help="Number of seeds, counted up from --seed.",
 )  # fmt: skip
 @click.option(
-    "--dataset", metavar="NAME|PATHS",
+    "--dataset", metavar="NAME|PATHS", shell_complete=complete_dataset,
     help="Override the recipe's dataset: a name, or three files train,valid,test.",
 )  # fmt: skip
 @click.option(
@@ -117,8 +136,9 @@ def run_command(
     from ...leaderboard.table import render
     from ..overrides import short
     from ..recipe import load_recipe
+    from .choice import default_recipe
     from .cluster import parse_cluster
-    from .data import default_recipe
+    from .ending import ending
     from .spec import overrides
     from .sweep import Grid, method_names, sweep
 
@@ -141,6 +161,8 @@ def run_command(
     say(render(rows))
     if len(grid.methods) * len(grid.seeds) > 1:
         say("\n" + render_paper_table(rows, read(SHIPPED).quoted, side_files(leaderboard)))
+    if rows:  # of several processes, only the first one has them
+        say("\n" + ending(grid.cells(out), rows, leaderboard))
 
 
 @click.command("reproduce")

@@ -13,9 +13,7 @@ from ...generators.example import Example, rows_hash
 from ...generators.stored.manifest import MANIFEST, check_listed, read_manifest
 from ...generators.stored.sources import is_source, load_source
 from ...generators.stored.write import generate, plan
-from ...generators.wordings.table import SYMBOLIC
 from ...leaderboard.result import Dataset
-from ..recipe import recipe_names
 from ..recipe_parts import DataPart
 
 
@@ -135,31 +133,6 @@ def open_data(part: DataPart) -> RunData:
         OSError: A file cannot be read.
     """
     return _source(part) if is_source(part.name) else _generated(part)
-
-
-def default_recipe(dataset: str | None) -> tuple[str, str]:
-    """Choose the recipe of a run that names none.
-
-    Args:
-        dataset: Dataset of the run, if it names one.
-
-    Returns:
-        ``tiny`` for graphs in the symbolic wording, which its base model can look up premises in, or the
-        recipe that is made for the dataset (``tiny-3hop``); else ``scratch``. And why, if it is not ``tiny``.
-    """
-    if dataset is None or (dataset not in DATASETS and not is_source(dataset)):
-        return "tiny", ""  # an unknown name is an error later
-    made_for = dataset.removeprefix("prosqa-")
-    if made_for.startswith("tiny-") and made_for in recipe_names():
-        return made_for, f"it is made for {dataset}"
-    folder = Path(dataset)
-    if dataset in DATASETS:
-        found = DATASETS[dataset].surfaces
-    else:
-        found = (str(read_manifest(folder)["config"]["surface"]),) if (folder / MANIFEST).is_file() else ()
-    if SYMBOLIC in found:
-        return "tiny", ""
-    return "scratch", f"tiny needs the {SYMBOLIC} wording of a graph, which {dataset} does not have"
 
 
 def held_out(part: DataPart, split: str) -> list[Example]:

@@ -19,8 +19,6 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ...generators.stopping import terminable
 from .cell import Cell, work
 from .device import check_device, environment
@@ -78,6 +76,8 @@ class LocalJobs:
                 raise ValueError(f"--job {name} must be a positive number, got {value!r}")
         for device in devices:
             check_device(device)
+        import torch
+
         gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
         shared = list(devices) or gpus or [""] * (os.cpu_count() or 1)
         self.places = [shared[place % len(shared)] for place in range(settings.get("jobs", len(shared)))]

@@ -10,35 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from ...generators.datasets import DATASETS
-from ...generators.datasets import Dataset as DatasetRow
 from ...leaderboard.result import Result
+from .choice import ood_datasets
 from .data import open_data
 from .lock import RUN_LOCK, locked
 from .retest import load_evaluator, retested
 from .saved import load_result
 from .spec import RunSpec
-
-
-def ood_datasets(name: str) -> list[DatasetRow]:
-    """Return the out-of-distribution variants of a dataset.
-
-    Args:
-        name: Name of the dataset.
-
-    Returns:
-        Their rows in the table of datasets.
-
-    Raises:
-        ValueError: There are none.
-    """
-    rows = [row for row in DATASETS.values() if row.base == name]
-    if not rows:
-        known = ", ".join(dict.fromkeys(row.base for row in DATASETS.values() if row.base))
-        raise ValueError(
-            f"--ood needs a recipe on a dataset with out-of-distribution variants ({known}), got {name}"
-        )
-    return rows
 
 
 def evaluate_ood(

@@ -19,13 +19,12 @@ from ...leaderboard.result import Result
 from ...leaderboard.store import record
 from ..recipe import Recipe
 from .cell import Cell, measure
+from .choice import check_dataset, ood_datasets
 from .cluster import Cluster, run_on_cluster
 from .lock import POLL_SECONDS, RUN_LOCK, InUse, check_free
-from .ood import ood_datasets
 from .saved import read_finished
 from .spec import RunSpec, run_folder
 from .tracking import check_tracker
-from .training import check_slots
 
 ALL = "all"
 
@@ -115,8 +114,7 @@ def sweep(
     cells = grid.cells(out)
     if grid.thoughts and all(get_method(name).filler == "none" for name in grid.methods):
         raise ValueError(f"--thoughts needs a method with thoughts or pauses, got {', '.join(grid.methods)}")
-    for name in grid.methods:
-        check_slots(grid.recipe.schedule(get_method(name)), max(grid.thoughts, default=0))
+    check_dataset(grid.recipe.data.name)
     for cell in cells:
         read_finished(cell.spec, cell.folder)  # another run's folder is found before the training
     if grid.track is not None:
@@ -125,6 +123,10 @@ def sweep(
         ood_datasets(grid.recipe.data.name)  # fail before the training, not after it
     if grid.cluster is not None and launch.size() > 1:
         raise ValueError(f"--cluster submits jobs from one process, got {launch.size()}")
+    from .training import check_slots  # with torch, after all that needs none
+
+    for name in grid.methods:
+        check_slots(grid.recipe.schedule(get_method(name)), max(grid.thoughts, default=0))
     measured = _of_jobs(cells, grid.cluster, say) if grid.cluster else _shared(cells, say)
     rows: dict[tuple[object, ...], Result] = {}
     with closing(measured):

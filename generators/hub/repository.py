@@ -244,27 +244,26 @@ def _client(token: str | None) -> HfApi:
 
 
 @contextmanager
-def explained(repo: str) -> Iterator[None]:
+def explained(repo: str, ends: str = "nothing is half-published, run it again") -> Iterator[None]:
     """Turn exceptions of huggingface_hub inside the block into OSError with a message of one line.
 
     Args:
         repo: Name of the repository, for messages.
+        ends: What the message ends with where there is no connection, or an answer of no known kind.
     """
     from huggingface_hub import errors
 
     try:
         yield
     except errors.HfHubHTTPError as error:
-        raise OSError(_reason(error, repo)) from error
+        raise OSError(_reason(error, repo, ends)) from error
     except (errors.HTTPError, ConnectionError, errors.LocalEntryNotFoundError) as error:  # type: ignore[attr-defined]
         # The client's own HTTPError is the base class of all transport errors, whichever httpx it uses.
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise OSError(
-            f"no connection to the Hub ({reason}): nothing is half-published, run it again"
-        ) from error
+        raise OSError(f"no connection to the Hub ({reason}): {ends}") from error
 
 
-def _reason(error: Any, repo: str) -> str:
+def _reason(error: Any, repo: str, ends: str) -> str:
     from huggingface_hub.errors import RepositoryNotFoundError
 
     status = error.response.status_code
@@ -276,4 +275,4 @@ def _reason(error: Any, repo: str) -> str:
         403: f"no permission to read or write {repo} ({said})",
         404: f"{repo} does not exist, or this login has no access ({said})",
         412: f"the head of {repo} has moved, nothing was published: check it and run it again",
-    }.get(status, f"the Hub answered {status} ({said}): nothing is half-published, run it again")
+    }.get(status, f"the Hub answered {status} ({said}): {ends}")

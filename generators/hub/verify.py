@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 from ..example import Example, canonical_row
 from ..extras import require
 from ..files import scratch_folder
-from ..proof.verify import Report, VerificationError, verify_dir
+from ..proof.records import VerificationError
+from ..proof.verify import Report, verify_dir
 from ..stored.formats import HUB_SPLITS
 from ..stored.manifest import MANIFEST
 from .publish import content_digest
@@ -48,12 +49,13 @@ def parse_address(text: str) -> Address | None:
     return None if match is None or Path(text).exists() else Address(match[1], match[2])
 
 
-def verify_hub(address: Address, token: str | None = None) -> Iterator[Report]:
+def verify_hub(address: Address, token: str | None = None, workers: int = 1) -> Iterator[Report]:
     """Prove a published version, config by config.
 
     Args:
         address: The version.
         token: Access token; None for HF_TOKEN or the stored login.
+        workers: Number of processes.
 
     Yields:
         The report of each config.
@@ -63,7 +65,7 @@ def verify_hub(address: Address, token: str | None = None) -> Iterator[Report]:
         OSError: The version cannot be fetched.
     """
     require("datasets", "verify on the Hub")
-    with explained(address.repo):
+    with explained(address.repo, f"{address.repo}@{address.revision} was not verified"):
         manifest = _manifest(address, token)
     configs = manifest["configs"]
     found = content_digest(configs)
@@ -76,7 +78,7 @@ def verify_hub(address: Address, token: str | None = None) -> Iterator[Report]:
     for name, config in configs.items():
         with scratch_folder(Path(tempfile.gettempdir()), "coconut-bench") as folder:
             _lay_out(folder, config, _load(address, name, token))
-            yield verify_dir(folder)
+            yield verify_dir(folder, workers)
 
 
 def _manifest(address: Address, token: str | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "contracts": ["CONTRACTS", "Contract", "labels"],
         "process": ["Category", "categorize", "split_written"],
         "proved": ["Proved", "require"],
-        "verify": ["VerificationError", "prove", "verify_dir", "verify_file"],
+        "records": ["VerificationError", "prove"],
+        "verify": ["verify_dir", "verify_file"],
     },
 )

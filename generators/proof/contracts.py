@@ -20,7 +20,7 @@ from ..lookup import pick
 from ..plugins import table
 from ..wordings.prontoqa import opposite
 from .mirrored import Mirrored
-from .proved import Proved, entities_above, refined, require, shape, sources
+from .proved import Proved, entities_above, refined, require, shape, sources, stable_hash
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _deepest_leaf(graph: nx.DiGraph[str], root: str, rival: str, hops: int, targ
 
 def labels(proved: Proved) -> object:
     """Return a form without the order of the premises."""
-    return hash(tuple(sorted(proved.reading.edges)))
+    return stable_hash(sorted(proved.reading.edges))
 
 
 def published_prontoqa(proved: Proved) -> None:
@@ -144,7 +144,7 @@ def _family(literal: str) -> int:
 
 def properties(proved: Proved) -> object:
     """Return a form without names and order: which property stands at each place of the one shape."""
-    return hash(_roles(proved))
+    return stable_hash(_roles(proved))
 
 
 def two_alike_components(proved: Proved, hops: int) -> None:
@@ -166,9 +166,8 @@ def two_alike_components(proved: Proved, hops: int) -> None:
     _known_names(proved, ENTITIES, CONCEPTS)
     require(len(proved.chain) - 1 == hops, f"hops must be {hops}, found {len(proved.chain) - 1}")
     above = [entities_above(graph, node) for node in (proved.target, proved.other)]
-    require(
-        len(above[0]) == len(above[1]), f"entities above the candidates must be equally many, found {above}"
-    )
+    counts = [len(found) for found in above]
+    require(counts[0] == counts[1], f"entities above the candidates must be equally many, found {counts}")
     require(
         nx.is_weakly_connected(graph), "both candidates must be connected to the root if direction is ignored"
     )

@@ -146,7 +146,8 @@ def _alike_undirected(proved: Proved) -> None:
 
     Equal colors bound what any walk, flow or distance from there can tell.
     """
-    graph: nx.DiGraph[str] = proved.reading.graph.to_undirected(as_view=True).to_directed()
+    edges = proved.reading.graph.edges
+    graph: nx.DiGraph[str] = nx.DiGraph([*edges, *((child, parent) for parent, child in edges)])
     one, two = (
         refined(graph, {proved.reading.root: 1, first: 2, second: 3}, rounds=16)
         for first, second in ((proved.target, proved.other), (proved.other, proved.target))

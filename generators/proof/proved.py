@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import networkx as nx
 
@@ -57,18 +58,28 @@ def refined(graph: nx.DiGraph[str], marks: Mapping[str, int], rounds: int) -> tu
     Args:
         graph: The graph.
         marks: The color that a node starts with, 0 without one.
-        rounds: How often a node's color takes up those of its parents and children.
+        rounds: How often, at most, a node's color takes up those of its parents and children.
     """
-    color = {node: marks.get(node, 0) for node in graph}
+    nodes = {node: at for at, node in enumerate(graph)}
+    parents: list[list[int]] = [[] for _ in nodes]
+    children: list[list[int]] = [[] for _ in nodes]
+    for parent, child in graph.edges:
+        parents[nodes[child]].append(nodes[parent])
+        children[nodes[parent]].append(nodes[child])
+    colors = [marks.get(node, 0) for node in nodes]
+    different = len(set(colors))
     for _ in range(rounds):
-        color = {
-            node: hash(
-                (
-                    color[node],
-                    tuple(sorted([color[parent] for parent in graph.pred[node]])),
-                    tuple(sorted([color[child] for child in graph.succ[node]])),
-                )
-            )
-            for node in graph
-        }
-    return tuple(sorted(color.values()))
+        of = colors.__getitem__
+        colors = [
+            hash((color, tuple(sorted(map(of, above))), tuple(sorted(map(of, below)))))
+            for color, above, below in zip(colors, parents, children, strict=True)
+        ]
+        before, different = different, len(set(colors))
+        if different == before:  # no later round splits a color, in any graph that has these colors
+            break
+    return tuple(sorted(colors))
+
+
+def stable_hash(words: Sequence[object]) -> int:
+    """Return a hash of words that is the same in every process, unlike Python's."""
+    return int.from_bytes(blake2b(repr(words).encode(), digest_size=8).digest(), "big")

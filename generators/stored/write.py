@@ -8,25 +8,20 @@ with the number of examples, and the bytes do not depend on the number of worker
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import re
-import signal
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import __version__
 from ..datasets import Dataset, examples, get_dataset, resolve_surface
 from ..files import file_digest, recover_folder, replace_folder, scratch_folder
-from ..plugins import load_plugins
 from ..stopping import terminable
+from ..workers import ordered
 from .formats import FORMATS, encode_jsonl, get_format
 from .manifest import MANIFEST, manifest_digest, read_manifest
 
@@ -136,8 +131,6 @@ def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = Fal
         OSError: The folder cannot be written.
     """
     out = Path(out).resolve()
-    if not 1 <= workers <= 1024:
-        raise ValueError(f"workers must be in 1..1024, got {workers}")
     recover_folder(out)
     if out.exists() and not out.is_dir():
         raise ValueError(f"out must be a folder, {out} is a file")
@@ -149,8 +142,11 @@ def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = Fal
     with terminable(), scratch_folder(out.parent, f".{out.name}") as scratch:
         built = scratch / "new"
         built.mkdir()
-        with _encoder(workers) as encode:
-            splits = {split: _write_split(plan, split, built, encode) for split in plan.sizes}
+        with ordered(workers) as each:
+            splits = {
+                split: _write_split(plan, split, built, each(_encode, _tasks(plan, split)))
+                for split in plan.sizes
+            }
         manifest = _manifest(plan, splits)
         (built / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         replace_folder(out, built)
@@ -203,9 +199,7 @@ class Block(NamedTuple):
     size: int
 
 
-def _write_split(
-    plan: Plan, split: str, folder: Path, encode: Callable[[Plan, str], Iterator[Block]]
-) -> dict[str, Any]:
+def _write_split(plan: Plan, split: str, folder: Path, blocks: Iterator[Block]) -> dict[str, Any]:
     """Write one split, block by block, and return its entry of the manifest."""
     from tqdm import tqdm
 
@@ -215,7 +209,7 @@ def _write_split(
     part = plan.part(split)
     with path.open("wb") as file, tqdm(total=len(part), desc=split, unit=" examples", disable=None) as bar:
         sink = row.sink(file)
-        for block in encode(plan, split):
+        for block in blocks:
             digest.update(block.rows)
             sink.append(block.encoded)
             bar.update(block.size)
@@ -228,35 +222,6 @@ def _write_split(
         "sha256": file_digest(path),
         "rows_sha256": digest.hexdigest(),
     }
-
-
-@contextlib.contextmanager
-def _encoder(workers: int) -> Iterator[Callable[[Plan, str], Iterator[Block]]]:
-    """Yield a function that yields the blocks of a split in order, made here or by worker processes."""
-    if workers == 1:
-        yield lambda plan, split: (_encode(*task) for task in _tasks(plan, split))
-        return
-    # Workers are spawned: a fork would copy the progress bar's thread. Only this process hears Ctrl-C.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
-
-    def encode(plan: Plan, split: str) -> Iterator[Block]:
-        waiting: deque[Future[Block]] = deque()
-        for task in _tasks(plan, split):
-            waiting.append(pool.submit(_encode, *task))
-            if len(waiting) > 2 * workers:  # enough to keep all busy, and memory stays bounded
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-    try:
-        yield encode
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    load_plugins()
 
 
 Task = tuple[str, str, int, int, int, str, str]

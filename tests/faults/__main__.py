@@ -37,7 +37,7 @@ def main(inputs: int, flipped: int, killed: int, writing: int, first: int) -> No
         world.mkdir()
         forking = get_context("fork")
         # A process that has trained must not fork: its child would wait for threads that it does not have.
-        import coconut_bench.benchmarks.run.sweep  # noqa: F401
+        import coconut_bench.benchmarks.run.pipeline  # noqa: F401
 
         maker = forking.Process(target=make_world, args=(world,))
         maker.start()

@@ -1,0 +1,74 @@
+"""What a dataset's name decides before anything is loaded: whether it is one, its recipe, its variants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...generators.datasets import DATASETS, get_dataset
+from ...generators.datasets import Dataset as DatasetRow
+from ...generators.stored.manifest import MANIFEST, read_manifest
+from ...generators.stored.sources import is_source
+from ...generators.wordings.table import SYMBOLIC
+from ..recipe import recipe_names
+
+
+def check_dataset(name: str) -> None:
+    """Check that a dataset is a source or in the table.
+
+    Args:
+        name: The dataset.
+
+    Raises:
+        ValueError: It is neither; the message says so if it is the name of a recipe.
+    """
+    if is_source(name):
+        return
+    if name in recipe_names():
+        raise ValueError(f"--dataset must name a dataset, and {name} is a recipe: use --recipe {name}")
+    get_dataset(name)
+
+
+def default_recipe(dataset: str | None) -> tuple[str, str]:
+    """Choose the recipe of a run that names none.
+
+    Args:
+        dataset: Dataset of the run, if it names one.
+
+    Returns:
+        ``tiny`` for graphs in the symbolic wording, which its base model can look up premises in, or the
+        recipe that is made for the dataset (``tiny-3hop``); else ``scratch``. And why, if it is not ``tiny``.
+    """
+    if dataset is None or (dataset not in DATASETS and not is_source(dataset)):
+        return "tiny", ""  # an unknown name is an error later
+    made_for = dataset.removeprefix("prosqa-")
+    if made_for.startswith("tiny-") and made_for in recipe_names():
+        return made_for, f"it is made for {dataset}"
+    folder = Path(dataset)
+    if dataset in DATASETS:
+        found = DATASETS[dataset].surfaces
+    else:
+        found = (str(read_manifest(folder)["config"]["surface"]),) if (folder / MANIFEST).is_file() else ()
+    if SYMBOLIC in found:
+        return "tiny", ""
+    return "scratch", f"tiny needs the {SYMBOLIC} wording of a graph, which {dataset} does not have"
+
+
+def ood_datasets(name: str) -> list[DatasetRow]:
+    """Return the out-of-distribution variants of a dataset.
+
+    Args:
+        name: Name of the dataset.
+
+    Returns:
+        Their rows in the table of datasets.
+
+    Raises:
+        ValueError: There are none.
+    """
+    rows = [row for row in DATASETS.values() if row.base == name]
+    if not rows:
+        known = ", ".join(dict.fromkeys(row.base for row in DATASETS.values() if row.base))
+        raise ValueError(
+            f"--ood needs a recipe on a dataset with out-of-distribution variants ({known}), got {name}"
+        )
+    return rows
