@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -238,11 +238,13 @@ def _encoder(workers: int) -> Iterator[Callable[[Plan, str], Iterator[Block]]]:
         return
     # Workers are spawned: a fork would copy the progress bar's thread. Only this process hears Ctrl-C.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
+    resource_tracker.ensure_running()  # unblocks Ctrl-C when it starts
 
     def encode(plan: Plan, split: str) -> Iterator[Block]:
         waiting: deque[Future[Block]] = deque()
         for task in _tasks(plan, split):
-            waiting.append(pool.submit(_encode, *task))
+            with _unheard():  # by a worker that starts here
+                waiting.append(pool.submit(_encode, *task))
             if len(waiting) > 2 * workers:  # enough to keep all busy, and memory stays bounded
                 yield waiting.popleft().result()
         while waiting:
@@ -252,6 +254,16 @@ def _encoder(workers: int) -> Iterator[Callable[[Plan, str], Iterator[Block]]]:
         yield encode
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Put Ctrl-C off; a process that is started meanwhile never hears it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker() -> None:
