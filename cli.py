@@ -131,11 +131,12 @@ class LazyCommands(click.Group):
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
         command = _load(COMMANDS[cmd_name].target)
-        if PLUGIN not in command.params:
-            command.params.append(PLUGIN)
         for name, target in SUBCOMMANDS.get(cmd_name, {}).items():
             assert isinstance(command, click.Group)
             command.add_command(_load(target), name)
+        for one in (command, *getattr(command, "commands", {}).values()):
+            if PLUGIN not in one.params:
+                one.params.append(PLUGIN)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

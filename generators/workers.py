@@ -7,7 +7,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from typing import Any, TypeVar
 
 from .plugins import load_plugins
@@ -33,11 +33,13 @@ def ordered(workers: int) -> Iterator[Callable[[Callable[..., T], Iterable[tuple
         return
     # Workers are spawned: a fork would copy the progress bar's thread. Only this process hears Ctrl-C.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start)
+    resource_tracker.ensure_running()  # unblocks Ctrl-C when it starts
 
     def each(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]]) -> Iterator[T]:
         waiting: deque[Future[T]] = deque()
         for task in tasks:
-            waiting.append(pool.submit(function, *task))
+            with _unheard():  # by a worker that starts here
+                waiting.append(pool.submit(function, *task))
             if len(waiting) > 2 * workers:  # enough to keep all busy, and memory stays bounded
                 yield waiting.popleft().result()
         while waiting:
@@ -47,6 +49,16 @@ def ordered(workers: int) -> Iterator[Callable[[Callable[..., T], Iterable[tuple
         yield each
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Put Ctrl-C off; a process that is started meanwhile never hears it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start() -> None:

@@ -73,28 +73,35 @@ def _check_datasets(board: Leaderboard, counted: dict[Dataset, dict[str, str]]) 
     """
     from ..generators.answers import is_right
     from ..generators.datasets import DATASETS, content_hash, examples
+    from ..generators.dial import address_at
 
     seen: set[Dataset] = set()
     for row in board.measured:
         data = row.dataset
-        known = DATASETS.get(data.name)
         # Other versions of a dataset, and datasets without a generator, cannot be regenerated here.
-        if data in seen or known is None or data.seed is None or known.version != data.version:
+        if data in seen or data.seed is None:
             continue
         seen.add(data)
+        at = address_at(data.name, data.version)
+        try:
+            known = DATASETS.get(at)
+        except ValueError:  # settings that it does not have
+            known = None
+        if known is None or known.version != data.version:
+            continue
         name = f"{row.key} {row.method} on {data.name}"
         if data not in counted and data.n > UNCOUNTED:
             yield f"{name}: n must be borne out by predictions for the dataset to be generated, got {data.n}"
             continue
         try:
-            found = content_hash(data.name, data.split, seed=data.seed, count=data.n, surface=data.surface)
+            found = content_hash(at, data.split, seed=data.seed, count=data.n, surface=data.surface)
         except ValueError as error:
             yield f"{name}: the dataset cannot be generated: {error}"
             continue
         if found != data.content_hash:
             yield f"{name}: content_hash must be {found} as generated, got {data.content_hash}"
         elif data in counted:
-            made = examples(data.name, data.split, seed=data.seed, count=data.n, surface=data.surface)
+            made = examples(at, data.split, seed=data.seed, count=data.n, surface=data.surface)
             right = sum(is_right(counted[data].get(one.id, ""), one.answer) for one in made)
             if right < data.n:
                 said = f"got {right} of {data.n}"

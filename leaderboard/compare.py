@@ -22,7 +22,7 @@ import numpy as np
 
 from .mcnemar import McNemar, mcnemar
 from .predictions import read_predictions
-from .result import Result
+from .result import Dataset, Result
 from .statistics import (
     Estimate,
     Interval,
@@ -129,6 +129,10 @@ class Sheet(NamedTuple):
         return self.correct[[places[name] for name in questions]]
 
 
+def _told(data: Dataset) -> str:
+    return f"{data.n} of {data.name} {data.version} {data.surface}, {data.split}, seed {data.seed}"
+
+
 class Answers:
     """The predictions of rows, each file read once, each pair of rows compared once.
 
@@ -186,7 +190,9 @@ class Answers:
         """
         names = f"{a.key} {a.method} and {b.key} {b.method}"
         if (a.dataset.content_hash, a.dataset.split) != (b.dataset.content_hash, b.dataset.split):
-            raise ValueError(f"{names} must be of the same questions, got {a.dataset} and {b.dataset}")
+            raise ValueError(
+                f"{names} must be of the same questions, got {_told(a.dataset)} and {_told(b.dataset)}"
+            )
         seeds = sorted({entry.seed for entry in a.seeds} & {entry.seed for entry in b.seeds})
         if not seeds:
             raise ValueError(f"{names} must share a seed")

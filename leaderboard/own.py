@@ -132,7 +132,9 @@ def own_rows(own: list[Result], shipped: list[Result]) -> list[OwnResult]:
         same = known.get(row.identity)
         seeds = [entry for entry in row.seeds if same is None or entry not in same.seeds]
         if seeds:
-            made = OwnResult.model_construct(**{**dict(row), "seeds": seeds})
+            tested = row.controls and set(row.controls.seeds) <= {entry.seed for entry in seeds}
+            controls = row.controls if tested else None  # else they are of seeds that are not shown here
+            made = OwnResult.model_construct(**{**dict(row), "seeds": seeds, "controls": controls})
             made._shipped = same
             rows.append(made)
     return rows

@@ -15,6 +15,7 @@ column of their own where the recipe is the paper's. Below the table, what may b
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import stdev
@@ -107,7 +108,15 @@ def render_paper_table(
             groups.setdefault((*same, row.quick), []).append(row)
     if not groups:
         raise ValueError("rows must be at least 1 measured one, got 0")
-    return render([_one_table(group, quoted, Answers(folder)) for group in groups.values()], format)
+    made = [_one_table(group, quoted, Answers(folder)) for group in groups.values()]
+    # Changed by -o, a recipe keeps its name.
+    titles = Counter(table.title for table in made)
+    hashes = [str(group[0].recipe.hash)[:8] for group in groups.values()]
+    named = [
+        table if titles[table.title] == 1 else table.distinguished(hash)
+        for table, hash in zip(made, hashes, strict=True)
+    ]
+    return render(named, format)
 
 
 def _one_table(rows: Sequence[Result], quoted: Sequence[QuotedResult], answers: Answers) -> Table:

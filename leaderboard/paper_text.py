@@ -49,6 +49,13 @@ class Table(NamedTuple):
     is_best: list[bool]
     said: list[str]
 
+    def distinguished(self, hash: str) -> Table:
+        """Return the table with its recipe's hash, where another one has the same title."""
+        dataset, recipe, base = self.about
+        return self._replace(
+            title=f"{self.title}, recipe hash {hash}", about=(dataset, f"{recipe} {hash}", base)
+        )
+
 
 def render(made: Sequence[Table], format: str = "text") -> str:
     """Format tables.

@@ -114,6 +114,7 @@ def find(rows: Sequence[Result], name: str) -> Result:
     Raises:
         ValueError: For no such row, with the nearest known name, and for several, with their keys.
     """
+    given = name
     if name.startswith(YOURS):
         rows, name = [row for row in rows if isinstance(row, OwnResult)], name.removeprefix(YOURS)
     plain = [row for row in rows if row.method == name and row.thoughts is None]
@@ -126,7 +127,7 @@ def find(rows: Sequence[Result], name: str) -> Result:
     if len(found) > 1:
         listed = ", ".join(f"{row.key} ({row.dataset.name}, {row.recipe.name})" for row in found[:MOST_KEYS])
         more = f" and {len(found) - MOST_KEYS} more" if len(found) > MOST_KEYS else ""
-        raise ValueError(f"{name}: must name one row, got {listed}{more}")
+        raise ValueError(f"{given}: must name one row, got {listed}{more}")
     return found[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,7 +93,9 @@ def check_report(path: Path) -> CheckReport:
     """
     problems, board = check(path), read(path)
     found = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
-    last = f"{path}: {len(board.measured)} measured and {len(board.quoted)} quoted rows, {found}"
+    counts = Counter(row.kind for row in board.rows)
+    external = f", {counts['external']} external" if counts["external"] else ""
+    last = f"{path}: {counts['measured']} measured{external} and {counts['quoted']} quoted rows, {found}"
     return CheckReport("\n".join([*problems, last]), not problems)
 
 

@@ -71,16 +71,18 @@ def regenerate(data: Dataset) -> dict[str, Example]:
         Question id → question; empty where the dataset has no generator or its content hash has changed.
     """
     from ..generators.datasets import DATASETS, content_hash, examples
+    from ..generators.dial import address_at
 
-    known = DATASETS.get(data.name)
-    if known is None or data.seed is None or known.version != data.version:
-        return {}
+    at = address_at(data.name, data.version)
     arguments = {"seed": data.seed, "count": data.n}
     try:
-        found = content_hash(data.name, data.split, surface=data.surface, **arguments)
-    except ValueError:  # a split, a surface or a size that the dataset does not have
+        known = DATASETS.get(at)
+        if known is None or data.seed is None or known.version != data.version:
+            return {}
+        found = content_hash(at, data.split, surface=data.surface, **arguments)
+    except ValueError:  # settings, a split, a surface or a size that the dataset does not have
         return {}
     if found != data.content_hash:
         return {}
-    made = examples(data.name, data.split, surface=data.surface, **arguments)
+    made = examples(at, data.split, surface=data.surface, **arguments)
     return {example.id: example for example in made}

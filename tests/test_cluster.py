@@ -35,12 +35,17 @@ def cell(folder: str) -> Cell:
     return Cell(RunSpec(load_recipe("micro.yaml"), "cot", 0, False), Path(folder))
 
 
-def test_jobs_run_the_cells_and_their_results_are_filed() -> None:
+def test_jobs_run_the_cells_and_their_results_are_filed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["coconut-bench", "run", "--cluster", "local"])
     done = CliRunner().invoke(
         main, [*GRID, "--cluster", "local", "--job", "timeout_min=5", "--device", "cpu"]
     )
     assert done.exit_code == 0, done.output
     assert sorted(row.method for row in read("leaderboard.json").measured) == ["cot", "no-cot"]
+    commands = {row.seeds[0].provenance.command for row in read("leaderboard.json").measured}
+    assert commands == {"coconut-bench run --cluster local"}, (
+        "a job's own command has no settings to reproduce"
+    )
     assert "runs/micro-cot-0: job" in done.output
     assert list(Path("runs/micro-cot-0/cluster").glob("*.out"))
     again = CliRunner().invoke(main, [*GRID, "--cluster", "local"])

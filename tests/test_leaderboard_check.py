@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from leaderboard_examples import digest, predictions, result
 
 from coconut_bench.cli import main
-from coconut_bench.generators.datasets import content_hash, examples
+from coconut_bench.generators.datasets import DATASETS, content_hash, examples
 from coconut_bench.leaderboard import (
     Prediction,
     Score,
@@ -284,15 +284,19 @@ def test_a_dataset_that_is_not_the_one_generated_is_found(tmp_path: Path) -> Non
     assert f"content_hash must be {hashed} as generated, got {row.dataset.content_hash}" in problem
 
 
-def test_right_answers_that_are_not_those_of_the_generated_questions_are_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["prosqa-tiny", "prosqa-tiny+branching=3"])
+def test_right_answers_that_are_not_those_of_the_generated_questions_are_found(
+    name: str, tmp_path: Path
+) -> None:
     """No other row answers these questions: only the generator knows."""
     counts = {"language_tokens": 1, "thoughts": 0, "forward_passes": 1}
     flattering = [
         Prediction(id=one.id, prediction="0", answer="0", correct=True, **counts)
-        for one in examples("prosqa-tiny", "test", count=20)
+        for one in examples(name, "test", count=20)
     ]
     row = result({0: flattering}, dataset="prosqa-tiny", folder=tmp_path / "run")
-    data = row.dataset.model_copy(update={"content_hash": content_hash("prosqa-tiny", "test", count=20)})
+    hashed, version = content_hash(name, "test", count=20), DATASETS[name].version
+    data = row.dataset.model_copy(update={"content_hash": hashed, "version": version})
     path = tmp_path / "leaderboard.json"
     add(path, row.model_copy(update={"dataset": data}), predictions=tmp_path / "run")
     (problem,) = check(path)

@@ -11,7 +11,7 @@ from leaderboard_examples import result
 
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import Prediction, Result, add, read, read_predictions, write_predictions
-from coconut_bench.leaderboard.own import OwnResult, read_boards
+from coconut_bench.leaderboard.own import OwnResult, own_rows, read_boards
 from coconut_bench.leaderboard.predictions import summarize
 from coconut_bench.leaderboard.query import find
 from coconut_bench.leaderboard.store import DEFAULT, SHIPPED, side_files
@@ -33,7 +33,7 @@ def again(folder: Path, others: int = 1, row: Result = COCONUT) -> Result:
         "predictions": write_predictions(answered, folder),
         "provenance": first.provenance.model_copy(update={"date": "2026-11-01T00:00:00Z"}),
     }
-    return row.model_copy(update={"seeds": [first.model_copy(update=seed)]})
+    return row.model_copy(update={"seeds": [first.model_copy(update=seed)], "controls": None})
 
 
 def invoke(*arguments: str) -> str:
@@ -99,6 +99,16 @@ def test_copied_rows_are_shown_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (own,) = [row for row in read_boards().measured if isinstance(row, OwnResult)]
     assert [entry.seed for entry in own.seeds] == [0]
     assert invoke("add", "run/b.json").endswith("leaderboard.json: 0 rows added or changed\n")
+
+
+def test_a_seed_of_yours_does_not_have_the_controls_of_the_shipped_seeds() -> None:
+    assert COCONUT.controls is not None
+    entry = COCONUT.seeds[0].model_copy(update={"seed": 99})
+    mine = COCONUT.model_copy(update={"seeds": [*COCONUT.seeds, entry]})
+    [own] = own_rows([mine], [COCONUT])
+    assert ([one.seed for one in own.seeds], own.controls) == ([99], None)
+    [own] = own_rows([mine], [])
+    assert own.controls == COCONUT.controls
 
 
 def test_a_run_that_repeats_a_shipped_one_is_filed_as_its_reproduction(

@@ -130,10 +130,11 @@ def test_a_run_on_another_dataset_has_a_base_that_fits() -> None:
     assert default_recipe("prosqa-tiny") == ("tiny", "")
 
 
-def test_a_recorded_command_gives_the_recipe_again() -> None:
+@pytest.mark.parametrize("option", ["-o ", "-o", "--override ", "--override="])
+def test_a_recorded_command_gives_the_recipe_again(option: str) -> None:
     shipped = read(SHIPPED).measured[0]
     entry = shipped.seeds[0]
-    command = f"{entry.provenance.command} -o optimizer.lr=0.5"
+    command = f"{entry.provenance.command} {option}optimizer.lr=0.5"
     changed = load_recipe(shipped.recipe.name).with_settings(["optimizer.lr=0.5"])
     row = shipped.model_copy(
         update={

@@ -157,3 +157,12 @@ def test_csv_has_one_header_for_all_tables(tmp_path: Path) -> None:
 
 def test_the_paper_s_columns_are_left_out_where_it_has_no_such_line() -> None:
     assert "paper" not in render_paper_table([row("codi", 190)], QUOTED, NOWHERE).splitlines()[1]
+
+
+def test_tables_of_a_recipe_and_its_changed_form_have_different_titles() -> None:
+    plain, changed = row("cot", 100), row("cot", 90)
+    changed = changed.model_copy(update={"recipe": plain.recipe.model_copy(update={"hash": "1" * 64})})
+    drawn = render_paper_table([plain, changed], QUOTED, NOWHERE)
+    assert drawn.count("recipe hash") == 2 and "recipe hash 11111111" in drawn
+    assert "gpt2-prosqa 11111111" in render_paper_table([plain, changed], QUOTED, NOWHERE, format="csv")
+    assert "recipe hash" not in render_paper_table([plain], QUOTED, NOWHERE)

@@ -70,6 +70,11 @@ def test_a_plugin_that_cannot_be_used_is_refused_in_one_line(text: str, said: st
     assert "mine" not in METHODS
 
 
+def test_every_command_takes_plugins() -> None:
+    for command in (["controls"], ["leaderboard", "reproduce"], ["leaderboard", "check"]):
+        assert "--plugin FILE" in CliRunner().invoke(main, [*command, "--help"]).output
+
+
 def test_a_plugin_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["run", "--method", "cot", "--plugin", str(tmp_path / "no.py")])
     assert (done.exit_code, done.output.count("\n")) == (2, 1)

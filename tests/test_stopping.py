@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -87,6 +90,22 @@ def test_every_command_that_is_stopped_is_one_line(
             line = stopped(CliRunner().invoke(main, arguments), number)
         assert line == f"Stopped: {COMMANDS[arguments[0]].stopped}"
         assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_workers_that_are_starting_do_not_hear_ctrl_c(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "coconut_bench", "generate", "prosqa-tiny", "--workers", "2", "--out", "data"],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while len(children.read_text().split()) < 3:  # two workers and the tracker of resources
+            time.sleep(0.001)
+        time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    line = "Stopped: the output directory is as it was; the same command begins again"
+    assert (process.returncode, said.splitlines()[-1]) == (130, line)
+    assert "Traceback" not in said
 
 
 def test_sigterm_in_a_program_of_ones_own_ends_it_without_a_traceback() -> None:

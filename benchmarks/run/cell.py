@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ class Cell(NamedTuple):
         ood: Whether to evaluate on out-of-distribution variants.
         thoughts: Other numbers of thoughts to evaluate with; ignored for a method without thoughts or pauses.
         track: Name of an experiment tracker, if any.
+        command: Program and arguments that a job records instead of its own.
     """
 
     spec: RunSpec
@@ -30,6 +32,7 @@ class Cell(NamedTuple):
     ood: bool = False
     thoughts: tuple[int, ...] = ()
     track: str | None = None
+    command: tuple[str, ...] = ()
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -91,6 +94,7 @@ def work(cell: Cell, say: Callable[[str], None]) -> int:
     """
     try:
         load_plugins()
+        sys.argv[:] = cell.command or sys.argv  # `reproduce` takes the recipe's changes from the command
         measure(cell, say)
     except (ValueError, OSError) as error:
         say(f"Error: {error}")

@@ -9,6 +9,7 @@ the weights can differ, and with them single answers.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from itertools import pairwise, product
@@ -152,7 +153,8 @@ def recorded_recipe(row: Result) -> Recipe:
 
 def _settings(command: str) -> list[str]:
     """The recipe's settings that a recorded command changed."""
-    return [value for option, value in pairwise(shlex.split(command)) if option in ("-o", "--override")]
+    words = re.sub(r" (--override=|-o(?=[^ ]))", " -o ", command)  # click takes these forms as well
+    return [value for option, value in pairwise(shlex.split(words)) if option in ("-o", "--override")]
 
 
 def environment_differences(recorded: SeedResult) -> list[str]:

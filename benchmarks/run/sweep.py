@@ -7,6 +7,7 @@ no other process has locked, and ends when all are measured.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -71,7 +72,10 @@ class Grid:
         ]
         if out is not None and len(specs) > 1:
             raise ValueError(f"--out must be left out for several runs, got {out}")
-        return [Cell(spec, out or run_folder(spec), self.ood, self.thoughts, self.track) for spec in specs]
+        return [
+            Cell(spec, out or run_folder(spec), self.ood, self.thoughts, self.track, tuple(sys.argv))
+            for spec in specs
+        ]
 
 
 def method_names(text: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import yaml
 from ..audit.report import LEAKS, Report
 from ..audit.rules import EFFORTS
 from ..datasets import get_dataset
+from ..dial import address_at
 from ..wordings.table import PAPERS
 
 # Column → the type in the header's notation, and what it holds.
@@ -83,7 +84,8 @@ class Section(NamedTuple):
         config = self.manifest["config"]
         sizes = {split: entry["examples"] for split, entry in self.manifest["splits"].items()}
         counts = " ".join(f"--{split} {sizes.get(split, 0)}" for split in ("train", "valid", "test"))
-        name = self.manifest["dataset"]["name"]
+        data = self.manifest["dataset"]
+        name = address_at(data["name"], data["version"])
         return (
             f"coconut-bench generate {name} --out {self.name} --seed {config['seed']} "
             f"--surface {config['surface']} {counts}"
