@@ -74,15 +74,14 @@ def regenerate(data: Dataset) -> dict[str, Example]:
     from ..generators.dial import address_at
 
     at = address_at(data.name, data.version)
-    arguments = {"seed": data.seed, "count": data.n}
     try:
         known = DATASETS.get(at)
         if known is None or data.seed is None or known.version != data.version:
             return {}
-        found = content_hash(at, data.split, surface=data.surface, **arguments)
+        found = content_hash(at, data.split, data.seed, data.n, data.surface)
     except ValueError:  # settings, a split, a surface or a size that the dataset does not have
         return {}
     if found != data.content_hash:
         return {}
-    made = examples(at, data.split, surface=data.surface, **arguments)
+    made = examples(at, data.split, seed=data.seed, count=data.n, surface=data.surface)
     return {example.id: example for example in made}
