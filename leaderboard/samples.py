@@ -73,10 +73,12 @@ def regenerate(data: Dataset) -> dict[str, Example]:
     from ..generators.datasets import DATASETS, content_hash, examples
     from ..generators.dial import address_at
 
+    if data.seed is None:
+        return {}
     at = address_at(data.name, data.version)
     try:
         known = DATASETS.get(at)
-        if known is None or data.seed is None or known.version != data.version:
+        if known is None or known.version != data.version:
             return {}
         found = content_hash(at, data.split, data.seed, data.n, data.surface)
     except ValueError:  # settings, a split, a surface or a size that the dataset does not have
