@@ -78,8 +78,12 @@ def test_a_run_says_what_is_saved_wherever_it_is_stopped(
     ],
 )
 def test_every_command_that_is_stopped_is_one_line(
-    place: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+    place: str, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("RUN").mkdir()
+    Path("RUN/result.json").touch()  # controls and analyze look for it before they load anything
+
     def raised(*arguments: Any, **options: Any) -> None:
         signal.raise_signal(number)
 
