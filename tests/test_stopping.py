@@ -68,8 +68,8 @@ def test_a_run_says_what_is_saved_wherever_it_is_stopped(
 @pytest.mark.parametrize(
     ("place", "arguments"),
     [
-        ("benchmarks.controls.report.controls", ["controls", "RUN"]),
-        ("benchmarks.analysis.report.analyze", ["analyze", "RUN"]),
+        ("benchmarks.run.saved.read_result", ["controls", "RUN"]),
+        ("benchmarks.run.saved.read_result", ["analyze", "RUN"]),
         ("benchmarks.run.trained.load_run", ["samples", "RUN"]),
         ("generators.audit.report.audit", ["audit", "prosqa"]),
         ("generators.proof.verify.verify_file", ["verify", "FILE"]),
@@ -81,8 +81,6 @@ def test_every_command_that_is_stopped_is_one_line(
     place: str, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("RUN").mkdir()
-    Path("RUN/result.json").touch()  # controls and analyze look for it before they load anything
 
     def raised(*arguments: Any, **options: Any) -> None:
         signal.raise_signal(number)
