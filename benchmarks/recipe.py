@@ -21,7 +21,7 @@ from ..coconut.settings import OptimizerSettings, Part, Positive
 from ..generators.datasets import DATASETS, examples
 from ..generators.lookup import nearest, pick
 from ..generators.reading import problems
-from ..generators.terminal import HIDDEN
+from ..generators.terminal import visible
 from ..generators.wordings.table import PLAIN, needs_marker
 from .overrides import merged, parse_settings
 from .plain_yaml import read_yaml
@@ -31,7 +31,7 @@ _SHOWN = 100
 """Questions of a dataset whose premises are counted."""
 
 LONGEST_NAME = 100
-NAME = rf"(?![.\s])[^/\\\n\t{HIDDEN}]+"
+NAME = r"(?![.\s])[^/\\\n\t]+"
 """A recipe's name: it is part of folder names."""
 
 
@@ -87,7 +87,11 @@ class Recipe(Part):
     @field_validator("name")
     @classmethod
     def _name_is_part_of_a_file_name(cls, name: str) -> str:
-        if len(name.encode(errors="replace")) > LONGEST_NAME or not re.fullmatch(NAME, name):
+        if (
+            len(name.encode(errors="replace")) > LONGEST_NAME
+            or not re.fullmatch(NAME, name)
+            or name != visible(name)
+        ):
             raise ValueError(
                 f"must be a plain name of 1 to {LONGEST_NAME} bytes, without slashes and leading dots"
             )

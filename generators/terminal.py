@@ -1,7 +1,7 @@
 r"""What inputs may do to a terminal and to a message: nothing, and not much.
 
-Control characters and marks of writing direction are written as escapes (``\x1b``, ``\u202e``), values of
-inputs in messages are cut.
+Characters that are not printable (controls, marks of writing direction, unassigned ones) are written as
+escapes (``\x1b``, ``\u202e``), values of inputs in messages are cut.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import re
 import reprlib
 import sys
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -17,13 +18,8 @@ from typing import Any, cast
 LONGEST_VALUE = 200
 """Characters of an input that a message repeats."""
 LONGEST_MESSAGE = 1_000
-HIDDEN = (
-    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, without tab and line feed
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # writing direction
-    "\u2028\u2029\ud800-\udfff"  # other line ends; half characters, which cannot be encoded
-)
-"""Characters that are never printed, as the inside of a regular expression's set."""
-_HIDDEN = re.compile(f"[{HIDDEN}]")
+_DOUBTFUL = r"[^\n\t -~]"
+"""Characters that may have to be escaped, as a pattern: all but those of plain English text."""
 _MOVES = r"\r|\x1b\[A"  # what a progress bar writes
 
 _repr = reprlib.Repr()
@@ -40,7 +36,7 @@ def visible(text: str) -> str:
     >>> print(visible("a\\x1b[31mb\\u202ec"))
     a\\x1b[31mb\\u202ec
     """
-    return _HIDDEN.sub(_escape, text)
+    return re.sub(_DOUBTFUL, _escape, text)
 
 
 def shown(value: object) -> str:
@@ -102,7 +98,7 @@ class _Visible:
 
     def __init__(self, stream: Any, keeps: str = "") -> None:
         self._stream = stream
-        self._pattern = re.compile(f"(?P<kept>{keeps})|[{HIDDEN}]") if keeps else _HIDDEN
+        self._pattern = re.compile(f"(?P<kept>{keeps})|{_DOUBTFUL}" if keeps else _DOUBTFUL)
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):  # click asks a stream this way whether it takes bytes
@@ -119,7 +115,8 @@ class _Visible:
 
 
 def _escape(match: re.Match[str]) -> str:
-    if match.groupdict().get("kept"):
-        return match[0]
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    char = match[0]
+    if match.groupdict().get("kept") or char.isprintable() or unicodedata.category(char) == "Zs":
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

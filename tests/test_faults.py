@@ -47,7 +47,6 @@ def test_bad_inputs_under_digests_that_fit_are_one_line_or_taken() -> None:
     counted, wrong = counts(bad_inputs(45, chosen))
     assert wrong == []
     assert counted["refused"] > 20
-    assert counted["unexpected"] <= 1
 
 
 def test_killed_commands_leave_the_old_or_the_new() -> None:

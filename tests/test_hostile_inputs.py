@@ -93,6 +93,7 @@ def test_deep_json_is_refused_wherever_it_stands() -> None:
 
 
 def test_hidden_characters_never_reach_the_terminal_and_long_values_are_cut() -> None:
+    assert visible("\u07b8\ue000\U000e0001\ud800 \u00a0…█") == "\\u07b8\\ue000\\U000e0001\\ud800 \u00a0…█"
     assert visible("\x1b]0;x\x07 \u202eabc\u2066 é\t\n") == "\\x1b]0;x\\x07 \\u202eabc\\u2066 é\t\n"
     assert one_line("a\n\x9b b") == "a \\x9b b"
     assert len(shown("x" * 10_000)) == len(one_line("x" * 10_000)) == 200

@@ -23,7 +23,7 @@ MICRO = ["run", "--method", "coconut", "--recipe", "micro.yaml"]
 NEW = [*MICRO, "--out", "new"]
 
 
-FINE = ("refused", "made again", "taken", "unexpected", "killed", "ended before", "added", "one result")
+FINE = ("refused", "made again", "taken", "killed", "ended before", "added", "one result")
 """What may happen."""
 
 
@@ -173,7 +173,7 @@ def _judged(target: Target, done: Outcome, *, is_used: bool) -> str:
         lines = [line for line in done.text.splitlines() if line.startswith("Error:")]
         if len(lines) != 1 or len(lines[0]) > 1_100 or not lines[0].isprintable():
             return f"message: {done.text[-300:]!r}"
-        return "unexpected" if "(unexpected;" in lines[0] else "refused"
+        return f"no reader knew it: {lines[0]}" if "(unexpected;" in lines[0] else "refused"
     if target.is_made_again and done.code == 0:
         return "made again"
     if is_used:
