@@ -244,6 +244,21 @@ def test_a_damaged_batch_is_computed_again(name: str, finished: Path, tmp_path: 
     assert path.read_bytes() != content
 
 
+def test_a_kept_batch_of_another_shape_is_computed_again(finished: Path, tmp_path: Path) -> None:
+    """Its digest fits; of this header, numpy raises what Python's tokenizer does."""
+    run, out = finished / "micro-coconut-0", tmp_path / "a.json"
+    assert invoke(str(run), "--n", "40", "--json", str(out)).exit_code == 0
+    before = report(out)
+    path = run / "controls" / "batch-0.npy"
+    header = b"{'descr': ('<f4',\n 'shape': (1, 2"
+    broken = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    write_sealed(path, broken)
+    again = invoke(str(run), "--n", "40", "--json", str(out))
+    assert again.exit_code == 0, again.output
+    assert report(out) == before
+    assert path.read_bytes() != broken
+
+
 def test_a_pause_run_has_the_controls_that_mean_something(finished: Path) -> None:
     done = invoke(str(finished / "micro-pause-0"), "--n", "20")
     assert done.exit_code == 0, done.output
