@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -85,7 +85,7 @@ def _load(origin: str, find: Any) -> None:
         return
     try:
         module = find()
-    except Exception as error:  # foreign code raises anything
+    except (Exception, SystemExit) as error:  # foreign code raises anything
         raise ValueError(f"plugin {origin} cannot be loaded: {type(error).__name__}: {error}") from error
     if not any(hasattr(module, kind) for kind in KINDS):
         raise ValueError(f"plugin {origin} must define at least one of {', '.join(KINDS)}")
@@ -125,6 +125,14 @@ def rows_of(module: ModuleType, kind: str) -> dict[str, Any]:
     Args:
         module: The plugin.
         kind: One of `KINDS`.
+
+    Raises:
+        ValueError: They are neither a mapping nor a sequence.
     """
     given = getattr(module, kind, ())
-    return dict(given) if isinstance(given, Mapping) else {getattr(row, "name", ""): row for row in given}
+    if isinstance(given, Mapping):
+        return dict(given)
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        where = getattr(module, "__file__", None) or module.__name__
+        raise ValueError(f"plugin {where}: {kind} must be a list or a dictionary of rows, got {given!r:.200}")
+    return {getattr(row, "name", ""): row for row in given}

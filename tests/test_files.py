@@ -123,7 +123,7 @@ def test_there_is_never_a_moment_without_the_old_or_the_new_folder(
     assert json.loads((out / MANIFEST).read_text())["splits"]["train"]["examples"] == 8
     assert seen == ([] if exchanges else [True, False, True])
     rename(out, tmp_path / ".out.old")  # killed after the first rename
-    with pytest.raises(ValueError, match="--force replaces it"):
+    with pytest.raises(ValueError, match="--force replaces what `generate` wrote"):
         generate(SMALL, out)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

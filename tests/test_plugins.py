@@ -57,6 +57,8 @@ def test_a_row_of_an_installed_package_is_in_the_table(
         (GOOD.replace('"mine"', '"coconut"'), "METHODS already has 'coconut'; choose another name"),
         (GOOD.replace("METHODS =", "METHOD ="), "must define at least one of METHODS, OBJECTIVES"),
         ("METHODS = [3]", "METHODS must hold rows of type Method with a name, got 3"),
+        ("METHODS = 3", "METHODS must be a list or a dictionary of rows, got 3"),
+        ("raise SystemExit(3)", "cannot be loaded: SystemExit: 3"),
         ("1 / 0", "cannot be loaded: ZeroDivisionError: division by zero"),
         ("import no_such_module_at_all", "cannot be loaded: ModuleNotFoundError"),
     ],

@@ -154,6 +154,17 @@ def test_every_file_of_the_cached_base_model_is_checked() -> None:
         path.write_bytes(whole)
 
 
+def test_a_cached_base_model_without_digests_is_made_again() -> None:
+    [folder] = Path("cache").glob("base-*")
+    whole = {path.name: path.read_bytes() for path in folder.glob("model*")}
+    flip(folder / "model.safetensors")
+    (folder / "SHA256SUMS").unlink()
+    done = invoke("run", "--method", "cot", "--recipe", "micro.yaml", "--out", "other")
+    assert done.exit_code == 0, done.output
+    assert "has no digests, as of an earlier version: the base model is made again" in done.stderr
+    assert {path.name: path.read_bytes() for path in folder.glob("model*")} == whole
+
+
 def test_a_base_model_is_not_made_again_where_a_checkpoint_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree("cache")
     monkeypatch.setattr(base_model, "_train_into", None)

@@ -32,7 +32,7 @@ from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.numerics import NUMERICS
 from ...coconut.recurrence import RECURRENCES
 from ...coconut.tokens import special_ids, split_words, word_tokenizer
-from ...generators.files import check_sums, file_digest, leftovers, owner, sweep_temporary, write_whole
+from ...generators.files import SUMS, check_sums, file_digest, leftovers, owner, sweep_temporary, write_whole
 from ...generators.reading import read_shape
 from ..recipe import Recipe
 from .data import RunData
@@ -166,9 +166,12 @@ def _trained_on_recall(
     sweep_temporary(folder.parent)
     for left in leftovers(folder.parent, r"base-[0-9a-f]{16}\.([^.]+)\.partial"):
         shutil.rmtree(left, ignore_errors=True)
-    if not (folder / RECORD).exists():
+    if not _is_made(folder):
         with locked(folder.with_name(f".{folder.name}.lock"), _tell):  # who comes second waits for the model
-            if not (folder / RECORD).exists():
+            if not _is_made(folder):
+                if folder.exists():
+                    _tell(f"{folder} has no digests, as of an earlier version: the base model is made again")
+                    shutil.rmtree(folder)
                 _train_into(folder, recipe, tokenizer, words.concepts, digest)
     _checkpoint(folder).unlink(missing_ok=True)
     check_sums(folder, f"delete {folder} to train the base model again")
@@ -184,6 +187,11 @@ def _trained_on_recall(
         raise ValueError(
             f"cached base model in {folder} cannot be read ({error}); delete that directory"
         ) from error
+
+
+def _is_made(folder: Path) -> bool:
+    """Whether a cached base model is there, with the digests that it is checked against."""
+    return (folder / RECORD).exists() and (folder / SUMS).exists()
 
 
 def dataset_words(data: RunData) -> Words:

@@ -136,7 +136,9 @@ def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = Fal
         raise ValueError(f"out must be a folder, {out} is a file")
     if out.is_dir() and any(out.iterdir()):
         if not force:
-            raise ValueError(f"out must be an empty folder, {out} is not (--force replaces it)")
+            raise ValueError(
+                f"out must be an empty folder, {out} is not (--force replaces what `generate` wrote)"
+            )
         _check_own(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with terminable(), scratch_folder(out.parent, f".{out.name}") as scratch:
