@@ -12,9 +12,10 @@ from ..generators.terminal import terminal_width
 from . import compare as comparisons
 from .check import check
 from .compare import MARGIN, Comparison
+from .lineage import recipe_name
 from .mcnemar import McNemar
 from .own import OwnResult, read_boards
-from .query import arrange, find, select
+from .query import arrange, find_all, select
 from .ranking import ranks
 from .result import Result
 from .statistics import Interval, detectable, t_interval
@@ -62,7 +63,7 @@ def comparison(
 
     Args:
         path: The leaderboard file; None for the shipped one and yours.
-        names: Methods or keys, as `query.find` takes them.
+        names: Methods or keys, as `query.find_all` takes them.
         dataset: Only rows of this dataset.
         recipe: Only rows of this recipe.
 
@@ -75,7 +76,7 @@ def comparison(
     boards = read_boards(path)
     chosen = select(boards.rows, dataset=dataset, method=None, recipe=recipe, quick=True)
     measured = [row for row in chosen if isinstance(row, Result)]
-    rows = [find(measured, name) for name in names]
+    rows = find_all(measured, names)
     if len(rows) > 1 and len({row.key for row in rows}) == 1:
         raise ValueError(f"{' and '.join(names)} are the same row, {rows[0].key}: name another one")
     pairs = comparisons.compare(rows, boards.folders)
@@ -136,7 +137,7 @@ def _report(pair: Comparison, family: int) -> str:
 
 def _named(row: Result) -> str:
     yours = ", yours" if isinstance(row, OwnResult) and row.shipped is None else ""
-    return f"{row.method} ({row.recipe.name}, {row.key}{yours})"
+    return f"{row.method} ({recipe_name(row)}, {row.key}{yours})"
 
 
 def _mcnemar(test: McNemar) -> str:

@@ -232,7 +232,7 @@ def test_names_of_foreign_rows_are_text_wherever_they_are_shown(tmp_path: Path) 
         (["show", "--recipe", "tny"], "unknown recipe 'tny' (did you mean 'tiny'?)"),
         (["show", "--sort", "acuracy"], "unknown column 'acuracy' (did you mean 'accuracy'?)"),
         (["compare", "coconut", "co"], "unknown row 'co'"),
-        (["compare", "coconut", "cot"], "cot: must name one row, got"),
+        (["compare", "cot", "cot"], "cot: must name one row, got"),
         (["compare", "coconut", "cot", "--dataset", "x"], "unknown dataset 'x'"),
         (["compare", "coconut"], "rows must be at least 2, got 1"),
     ],
@@ -250,8 +250,9 @@ def test_compare_takes_methods_and_keys(path: Path) -> None:
     text = invoke("compare", "coconut", cot.key[:6], "no-cot", "--leaderboard", str(path))
     assert text.count(" vs. ") == 3
     assert "Holm-adjusted over 3 pairs" in text
-    text = invoke("compare", "coconut", "cot", "--recipe", "tiny", "--leaderboard", str(path))
-    assert text.count(" vs. ") == 1 and "cot (tiny" in text
+    for chosen in (("--recipe", "tiny"), ()):  # of two rows of cot, the one of coconut's recipe
+        text = invoke("compare", "coconut", "cot", *chosen, "--leaderboard", str(path))
+        assert text.count(" vs. ") == 1 and "cot (tiny" in text
 
 
 def test_add_merges_files(path: Path, tmp_path: Path) -> None:

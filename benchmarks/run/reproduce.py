@@ -9,10 +9,8 @@ the weights can differ, and with them single answers.
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Callable
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +19,7 @@ import torch
 from ...coconut.numerics import NUMERICS
 from ...generators.datasets import DATASETS
 from ...generators.dial import address_at
+from ...leaderboard.lineage import recorded_settings
 from ...leaderboard.own import read_boards
 from ...leaderboard.predictions import read_predictions
 from ...leaderboard.provenance import provenance
@@ -134,7 +133,7 @@ def recorded_recipe(row: Result) -> Recipe:
             f"{row.key} must be of training numerics {NUMERICS}, which this version has, got "
             f"{row.recipe.numerics or 'none (recorded before they had a version)'}; {_checkout(row)}"
         )
-    own = load_recipe(row.recipe.name).with_settings(_settings(row.seeds[0].provenance.command))
+    own = load_recipe(row.recipe.name).with_settings(recorded_settings(row.seeds[0].provenance.command))
     known = DATASETS.get(row.dataset.name)
     named = address_at(row.dataset.name, row.dataset.version)
     datasets = [None, named, *([known.base] if known and known.base else [])]
@@ -149,12 +148,6 @@ def recorded_recipe(row: Result) -> Recipe:
         f"recipe {row.recipe.name} must have the hash {str(row.recipe.hash)[:12]} of {row.key}, got "
         f"{own.hash[:12]}{files}; {_checkout(row)}"
     )
-
-
-def _settings(command: str) -> list[str]:
-    """The recipe's settings that a recorded command changed."""
-    words = re.sub(r" (--override=|-o(?=[^ ]))", " -o ", command)  # click takes these forms as well
-    return [value for option, value in pairwise(shlex.split(words)) if option in ("-o", "--override")]
 
 
 def environment_differences(recorded: SeedResult) -> list[str]:
