@@ -25,10 +25,11 @@ from ..generators.datasets import DATASETS
 from ..generators.wordings.row import Paper
 from ..generators.wordings.table import PAPERS
 from .aggregate import aggregate
-from .compare import Answers, Folders
+from .compare import Answers
 from .lineage import recipe_name
 from .own import OwnResult, is_repeat, read_boards
 from .paper_text import Table, render
+from .predictions import Folders
 from .query import select
 from .result import QuotedResult, Result
 from .verdicts import Judged, judge, judge_pairs, sentence

@@ -11,7 +11,7 @@ from ..generators.tables import folded
 from ..generators.terminal import terminal_width
 from . import compare as comparisons
 from .check import check
-from .compare import MARGIN, Comparison
+from .compare import MARGIN, Answers, Comparison
 from .lineage import recipe_name
 from .mcnemar import McNemar
 from .own import OwnResult, read_boards
@@ -53,7 +53,7 @@ def table(path: Path | None, *, sort: str, ascending: bool, format: Format, **ch
     """
     boards = read_boards(path)
     rows = arrange(select(boards.rows, **chosen), sort, ascending=ascending)
-    return render(rows, format, ranks(boards.ranked, boards.folders))
+    return render(rows, format, ranks(boards.ranked, Answers(boards.folders)))
 
 
 def comparison(
@@ -123,10 +123,11 @@ def _report(pair: Comparison, family: int) -> str:
     if pair.by_seeds:
         seeds = _range(t_interval(pair.by_seeds))
         lines.append(f"  95 % interval over seeds {seeds} (t, {pair.by_seeds.freedom + 1} seeds)")
-    for seed, test in pair.by_seed.items():
+    by_seed = pair.paired.by_seed()
+    for seed, test in by_seed.items():
         lines.append(f"  seed {seed}: {_mcnemar(test)}")
-    if len(pair.by_seed) > 1:
-        lines.append(f"  all seeds: {_mcnemar(pair.combined)}")
+    if len(by_seed) > 1:
+        lines.append(f"  all seeds: {_mcnemar(pair.paired.combined())}")
     lines.append(
         f"  no difference: {_p(pair.p)}; difference of {100 * MARGIN:.0f} points or more (TOST): "
         f"{_p(pair.equivalence_p)}; Holm-adjusted over {family} pair{'s' if family > 1 else ''}"

@@ -21,7 +21,7 @@ from ...generators.datasets import DATASETS
 from ...generators.dial import address_at
 from ...leaderboard.lineage import recorded_settings
 from ...leaderboard.own import read_boards
-from ...leaderboard.predictions import read_predictions
+from ...leaderboard.predictions import Folders, read_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.query import find
 from ...leaderboard.result import Result, SeedResult, SideFile
@@ -103,9 +103,8 @@ def reproduce(board: Path | None, name: str, seed: int | None, out: Path | None,
     recorded = entries[seed]
     if recorded.predictions is None:
         raise ValueError(f"{row.key}, seed {seed}: has no predictions to compare")
-    folders = [folder for folder in boards.folders if (folder / recorded.predictions.file).is_file()]
     # A damaged file is found before the training.
-    before = _answers(recorded.predictions, [*folders, *boards.folders][0])
+    before = _answers(recorded.predictions, boards.folders)
     # The order of additions depends on the number of threads.
     torch.set_num_threads(recorded.provenance.environment.threads or 1)
     folder = out or Path("runs") / f"reproduce-{row.key}-{seed}"
@@ -179,9 +178,9 @@ def _run(row: Result, spec: RunSpec, folder: Path, say: Say) -> SeedResult:
     return entry
 
 
-def _answers(record: SideFile, folder: Path) -> dict[str, str]:
+def _answers(record: SideFile, folders: Folders) -> dict[str, str]:
     """Question id → answer."""
-    return {one.id: one.prediction for one in read_predictions(record, folder)}
+    return {one.id: one.prediction for one in read_predictions(record, folders)}
 
 
 def _checkout(row: Result) -> str:
