@@ -19,7 +19,7 @@ from .query import arrange, find_all, select
 from .ranking import ranks
 from .result import Result
 from .statistics import Interval, detectable, t_interval
-from .store import read
+from .store import read, side_files
 from .table import Format, render
 
 
@@ -92,7 +92,8 @@ def check_report(path: Path) -> CheckReport:
     Returns:
         The report of what `check.check` finds.
     """
-    problems, board = check(path), read(path)
+    board = read(path)
+    problems = check(board, side_files(path))
     found = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
     counts = Counter(row.kind for row in board.rows)
     external = f", {counts['external']} external" if counts["external"] else ""
