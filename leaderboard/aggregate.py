@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
+from .measures import Score
 from .result import Result
 from .statistics import Interval, mean_interval
 
@@ -83,6 +84,23 @@ def aggregate(row: Result) -> Aggregate:
         inference_seconds=_mean(entry.inference.seconds for entry in seeds),
         reached=_reached(row),
     )
+
+
+def pooled(seeds: Sequence[Mapping[int, Score] | None]) -> dict[int, Score]:
+    """Pool the scores by hops of several seeds.
+
+    Args:
+        seeds: For each seed, hops → score; None where it has none.
+
+    Returns:
+        Hops, ascending → score over all questions of all seeds.
+    """
+    parts = [one for one in seeds if one]
+    found = {}
+    for hops in sorted({hops for one in parts for hops in one}):
+        scores = [one[hops] for one in parts if hops in one]
+        found[hops] = Score.of(sum(one.n_correct for one in scores), sum(one.n for one in scores))
+    return found
 
 
 def shown(mean: float, digits: int = 1) -> str:

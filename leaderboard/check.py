@@ -14,29 +14,24 @@ from pathlib import Path
 from .lineage import lineage_problems
 from .predictions import mismatches, read_predictions
 from .result import Dataset, Leaderboard
-from .store import PREDICTIONS, read
+from .samples import address
 
 UNCOUNTED = 10_000
 """Questions of a dataset that are generated again though no predictions show that they are so many."""
 
 
-def check(path: Path | str) -> list[str]:
-    """Check a leaderboard file.
+def check(board: Leaderboard, folder: Path) -> list[str]:
+    """Check a leaderboard.
 
     Args:
-        path: The leaderboard file.
+        board: The leaderboard.
+        folder: The folder of its predictions files.
 
     Returns:
         The problems found, one line each.
-
-    Raises:
-        ValueError: For a file that is not a valid leaderboard.
-        OSError: For a file that cannot be read.
     """
-    path = Path(path)
-    board = read(path)
     counted: dict[Dataset, dict[str, str]] = {}
-    rows = list(_check_rows(board, path.resolve().parent / PREDICTIONS, counted))
+    rows = list(_check_rows(board, folder, counted))
     own = [row for row in board.measured if row.kind == "measured"]
     return [*rows, *lineage_problems(own), *_check_datasets(board, counted)]
 
@@ -72,36 +67,28 @@ def _check_datasets(board: Leaderboard, counted: dict[Dataset, dict[str, str]]) 
     A number of questions that no predictions bear out is not believed: it may be a billion.
     """
     from ..generators.answers import is_right
-    from ..generators.datasets import DATASETS, content_hash, examples
-    from ..generators.dial import address_at
+    from ..generators.datasets import examples
+    from ..generators.example import rows_hash
 
     seen: set[Dataset] = set()
     for row in board.measured:
         data = row.dataset
-        # Other versions of a dataset, and datasets without a generator, cannot be regenerated here.
-        if data in seen or data.seed is None:
-            continue
+        at = None if data in seen else address(data)
         seen.add(data)
-        at = address_at(data.name, data.version)
-        try:
-            known = DATASETS.get(at)
-        except ValueError:  # settings that it does not have
-            known = None
-        if known is None or known.version != data.version:
+        if at is None or data.seed is None:
             continue
         name = f"{row.key} {row.method} on {data.name}"
         if data not in counted and data.n > UNCOUNTED:
             yield f"{name}: n must be borne out by predictions for the dataset to be generated, got {data.n}"
             continue
         try:
-            found = content_hash(at, data.split, seed=data.seed, count=data.n, surface=data.surface)
+            made = list(examples(at, data.split, seed=data.seed, count=data.n, surface=data.surface))
         except ValueError as error:
             yield f"{name}: the dataset cannot be generated: {error}"
             continue
-        if found != data.content_hash:
+        if (found := rows_hash(made)) != data.content_hash:
             yield f"{name}: content_hash must be {found} as generated, got {data.content_hash}"
         elif data in counted:
-            made = examples(at, data.split, seed=data.seed, count=data.n, surface=data.surface)
             right = sum(is_right(counted[data].get(one.id, ""), one.answer) for one in made)
             if right < data.n:
                 said = f"got {right} of {data.n}"

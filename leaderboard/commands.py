@@ -59,11 +59,15 @@ leaderboard_files = click.option(
 )  # fmt: skip
 
 
+of_dataset = click.option("--dataset", metavar="NAME", help="Only rows of this dataset.")
+of_recipe = click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
+
+
 @leaderboard.command()
 @leaderboard_files
-@click.option("--dataset", metavar="NAME", help="Only rows of this dataset.")
+@of_dataset
 @click.option("--method", metavar="NAME", help="Only rows of this method.")
-@click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
+@of_recipe
 @click.option(
     "--kind", type=click.Choice(["measured", "external", "quoted", "all"]), default="all",
     help="Only rows measured here, or answered elsewhere, or quoted from papers.",
@@ -86,8 +90,8 @@ def show(path: Path | None, **chosen: Any) -> None:
 
 @leaderboard.command("table")
 @leaderboard_files
-@click.option("--dataset", metavar="NAME", help="Only rows of this dataset.")
-@click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
+@of_dataset
+@of_recipe
 @click.option(
     "--format", type=click.Choice(["text", "markdown", "csv", "latex"]), default="text", help="Output format."
 )
@@ -130,8 +134,8 @@ def add(sources: tuple[Path, ...], path: Path, replace: bool) -> None:
 @leaderboard.command()
 @leaderboard_files
 @click.argument("rows", nargs=-1, required=True)
-@click.option("--dataset", metavar="NAME", help="Only rows of this dataset.")
-@click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
+@of_dataset
+@of_recipe
 @no_collector()
 def compare(path: Path | None, rows: tuple[str, ...], dataset: str | None, recipe: str | None) -> None:
     """Test whether ROWS of one dataset differ, question by question. Name a row by its method or key.

@@ -15,13 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from .mcnemar import McNemar, mcnemar
-from .predictions import read_predictions
+from .predictions import Folders, read_predictions
 from .result import Dataset, Result
 from .statistics import (
     Estimate,
@@ -37,42 +36,7 @@ from .statistics import (
 MARGIN = 0.02
 ALPHA = 0.05
 
-Folders = Path | str | tuple[Path, ...]
-"""The folder of the predictions files, or those of several leaderboard files."""
 Verdict = Literal["different", "equivalent", "undecided"]
-
-
-class Comparison(NamedTuple):
-    """What the tests say of row ``a`` against row ``b``. Differences are fractions, ``a`` minus ``b``.
-
-    Attributes:
-        a: The first row.
-        b: The second row.
-        by_seed: Seed → McNemar test, clustered by twins.
-        combined: McNemar test of all seeds, a pair of twins in all seeds being one cluster.
-        by_questions: Mean difference over questions, with its clustered standard error.
-        bootstrap: Bootstrap interval of that mean.
-        by_seeds: The same mean with its standard error over seeds; None for one seed.
-        p: Holm-adjusted p-value of no difference.
-        equivalence_p: Holm-adjusted p-value of a difference of `MARGIN` or more.
-    """
-
-    a: Result
-    b: Result
-    by_seed: dict[int, McNemar]
-    combined: McNemar
-    by_questions: Estimate
-    bootstrap: Interval
-    by_seeds: Estimate | None
-    p: float
-    equivalence_p: float
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict. A difference that is significant but smaller than the margin counts as equivalent."""
-        if self.equivalence_p < ALPHA:
-            return "equivalent"
-        return "different" if self.p < ALPHA else "undecided"
 
 
 class Paired(NamedTuple):
@@ -110,6 +74,40 @@ class Paired(NamedTuple):
         return max(self.combined().p, t_test(seeds) if seeds else 0.0)
 
 
+class Comparison(NamedTuple):
+    """What the tests say of row ``a`` against row ``b``. Differences are fractions, ``a`` minus ``b``.
+
+    Attributes:
+        a: The first row.
+        b: The second row.
+        paired: Their answers.
+        by_questions: Mean difference over questions, with its clustered standard error.
+        by_seeds: The same mean with its standard error over seeds; None for one seed.
+        p: Holm-adjusted p-value of no difference.
+        equivalence_p: Holm-adjusted p-value of a difference of `MARGIN` or more.
+    """
+
+    a: Result
+    b: Result
+    paired: Paired
+    by_questions: Estimate
+    by_seeds: Estimate | None
+    p: float
+    equivalence_p: float
+
+    @property
+    def bootstrap(self) -> Interval:
+        """The bootstrap interval of the mean difference over questions; slow."""
+        return bootstrap_interval(self.paired.by_question(), self.paired.clusters)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict. A difference that is significant but smaller than the margin counts as equivalent."""
+        if self.equivalence_p < ALPHA:
+            return "equivalent"
+        return "different" if self.p < ALPHA else "undecided"
+
+
 class Sheet(NamedTuple):
     """What a comparison needs of a predictions file.
 
@@ -144,8 +142,7 @@ class Answers:
     """
 
     def __init__(self, folders: Folders) -> None:
-        several = folders if isinstance(folders, tuple) else (folders,)
-        self.folders = [Path(folder) for folder in several]
+        self.folders = folders
         self.compared: dict[tuple[str, str], Comparison] = {}
         self._read: dict[str, Sheet] = {}
         self._clusters: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
@@ -167,8 +164,7 @@ class Answers:
         if record is None:
             raise ValueError(f"{row.key} {row.method}, seed {seed}: has no predictions to compare")
         if record.sha256 not in self._read:
-            has = [folder for folder in self.folders if (folder / record.file).is_file()]
-            read = read_predictions(record, [*has, *self.folders][0])
+            read = read_predictions(record, self.folders)
             found = {one.id: one.twin or one.id for one in read}
             clusters = self._clusters.setdefault(tuple(found.items()), found)  # most rows share them
             correct = np.array([one.correct for one in read], dtype=np.int8)
@@ -243,15 +239,12 @@ def compare_pair(a: Result, b: Result, answers: Answers) -> Comparison:
     if (a.key, b.key) in answers.compared:
         return answers.compared[a.key, b.key]
     pair = answers.paired(a, b)
-    values = pair.by_question()
-    questions, seeds = cluster_estimate(values, pair.clusters), pair.over_seeds()
+    questions, seeds = cluster_estimate(pair.by_question(), pair.clusters), pair.over_seeds()
     answers.compared[a.key, b.key] = Comparison(
         a=a,
         b=b,
-        by_seed=pair.by_seed(),
-        combined=pair.combined(),
+        paired=pair,
         by_questions=questions,
-        bootstrap=bootstrap_interval(values, pair.clusters),
         by_seeds=seeds,
         p=pair.p_value(),
         equivalence_p=max(tost(found, MARGIN) for found in (questions, seeds) if found),

@@ -1,4 +1,4 @@
-"""Check where rows come from: the weights of their base models, and whether their numerics have a version.
+"""Where rows come from: what ``-o`` changed of the recipe, the weights of base models, the numerics' version.
 
 A change of the code that changes the weights of a base model, but not its revision, would otherwise mix two
 base models in one row, or compare methods that start from different ones. Of runs that disagree, the newest
@@ -7,7 +7,11 @@ counts, since running the others again gives what it has.
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from textwrap import shorten
 from typing import NamedTuple
 
 from .result import Result, SeedResult
@@ -49,6 +53,49 @@ class Run(NamedTuple):
         thoughts = "" if row.thoughts is None else f" --thoughts {row.thoughts}"
         options += f"{thoughts}{' --quick' if row.quick else ''} --replace"
         return f"{name}: {text} ({file}); run again: coconut-bench run {options}"
+
+
+def changes(row: Result) -> str:
+    """Say what ``-o`` changed of a row's recipe.
+
+    Args:
+        row: The row.
+
+    Returns:
+        ``changed: optimizer.lr=0.5``, in one line of at most 200 characters; or nothing.
+    """
+    settings = recorded_settings(row.seeds[0].provenance.command)
+    return f"changed: {shorten(' '.join(settings), 200, placeholder=' …')}" if settings else ""
+
+
+def recipe_name(row: Result) -> str:
+    """Name the recipe of a row, with what ``-o`` changed of it.
+
+    Args:
+        row: The row.
+
+    Returns:
+        ``tiny``, or ``tiny, changed: optimizer.lr=0.5``.
+    """
+    return ", ".join(filter(None, (row.recipe.name, changes(row))))
+
+
+def recorded_settings(command: str) -> list[str]:
+    """Return the settings of the recipe that a recorded command changed.
+
+    Args:
+        command: A shell-quoted command line.
+
+    Returns:
+        ``key=value`` of each ``-o``; none where the line cannot be read.
+    """
+    if not re.search(" (-o|--override)", command):  # most have none, and are not split
+        return []
+    words = re.sub(r" (--override=|-o(?=[^ ]))", " -o ", command)  # click takes these forms as well
+    try:
+        return [value for option, value in pairwise(shlex.split(words)) if option in ("-o", "--override")]
+    except ValueError:  # an open quote
+        return []
 
 
 def lineage_problems(rows: Sequence[Result]) -> Iterator[str]:

@@ -25,9 +25,11 @@ from ..generators.datasets import DATASETS
 from ..generators.wordings.row import Paper
 from ..generators.wordings.table import PAPERS
 from .aggregate import aggregate
-from .compare import Answers, Folders
+from .compare import Answers
+from .lineage import recipe_name
 from .own import OwnResult, is_repeat, read_boards
 from .paper_text import Table, render
+from .predictions import Folders
 from .query import select
 from .result import QuotedResult, Result
 from .verdicts import Judged, judge, judge_pairs, sentence
@@ -109,7 +111,7 @@ def render_paper_table(
     if not groups:
         raise ValueError("rows must be at least 1 measured one, got 0")
     made = [_one_table(group, quoted, Answers(folder)) for group in groups.values()]
-    # Changed by -o, a recipe keeps its name.
+    # Another version of a recipe has the same name.
     titles = Counter(table.title for table in made)
     hashes = [str(group[0].recipe.hash)[:8] for group in groups.values()]
     named = [
@@ -130,10 +132,11 @@ def _one_table(rows: Sequence[Result], quoted: Sequence[QuotedResult], answers: 
     is_paper_s = paper is not None and recipe.name == paper.recipe and any(line.quoted for line in lines)
     judged = [row for row in rows if not is_repeat(row)]
     version = "" if recipe.numerics is None else f", numerics {recipe.numerics}"
+    name = recipe_name(rows[0])
     return Table(
         title=f"{data.name} {data.version} {data.surface}, {data.n} {data.split} questions; "
-        f"recipe {recipe.name}{', quick' if rows[0].quick else ''}, {base.name}{version}",
-        about=(f"{data.name} {data.version}", recipe.name, base.name),
+        f"recipe {name}{', quick' if rows[0].quick else ''}, {base.name}{version}",
+        about=(f"{data.name} {data.version}", name, base.name),
         header=(*COLUMNS, *(("paper %", "paper tokens") if is_paper_s else ())),
         lines=[_cells(line, is_paper_s) for line in lines],
         is_best=_best(rows, judged, answers),

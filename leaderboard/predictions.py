@@ -27,6 +27,8 @@ from ..generators.files import file_digest, write_whole
 from .measures import Name, Record, Score, Tokens, explain
 from .result import SeedResult, Shortcut, SideFile
 
+Folders = Path | str | tuple[Path, ...]
+"""The folder of the predictions files, or those of several leaderboard files."""
 NAME_DIGITS = 16
 LONGEST_LINE = 1 << 16
 
@@ -139,12 +141,12 @@ def write_predictions(predictions: Sequence[Prediction], folder: Path | str) -> 
     return record
 
 
-def read_predictions(record: SideFile, folder: Path | str) -> list[Prediction]:
+def read_predictions(record: SideFile, folders: Folders) -> list[Prediction]:
     """Read and check a predictions file.
 
     Args:
         record: The record of the file.
-        folder: The folder of the file.
+        folders: The folder of the file, or several: the first one that has it counts.
 
     Returns:
         The predictions, in the order of the file.
@@ -153,7 +155,8 @@ def read_predictions(record: SideFile, folder: Path | str) -> list[Prediction]:
         ValueError: For a wrong checksum or count, or a line that is not a prediction; with file and line.
         FileNotFoundError: Where the file is missing.
     """
-    path = Path(folder) / record.file
+    paths = [Path(one) / record.file for one in (folders if isinstance(folders, tuple) else (folders,))]
+    path = next(filter(Path.is_file, paths), paths[0])
     digest = file_digest(path)
     if digest != record.sha256:
         raise ValueError(f"{path}: sha256 must be {record.sha256}, got {digest}")

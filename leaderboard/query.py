@@ -8,6 +8,7 @@ from typing import Literal
 
 from ..generators.lookup import pick
 from .aggregate import aggregate
+from .lineage import changes, recipe_name
 from .own import OwnResult
 from .result import QuotedResult, Result
 
@@ -105,8 +106,7 @@ def find(rows: Sequence[Result], name: str) -> Result:
 
     Args:
         rows: Measured rows.
-        name: A method, which stands for its row evaluated as trained, or the start of a key. Where there are
-            shipped rows and yours, it means a shipped one, if one fits; ``yours:NAME`` means one of yours.
+        name: A method or the start of a key, as `find_all` takes it.
 
     Returns:
         The row.
@@ -114,7 +114,40 @@ def find(rows: Sequence[Result], name: str) -> Result:
     Raises:
         ValueError: For no such row, with the nearest known name, and for several, with their keys.
     """
-    given = name
+    return find_all(rows, [name])[0]
+
+
+def find_all(rows: Sequence[Result], names: Sequence[str]) -> list[Result]:
+    """Find rows that are named together.
+
+    Args:
+        rows: Measured rows.
+        names: Starts of keys, and methods. A method means a row evaluated as trained; of several, a shipped
+            one rather than yours, then one of the same recipe as another row that is named without doubt,
+            then one whose recipe no ``-o`` has changed. ``yours:NAME`` means one of yours.
+
+    Returns:
+        A row per name.
+
+    Raises:
+        ValueError: For no such row, with the nearest known name, and for several, with their keys.
+    """
+    fits = [_fitting(rows, name) for name in names]
+    shared = {_setting(found[0]) for found in fits if len(found) == 1}
+    chosen = []
+    for name, fit in zip(names, fits, strict=True):
+        found = [row for row in fit if _setting(row) in shared] or fit
+        found = [row for row in found if not changes(row)] or found
+        if len(found) > 1:
+            more = f" and {len(found) - MOST_KEYS} more" if len(found) > MOST_KEYS else ""
+            listed = ", ".join(map(_listed, found[:MOST_KEYS]))
+            raise ValueError(f"{name}: must name one row, got {listed}{more}")
+        chosen += found
+    return chosen
+
+
+def _fitting(rows: Sequence[Result], name: str) -> list[Result]:
+    """The rows that a name may mean, at least one."""
     if name.startswith(YOURS):
         rows, name = [row for row in rows if isinstance(row, OwnResult)], name.removeprefix(YOURS)
     plain = [row for row in rows if row.method == name and row.thoughts is None]
@@ -124,11 +157,18 @@ def find(rows: Sequence[Result], name: str) -> Result:
         names = {row.method: row for row in rows}
         keys = {row.key: row for row in rows} if len(rows) <= MOST_KEYS else {}
         pick({**names, **keys}, name, "row")
-    if len(found) > 1:
-        listed = ", ".join(f"{row.key} ({row.dataset.name}, {row.recipe.name})" for row in found[:MOST_KEYS])
-        more = f" and {len(found) - MOST_KEYS} more" if len(found) > MOST_KEYS else ""
-        raise ValueError(f"{given}: must name one row, got {listed}{more}")
-    return found[0]
+    return found
+
+
+def _setting(row: Result) -> tuple[object, ...]:
+    """What rows have in common whose methods are compared."""
+    return row.dataset.content_hash, row.dataset.split, row.recipe.hash, row.recipe.numerics
+
+
+def _listed(row: Result) -> str:
+    """The key of a row, and what tells it from others of its method."""
+    digest, quick = (row.recipe.hash or "unknown")[:8], ", quick" if row.quick else ""
+    return f"{row.key} ({row.dataset.name}, {recipe_name(row)}, recipe hash {digest}{quick})"
 
 
 def _known(value: float) -> float:

@@ -16,19 +16,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .aggregate import aggregate
-from .compare import ALPHA, Answers, Folders
+from .compare import ALPHA, Answers
 from .result import Result
 from .statistics import estimate, t_test
 
 
-def ranks(rows: Sequence[Result], folder: Folders) -> dict[str, int]:
+def ranks(rows: Sequence[Result], answers: Answers) -> dict[str, int]:
     """Rank rows on the same questions: 1 + the number of rows that are found significantly better.
 
     Rows that cannot be compared (no predictions, no shared seed) count as tied.
 
     Args:
         rows: Measured rows, of any datasets.
-        folder: The folder of the predictions files.
+        answers: Their predictions.
 
     Returns:
         Row key → rank.
@@ -36,7 +36,6 @@ def ranks(rows: Sequence[Result], folder: Folders) -> dict[str, int]:
     same: dict[tuple[str, str], list[Result]] = {}
     for row in rows:
         same.setdefault((row.dataset.content_hash, row.dataset.split), []).append(row)
-    answers = Answers(folder)
     places: dict[str, int] = {}
     for family in same.values():
         family.sort(key=lambda row: -aggregate(row).accuracy)

@@ -11,14 +11,15 @@ from ..generators.tables import folded
 from ..generators.terminal import terminal_width
 from . import compare as comparisons
 from .check import check
-from .compare import MARGIN, Comparison
+from .compare import MARGIN, Answers, Comparison
+from .lineage import recipe_name
 from .mcnemar import McNemar
 from .own import OwnResult, read_boards
-from .query import arrange, find, select
+from .query import arrange, find_all, select
 from .ranking import ranks
 from .result import Result
 from .statistics import Interval, detectable, t_interval
-from .store import read
+from .store import read, side_files
 from .table import Format, render
 
 
@@ -52,7 +53,7 @@ def table(path: Path | None, *, sort: str, ascending: bool, format: Format, **ch
     """
     boards = read_boards(path)
     rows = arrange(select(boards.rows, **chosen), sort, ascending=ascending)
-    return render(rows, format, ranks(boards.ranked, boards.folders))
+    return render(rows, format, ranks(boards.ranked, Answers(boards.folders)))
 
 
 def comparison(
@@ -62,7 +63,7 @@ def comparison(
 
     Args:
         path: The leaderboard file; None for the shipped one and yours.
-        names: Methods or keys, as `query.find` takes them.
+        names: Methods or keys, as `query.find_all` takes them.
         dataset: Only rows of this dataset.
         recipe: Only rows of this recipe.
 
@@ -75,7 +76,7 @@ def comparison(
     boards = read_boards(path)
     chosen = select(boards.rows, dataset=dataset, method=None, recipe=recipe, quick=True)
     measured = [row for row in chosen if isinstance(row, Result)]
-    rows = [find(measured, name) for name in names]
+    rows = find_all(measured, names)
     if len(rows) > 1 and len({row.key for row in rows}) == 1:
         raise ValueError(f"{' and '.join(names)} are the same row, {rows[0].key}: name another one")
     pairs = comparisons.compare(rows, boards.folders)
@@ -91,7 +92,8 @@ def check_report(path: Path) -> CheckReport:
     Returns:
         The report of what `check.check` finds.
     """
-    problems, board = check(path), read(path)
+    board = read(path)
+    problems = check(board, side_files(path))
     found = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
     counts = Counter(row.kind for row in board.rows)
     external = f", {counts['external']} external" if counts["external"] else ""
@@ -122,10 +124,11 @@ def _report(pair: Comparison, family: int) -> str:
     if pair.by_seeds:
         seeds = _range(t_interval(pair.by_seeds))
         lines.append(f"  95 % interval over seeds {seeds} (t, {pair.by_seeds.freedom + 1} seeds)")
-    for seed, test in pair.by_seed.items():
+    by_seed = pair.paired.by_seed()
+    for seed, test in by_seed.items():
         lines.append(f"  seed {seed}: {_mcnemar(test)}")
-    if len(pair.by_seed) > 1:
-        lines.append(f"  all seeds: {_mcnemar(pair.combined)}")
+    if len(by_seed) > 1:
+        lines.append(f"  all seeds: {_mcnemar(pair.paired.combined())}")
     lines.append(
         f"  no difference: {_p(pair.p)}; difference of {100 * MARGIN:.0f} points or more (TOST): "
         f"{_p(pair.equivalence_p)}; Holm-adjusted over {family} pair{'s' if family > 1 else ''}"
@@ -136,7 +139,7 @@ def _report(pair: Comparison, family: int) -> str:
 
 def _named(row: Result) -> str:
     yours = ", yours" if isinstance(row, OwnResult) and row.shipped is None else ""
-    return f"{row.method} ({row.recipe.name}, {row.key}{yours})"
+    return f"{row.method} ({recipe_name(row)}, {row.key}{yours})"
 
 
 def _mcnemar(test: McNemar) -> str:

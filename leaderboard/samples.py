@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from ..generators.example import Example
+from ..generators.example import Example, rows_hash
 from .predictions import Prediction, read_predictions
 from .result import Dataset, Result
 
@@ -70,20 +70,33 @@ def regenerate(data: Dataset) -> dict[str, Example]:
     Returns:
         Question id → question; empty where the dataset has no generator or its content hash has changed.
     """
-    from ..generators.datasets import DATASETS, content_hash, examples
+    from ..generators.datasets import examples
+
+    at = address(data)
+    if at is None or data.seed is None:
+        return {}
+    try:
+        made = list(examples(at, data.split, seed=data.seed, count=data.n, surface=data.surface))
+    except ValueError:  # a split, a surface or a size that the dataset does not have
+        return {}
+    return {example.id: example for example in made} if rows_hash(made) == data.content_hash else {}
+
+
+def address(data: Dataset) -> str | None:
+    """Find the generator of a dataset.
+
+    Args:
+        data: The recorded dataset.
+
+    Returns:
+        Its name in the table of datasets; None for another version, and for a file of one's own.
+    """
+    from ..generators.datasets import DATASETS
     from ..generators.dial import address_at
 
-    if data.seed is None:
-        return {}
     at = address_at(data.name, data.version)
     try:
         known = DATASETS.get(at)
-        if known is None or known.version != data.version:
-            return {}
-        found = content_hash(at, data.split, data.seed, data.n, data.surface)
-    except ValueError:  # settings, a split, a surface or a size that the dataset does not have
-        return {}
-    if found != data.content_hash:
-        return {}
-    made = examples(at, data.split, seed=data.seed, count=data.n, surface=data.surface)
-    return {example.id: example for example in made}
+    except ValueError:  # settings that it does not have
+        return None
+    return at if known is not None and known.version == data.version else None

@@ -22,6 +22,7 @@ from ..generators.tables import aligned, markdown
 from ..generators.terminal import terminal_width
 from .aggregate import aggregate, shown
 from .escape import csv_cell, markdown_cell
+from .lineage import changes
 from .own import OwnResult
 from .result import QuotedResult, Result
 
@@ -158,4 +159,5 @@ def _notes(row: Result) -> list[str]:
     halts = ["thoughts ended by a classifier"] if answered and answered.halting == "classifier" else []
     own = [row.note] if isinstance(row, OwnResult) else []
     kind = ["external"] if row.kind == "external" else []
-    return [*kind, *own, *forced, *halts, *(["quick"] if row.quick else [])]
+    changed = [found] if (found := changes(row)) else []
+    return [*kind, *own, *changed, *forced, *halts, *(["quick"] if row.quick else [])]

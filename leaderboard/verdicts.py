@@ -117,21 +117,21 @@ def _judge(a: Result, b: Result, answers: Answers) -> Judged:
     try:
         return Judged(a, b, compare_pair(a, b, answers), 1)
     except OSError as error:
-        name = Path(error.filename or answers.folders[0]).name
+        name = Path(error.filename or "a predictions file").name
         return Judged(a, b, None, 0, f"{name} is missing or not readable")
     except ValueError as error:
         return Judged(a, b, None, 0, str(error))
 
 
 def _accuracy(row: Result, found: Comparison) -> float:
-    shares = [entry.test.accuracy for entry in row.seeds if entry.seed in found.by_seed]
+    shares = [entry.test.accuracy for entry in row.seeds if entry.seed in found.paired.differences]
     return sum(shares) / len(shares)
 
 
 def _interval(found: Comparison, sign: int) -> str:
     low, high = t_interval(found.by_seeds) if found.by_seeds else found.bootstrap
     ends = Interval(low, high) if sign > 0 else Interval(-high, -low)
-    over = f"{len(found.by_seed)} seeds" if found.by_seeds else "the questions of one seed"
+    over = f"{len(found.paired.differences)} seeds" if found.by_seeds else "the questions of one seed"
     return f"95 % interval over {over} {_signed(ends.low)} to {_signed(ends.high)}"
 
 

@@ -23,6 +23,7 @@ from coconut_bench.coconut.reference import reference_logits
 from coconut_bench.generators import Example, examples
 from coconut_bench.leaderboard import read
 from coconut_bench.leaderboard.check import check
+from coconut_bench.leaderboard.store import side_files
 
 N = 20
 
@@ -68,7 +69,7 @@ def test_answers_are_scored_and_the_row_says_no_more_than_is_known() -> None:
     assert set(unknown) == {None}
     assert entry.provenance.environment.hardware == "unknown"
     assert entry.provenance.command
-    assert check("leaderboard.json") == []
+    assert check(read("leaderboard.json"), side_files("leaderboard.json")) == []
 
 
 def test_counts_are_kept_where_every_answer_has_them() -> None:

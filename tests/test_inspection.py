@@ -12,11 +12,12 @@ from click.testing import CliRunner
 from leaderboard_examples import predictions, result
 from micro import write_recipe
 
-from coconut_bench.benchmarks.inspection.curves import band, pooled, read_training, stage_spans
+from coconut_bench.benchmarks.inspection.curves import band, read_training, stage_spans
 from coconut_bench.benchmarks.inspection.samples import read_transcripts, render
 from coconut_bench.benchmarks.run.trained import load_run
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import read_predictions
+from coconut_bench.leaderboard.aggregate import pooled
 
 
 @pytest.fixture(scope="module")

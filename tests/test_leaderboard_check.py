@@ -26,7 +26,7 @@ from coconut_bench.leaderboard import (
 )
 from coconut_bench.leaderboard.check import check
 from coconut_bench.leaderboard.statistics import wilson
-from coconut_bench.leaderboard.store import SHIPPED, side_files
+from coconut_bench.leaderboard.store import SHIPPED, read, side_files
 
 ANSWERED = predictions(lambda index: index % 10 != 0)
 
@@ -125,14 +125,14 @@ def test_a_side_file_cannot_be_named_outside_its_folder() -> None:
 
 
 def test_a_true_file_has_no_problems(path: Path) -> None:
-    assert check(path) == []
+    assert check(read(path), side_files(path)) == []
     done = CliRunner().invoke(main, ["leaderboard", "check", "--leaderboard", str(path)])
     assert done.exit_code == 0
     assert done.output == f"{path}: 2 measured and 24 quoted rows, 0 problems\n"
 
 
 def test_the_shipped_file_has_no_problems() -> None:
-    assert check(SHIPPED) == []
+    assert check(read(SHIPPED), side_files(SHIPPED)) == []
 
 
 def test_a_number_that_was_raised_with_everything_beside_it_is_found(path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_number_that_was_raised_with_everything_beside_it_is_found(path: Path)
             score["interval"] = list(wilson(score["n_correct"], score["n"]))
 
     change(path, raise_accuracy)
-    problems = check(path)
+    problems = check(read(path), side_files(path))
     assert len(problems) == 2
     assert "coconut on synthetic, seed 1: test must be n_correct=180" in problems[0]
     assert "got n_correct=181" in problems[0]
@@ -164,7 +164,7 @@ def test_a_lower_token_count_is_found(field: str, path: Path) -> None:
         tokens["generated"] = tokens["language"] + tokens["thoughts"]
 
     change(path, lower)
-    (problem,) = check(path)
+    (problem,) = check(read(path), side_files(path))
     assert "tokens must be" in problem
 
 
@@ -181,7 +181,7 @@ def test_side_files_that_are_missing_changed_or_never_made_are_found(path: Path)
     }
     row, index = recorded[names[2]]
     change(path, lambda rows: rows[row]["seeds"][index].update(predictions=None))
-    problems = check(path)
+    problems = check(read(path), side_files(path))
     assert len(problems) == 3
     for name, words in ((names[0], "missing"), (names[1], "sha256 must be")):
         assert any(name in problem and words in problem for problem in problems)
@@ -197,7 +197,7 @@ def test_predictions_with_other_answers_to_the_same_questions_are_found(tmp_path
     ]
     for method, answered in (("cot", honest), ("coconut", flattering)):
         add(path, result({0: answered}, method=method, folder=tmp_path / "run"), predictions=tmp_path / "run")
-    (problem,) = check(path)
+    (problem,) = check(read(path), side_files(path))
     assert "questions and answers must be those of the other rows of the same dataset" in problem
 
 
@@ -226,7 +226,7 @@ def test_a_billion_questions_are_not_generated_because_a_row_says_so(seeds: str,
             entry["predictions"] = entry["predictions"] if seeds == "with predictions" else None
 
     change(path, claim)
-    problems = check(path)
+    problems = check(read(path), side_files(path))
     assert any("n must be borne out by predictions" in problem for problem in problems)
     held = "must hold 1000000000 predictions, got 200"
     assert any(held in problem for problem in problems) == (seeds == "with predictions")
@@ -278,9 +278,9 @@ def test_a_dataset_that_is_not_the_one_generated_is_found(tmp_path: Path) -> Non
     row = result({0: answered}, dataset="prosqa-tiny", folder=tmp_path / "run")
     true = row.dataset.model_copy(update={"content_hash": hashed})
     add(path, row.model_copy(update={"dataset": true}), predictions=tmp_path / "run")
-    assert check(path) == []
+    assert check(read(path), side_files(path)) == []
     add(path, row, predictions=tmp_path / "run")
-    (problem,) = check(path)
+    (problem,) = check(read(path), side_files(path))
     assert f"content_hash must be {hashed} as generated, got {row.dataset.content_hash}" in problem
 
 
@@ -299,5 +299,5 @@ def test_right_answers_that_are_not_those_of_the_generated_questions_are_found(
     data = row.dataset.model_copy(update={"content_hash": hashed, "version": version})
     path = tmp_path / "leaderboard.json"
     add(path, row.model_copy(update={"dataset": data}), predictions=tmp_path / "run")
-    (problem,) = check(path)
+    (problem,) = check(read(path), side_files(path))
     assert "right answers must be those of the generated questions" in problem

@@ -17,7 +17,7 @@ from scipy import stats
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import Result, add, read, render
 from coconut_bench.leaderboard.aggregate import aggregate
-from coconut_bench.leaderboard.compare import Paired, compare
+from coconut_bench.leaderboard.compare import Answers, Paired, compare
 from coconut_bench.leaderboard.query import SORT_KEYS, arrange, find, select
 from coconut_bench.leaderboard.ranking import ranks
 from coconut_bench.leaderboard.report import comparison_text
@@ -41,10 +41,10 @@ def test_a_pair_worked_by_hand(tmp_path: Path) -> None:
     a = row_of("a", {0: set(range(10))}, tmp_path)
     b = row_of("b", {0: set(range(5, 40))}, tmp_path)
     (pair,) = compare([a, b], tmp_path)
-    assert pair.combined[:2] == (30, 5)
+    assert pair.paired.combined()[:2] == (30, 5)
     sums = [-2, -2, -1, *[2] * 15]
     flipped = np.abs(np.array(list(product((1, -1), repeat=len(sums)))) @ sums)
-    assert pair.combined.p == pytest.approx((flipped >= 25).mean())
+    assert pair.paired.combined().p == pytest.approx((flipped >= 25).mean())
     assert pair.by_questions.mean == pytest.approx(25 / QUESTIONS)
     assert pair.by_questions.freedom == QUESTIONS // 2 - 1
     assert pair.bootstrap.low < 25 / QUESTIONS < pair.bootstrap.high
@@ -74,10 +74,10 @@ def test_the_luck_of_a_seed_is_no_difference_between_methods(tmp_path: Path) -> 
     a = row_of("a", {0: set(), 1: {0, 2}, 2: {4, 6}}, tmp_path)
     b = row_of("b", {0: set(range(80)), 1: {0}, 2: {4}}, tmp_path)
     (pair,) = compare([a, b], tmp_path)
-    assert pair.combined.p < 1e-9
+    assert pair.paired.combined().p < 1e-9
     assert pair.p > 0.05
     assert pair.verdict == "undecided"
-    assert ranks([a, b], tmp_path) == {a.key: 1, b.key: 1}
+    assert ranks([a, b], Answers(tmp_path)) == {a.key: 1, b.key: 1}
 
 
 def test_a_difference_in_every_seed_is_one(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_all_pairs_are_one_family(tmp_path: Path) -> None:
 
 def test_rows_that_cannot_be_told_apart_share_a_rank(tmp_path: Path) -> None:
     rows = [row_of(name, {0: set(range(n))}, tmp_path) for name, n in (("a", 4), ("b", 6), ("c", 90))]
-    places = ranks(rows, tmp_path)
+    places = ranks(rows, Answers(tmp_path))
     assert [places[row.key] for row in rows] == [1, 1, 3]
     table = render(rows, ranks=places).splitlines()
     assert [line.split()[0] for line in table] == ["rank", "1=", "1=", "3"]
@@ -109,7 +109,7 @@ def test_rows_that_cannot_be_told_apart_share_a_rank(tmp_path: Path) -> None:
 def test_rows_without_predictions_are_not_told_apart(tmp_path: Path) -> None:
     good = row_of("a", {0: set()}, tmp_path)
     bad = result({0: predictions(lambda index: index > 150)}, method="b")
-    assert ranks([good, bad], tmp_path) == {good.key: 1, bad.key: 1}
+    assert ranks([good, bad], Answers(tmp_path)) == {good.key: 1, bad.key: 1}
     with pytest.raises(ValueError, match=r"b, seed 0: has no predictions to compare"):
         compare([good, bad], tmp_path)
 
@@ -124,7 +124,7 @@ def test_only_rows_of_the_same_questions_and_a_shared_seed_are_compared(tmp_path
         compare([row, later], tmp_path)
     with pytest.raises(ValueError, match="at least 2, got 1"):
         compare([row], tmp_path)
-    assert ranks([row, elsewhere, later], tmp_path) == {row.key: 1, elsewhere.key: 1, later.key: 1}
+    assert ranks([row, elsewhere, later], Answers(tmp_path)) == {row.key: 1, elsewhere.key: 1, later.key: 1}
 
 
 def test_seeds_that_agree_are_no_more_evidence_over_the_questions() -> None:
@@ -232,7 +232,7 @@ def test_names_of_foreign_rows_are_text_wherever_they_are_shown(tmp_path: Path) 
         (["show", "--recipe", "tny"], "unknown recipe 'tny' (did you mean 'tiny'?)"),
         (["show", "--sort", "acuracy"], "unknown column 'acuracy' (did you mean 'accuracy'?)"),
         (["compare", "coconut", "co"], "unknown row 'co'"),
-        (["compare", "coconut", "cot"], "cot: must name one row, got"),
+        (["compare", "cot", "cot"], "cot: must name one row, got"),
         (["compare", "coconut", "cot", "--dataset", "x"], "unknown dataset 'x'"),
         (["compare", "coconut"], "rows must be at least 2, got 1"),
     ],
@@ -250,8 +250,9 @@ def test_compare_takes_methods_and_keys(path: Path) -> None:
     text = invoke("compare", "coconut", cot.key[:6], "no-cot", "--leaderboard", str(path))
     assert text.count(" vs. ") == 3
     assert "Holm-adjusted over 3 pairs" in text
-    text = invoke("compare", "coconut", "cot", "--recipe", "tiny", "--leaderboard", str(path))
-    assert text.count(" vs. ") == 1 and "cot (tiny" in text
+    for chosen in (("--recipe", "tiny"), ()):  # of two rows of cot, the one of coconut's recipe
+        text = invoke("compare", "coconut", "cot", *chosen, "--leaderboard", str(path))
+        assert text.count(" vs. ") == 1 and "cot (tiny" in text
 
 
 def test_add_merges_files(path: Path, tmp_path: Path) -> None:

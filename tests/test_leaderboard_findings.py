@@ -84,7 +84,7 @@ def test_a_reason_for_a_tie_agrees_with_the_rank() -> None:
         [Series(row, aggregate(row), number, row.method) for number, row in enumerate(rows)],
         Answers(side_files(SHIPPED)),
     )
-    places = ranks(rows, side_files(SHIPPED))
+    places = ranks(rows, Answers(side_files(SHIPPED)))
     for pair in (pair for pairs in found.pairs.values() for pair in pairs):
         if pair.order:
             assert places[pair.order[0].key] < places[pair.order[1].key]

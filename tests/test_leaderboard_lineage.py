@@ -9,6 +9,7 @@ from leaderboard_examples import digest, predictions, result
 from coconut_bench.leaderboard import Result, add
 from coconut_bench.leaderboard.check import check
 from coconut_bench.leaderboard.lineage import lineage_problems
+from coconut_bench.leaderboard.store import read, side_files
 
 
 def row(
@@ -110,7 +111,7 @@ def test_the_check_says_what_to_run_again(tmp_path: Path) -> None:
     path = tmp_path / "leaderboard.json"
     mixed = row("coconut", "ab", folder=tmp_path / "run").model_copy(update={"quick": True, "thoughts": 1})
     add(path, mixed, predictions=tmp_path / "run")
-    (problem,) = check(path)
+    (problem,) = check(read(path), side_files(path))
     assert mixed.seeds[1].predictions
     assert problem.startswith(f"{mixed.key} coconut on synthetic, seed 1: base_weights must be ")
     assert problem.endswith(

@@ -55,7 +55,7 @@ def test_ranking_takes_at_most_two_comparisons_a_row(
 ) -> None:
     for size, path in boards.items():
         counts.clear()
-        places = ranks(read(path).measured, side_files(path))
+        places = ranks(read(path).measured, Answers(side_files(path)))
         assert len(set(places.values())) > 1
         assert 0 < counts["paired"] <= 2 * size
         assert counts["model_validate_json"] <= 120 * size
@@ -72,7 +72,7 @@ def test_rows_that_cannot_differ_are_ranked_without_their_answers(
 ) -> None:
     """Of 20 questions even 0 and 20 right is not significant among 1,225 pairs, whatever the answers say."""
     path = write_board(tmp_path / "b.json", 50)
-    assert set(ranks(read(path).measured, side_files(path)).values()) == {1}
+    assert set(ranks(read(path).measured, Answers(side_files(path))).values()) == {1}
     assert counts["paired"] == 0
     assert counts["model_validate_json"] == 20, "only the first row's, which others would be compared with"
 
@@ -83,7 +83,7 @@ def test_the_same_answers_are_compared_once(tmp_path: Path, counts: Counter[str]
         for most in (200, 20)
     )
     copies = [bad.model_copy(update={"method": f"copy {number}"}) for number in range(30)]
-    places = ranks([good, *copies], tmp_path)
+    places = ranks([good, *copies], Answers(tmp_path))
     assert {places[row.key] for row in copies} == {2}
     assert counts["paired"] <= 2
 
@@ -98,7 +98,7 @@ def test_without_an_effect_ranks_stay_one(tmp_path: Path) -> None:
             missed = set(draw.sample(range(60), 30))
             answers = {0: predictions(lambda index, missed=missed: index not in missed, 60)}
             rows.append(result(answers, method=str(number), folder=tmp_path))
-        wrong += len(set(ranks(rows, tmp_path).values())) > 1
+        wrong += len(set(ranks(rows, Answers(tmp_path)).values())) > 1
     assert wrong <= 2
 
 
@@ -107,9 +107,9 @@ def test_a_row_without_answers_is_tied_and_does_not_tie_the_others(tmp_path: Pat
         result({0: predictions(lambda index, most=most: index < most)}, method=str(most), folder=folder)
         for most, folder in ((200, None), (190, tmp_path), (20, tmp_path))
     )
-    assert [ranks([best, good, bad], tmp_path)[row.key] for row in (best, good, bad)] == [1, 1, 2]
+    assert [ranks([best, good, bad], Answers(tmp_path))[row.key] for row in (best, good, bad)] == [1, 1, 2]
     (tmp_path / str(good.seeds[0].predictions and good.seeds[0].predictions.file)).unlink()
-    assert [ranks([good, bad], tmp_path)[row.key] for row in (good, bad)] == [1, 1]
+    assert [ranks([good, bad], Answers(tmp_path))[row.key] for row in (good, bad)] == [1, 1]
 
 
 def test_an_addition_parses_a_few_rows_of_a_file_that_was_written_here(

@@ -12,6 +12,7 @@ from coconut_bench.cli import main
 from coconut_bench.generators import DATASETS
 from coconut_bench.leaderboard import read
 from coconut_bench.leaderboard.check import check
+from coconut_bench.leaderboard.store import side_files
 
 FAIR = {
     "data": {"name": "prosqa-fair", "surface": "symbolic", "valid": 4, "test": 6},
@@ -45,7 +46,7 @@ def test_every_out_of_distribution_row_gets_a_row_of_its_own_and_is_tested_once(
     hops = rows["prosqa-fair-hops"].seeds[0].by_hops
     assert hops is not None
     assert min(hops) > max(trained.seeds[0].by_hops or {0: None})
-    assert check(Path("leaderboard.json")) == []
+    assert check(read(Path("leaderboard.json")), side_files(Path("leaderboard.json"))) == []
 
 
 def test_a_dataset_without_such_rows_is_refused_before_the_training() -> None:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...leaderboard.measures import Controls
-from ...leaderboard.result import Result
-from ...leaderboard.store import add, read
+from ...leaderboard.store import read, record
 from ..run.saved import read_result
 from .report import Report
 
@@ -36,5 +35,5 @@ def record_verdict(report: Report, folders: Sequence[Path], path: Path) -> bool:
         return False
     seeds = sorted(entry.seed for entry in entries)
     said = Controls(verdict=report.verdict, seeds=seeds, n=report.n)
-    add(path, Result.model_validate(row.model_copy(update={"controls": said})))
+    record(path, row.model_copy(update={"controls": said}))
     return True

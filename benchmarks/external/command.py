@@ -33,7 +33,7 @@ def import_answers_command(
     ANSWERS has one JSON object a line: id, text and, where known, the numbers of thoughts and tokens. Ids are
     those of the questions of the test split, as `generate` writes them. What is unknown stays unknown.
     """
-    from ...leaderboard.store import add, side_files
+    from ...leaderboard.store import record, side_files
     from ...leaderboard.table import render
     from ..recipe_parts import DataPart
     from ..run.data import open_data
@@ -41,7 +41,7 @@ def import_answers_command(
 
     data = open_data(DataPart(name=dataset, surface=surface, seed=data_seed, test=n))
     row = score_answers(answers, data, method=method, model=model, seed=seed, folder=side_files(path))
-    add(path, row, replace=replace)
+    record(path, row, replace=replace)
     click.echo(render([row]))
 
 

@@ -20,14 +20,13 @@ def samples_command(run: Path, wrong: bool, n: int, top: int) -> None:
     RUN is an output directory of `run`; its model answers again. A thought's readout is the LM head applied
     to its hidden state. It shows which tokens are near, not that the model uses them.
     """
-    import shutil
-
+    from ...generators.terminal import terminal_width
     from ..run.trained import load_run
     from .samples import read_transcripts, render
 
     loaded = load_run(run)
     found = read_transcripts(loaded, n, wrong=wrong, top=top)
-    width = max(40, shutil.get_terminal_size((100, 24)).columns)
+    width = max(40, terminal_width() or 100)
     for transcript in found:
         click.echo(render(transcript, width) + "\n")
     score = loaded.result.seeds[0].test

@@ -138,19 +138,3 @@ def stage_spans(points: Sequence[Point]) -> list[tuple[int, int, int]]:
         else:
             spans.append((point.stage, spans[-1][2] if spans else 0, point.step))
     return spans
-
-
-def pooled(scores: Sequence[dict[int, Score]]) -> dict[int, Score]:
-    """Pool the scores of a group's seeds.
-
-    Args:
-        scores: For each run, hops → score.
-
-    Returns:
-        Hops → score over all questions of all seeds.
-    """
-    found = {}
-    for hops in sorted({hops for one in scores for hops in one}):
-        parts = [one[hops] for one in scores if hops in one]
-        found[hops] = Score.of(sum(part.n_correct for part in parts), sum(part.n for part in parts))
-    return found

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...generators.figures import new_figure, require_plot
-from .curves import Training, band, pooled, stage_spans
+from ...leaderboard.aggregate import pooled
+from .curves import Training, band, stage_spans
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,8 @@ the weights can differ, and with them single answers.
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Callable
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,8 +19,9 @@ import torch
 from ...coconut.numerics import NUMERICS
 from ...generators.datasets import DATASETS
 from ...generators.dial import address_at
+from ...leaderboard.lineage import recorded_settings
 from ...leaderboard.own import read_boards
-from ...leaderboard.predictions import read_predictions
+from ...leaderboard.predictions import Folders, read_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.query import find
 from ...leaderboard.result import Result, SeedResult, SideFile
@@ -104,9 +103,8 @@ def reproduce(board: Path | None, name: str, seed: int | None, out: Path | None,
     recorded = entries[seed]
     if recorded.predictions is None:
         raise ValueError(f"{row.key}, seed {seed}: has no predictions to compare")
-    folders = [folder for folder in boards.folders if (folder / recorded.predictions.file).is_file()]
     # A damaged file is found before the training.
-    before = _answers(recorded.predictions, [*folders, *boards.folders][0])
+    before = _answers(recorded.predictions, boards.folders)
     # The order of additions depends on the number of threads.
     torch.set_num_threads(recorded.provenance.environment.threads or 1)
     folder = out or Path("runs") / f"reproduce-{row.key}-{seed}"
@@ -134,7 +132,7 @@ def recorded_recipe(row: Result) -> Recipe:
             f"{row.key} must be of training numerics {NUMERICS}, which this version has, got "
             f"{row.recipe.numerics or 'none (recorded before they had a version)'}; {_checkout(row)}"
         )
-    own = load_recipe(row.recipe.name).with_settings(_settings(row.seeds[0].provenance.command))
+    own = load_recipe(row.recipe.name).with_settings(recorded_settings(row.seeds[0].provenance.command))
     known = DATASETS.get(row.dataset.name)
     named = address_at(row.dataset.name, row.dataset.version)
     datasets = [None, named, *([known.base] if known and known.base else [])]
@@ -149,12 +147,6 @@ def recorded_recipe(row: Result) -> Recipe:
         f"recipe {row.recipe.name} must have the hash {str(row.recipe.hash)[:12]} of {row.key}, got "
         f"{own.hash[:12]}{files}; {_checkout(row)}"
     )
-
-
-def _settings(command: str) -> list[str]:
-    """The recipe's settings that a recorded command changed."""
-    words = re.sub(r" (--override=|-o(?=[^ ]))", " -o ", command)  # click takes these forms as well
-    return [value for option, value in pairwise(shlex.split(words)) if option in ("-o", "--override")]
 
 
 def environment_differences(recorded: SeedResult) -> list[str]:
@@ -186,9 +178,9 @@ def _run(row: Result, spec: RunSpec, folder: Path, say: Say) -> SeedResult:
     return entry
 
 
-def _answers(record: SideFile, folder: Path) -> dict[str, str]:
+def _answers(record: SideFile, folders: Folders) -> dict[str, str]:
     """Question id → answer."""
-    return {one.id: one.prediction for one in read_predictions(record, folder)}
+    return {one.id: one.prediction for one in read_predictions(record, folders)}
 
 
 def _checkout(row: Result) -> str:

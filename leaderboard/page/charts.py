@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from ..result import QuotedResult, Result
+from ..aggregate import pooled
+from ..result import QuotedResult
 from .axes import (
     BOTTOM,
     HEIGHT,
@@ -108,7 +109,12 @@ def hops_chart(series: Sequence[Series], guesses: Sequence[Guess], name: str) ->
     Returns:
         The SVG; None for fewer than two hop counts.
     """
-    curves = {one.number: _by_hops(one.row) for one in series}
+    curves = {
+        one.number: {
+            hops: score.accuracy for hops, score in pooled([entry.by_hops for entry in one.row.seeds]).items()
+        }
+        for one in series
+    }
     hops = sorted({hop for curve in curves.values() for hop in curve})
     if len(hops) < 2:
         return None
@@ -126,17 +132,6 @@ def _line(one: Series, curve: dict[int, float], x: Scale, y: Scale) -> Markup:
     marks = (mark(one.number, across, down) for across, down in places)
     said = ", ".join(f"{hop} hops {percent(share)}" for hop, share in curve.items())
     return group(one, tag("path", class_="line", d=path), *marks, title=f"{one.name}: {said}")
-
-
-def _by_hops(row: Result) -> dict[int, float]:
-    """Hops → accuracy, seeds pooled; seeds without scores by hops are left out."""
-    right: dict[int, list[int]] = {}
-    for entry in row.seeds:
-        for hops, score in (entry.by_hops or {}).items():
-            counts = right.setdefault(hops, [0, 0])
-            counts[0] += score.n_correct
-            counts[1] += score.n
-    return {hops: right[hops][0] / right[hops][1] for hops in sorted(right)}
 
 
 def _step(x: float, y: float, index: int) -> str:

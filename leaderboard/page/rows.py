@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from ..aggregate import shown
+from ..lineage import changes
 from ..own import OwnResult
 from ..result import QuotedResult, Result
 from ..table import rank_labels
@@ -172,7 +173,9 @@ def _badges(row: Result, on_front: bool) -> list[Markup]:
     yours = [tag("span", "yours", class_="badge", title=row.note)] if isinstance(row, OwnResult) else []
     said = "Answered or trained elsewhere, scored here."
     external = [tag("span", "external", class_="badge", title=said)] if row.kind == "external" else []
-    return [*quick, *yours, *external, *front]
+    said = f"The recipe was changed by -o; its hash is {(row.recipe.hash or 'unknown')[:8]}."
+    changed = [tag("span", found, class_="badge", title=said)] if (found := changes(row)) else []
+    return [*quick, *yours, *external, *changed, *front]
 
 
 def _tested(row: Result, thoughts: float) -> Markup:

@@ -8,6 +8,7 @@ from itertools import groupby
 from ...generators.datasets import DATASETS
 from ..aggregate import aggregate
 from ..compare import Answers
+from ..lineage import recipe_name
 from ..own import is_repeat
 from ..query import arrange
 from ..result import Leaderboard, QuotedResult, Result
@@ -137,4 +138,4 @@ def _names(rows: Sequence[Result]) -> dict[str, str]:
 def _long_name(row: Result) -> str:
     forced = "" if row.thoughts is None else f", {row.thoughts} thoughts"
     quick = ", quick" if row.quick else ""
-    return f"{row.method} ({row.recipe.name}, {row.base_model.name}{forced}{quick})"
+    return f"{row.method} ({recipe_name(row)}, {row.base_model.name}{forced}{quick})"

@@ -56,7 +56,8 @@ def write_page(path: Path | str | None, out: Path | str) -> Path:
     known: list[Result | QuotedResult] = [*boards.ranked, *boards.quoted]
     one = boards.files[0].read_bytes() if len(boards.files) == 1 else dump(Leaderboard(rows=known)).encode()
     digest = hashlib.sha256(one).hexdigest()
-    html = page(board, ranks(boards.ranked, boards.folders), Answers(boards.folders), digest)
+    answers = Answers(boards.folders)
+    html = page(board, ranks(boards.ranked, answers), answers, digest)
     wanted = {one.predictions.file for row in board.measured for one in row.seeds if one.predictions}
     for folder in filter(Path.is_dir, boards.folders):
         for name in sorted(wanted.intersection(os.listdir(folder))):

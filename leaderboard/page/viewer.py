@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 from ...generators.example import Example
-from ..predictions import Prediction, read_predictions
+from ..predictions import Folders, Prediction, read_predictions
 from ..samples import regenerate
 from .marks import Series
 from .markup import Markup, tag
@@ -29,7 +28,7 @@ class Written(NamedTuple):
     answers: Mapping[str, Prediction]
 
 
-def viewer(series: Sequence[Series], folders: Sequence[Path], title: str) -> Markup:
+def viewer(series: Sequence[Series], folders: Folders, title: str) -> Markup:
     """Build the sample viewer of a section.
 
     Args:
@@ -64,17 +63,17 @@ def viewer(series: Sequence[Series], folders: Sequence[Path], title: str) -> Mar
     )
 
 
-def _written(series: Sequence[Series], folders: Sequence[Path]) -> list[Written]:
+def _written(series: Sequence[Series], folders: Folders) -> list[Written]:
     found: dict[str, Written] = {}
     for one in series:
         if one.row.method in found or len(found) == METHODS:
             continue
         entry = next((entry for entry in one.row.seeds if entry.predictions), None)
         if entry and entry.predictions:
-            record = entry.predictions
-            folder = next((folder for folder in folders if (folder / record.file).is_file()), folders[0])
             with suppress(ValueError, OSError):  # missing or damaged; `check` reports it
-                given = {prediction.id: prediction for prediction in read_predictions(record, folder)}
+                given = {
+                    prediction.id: prediction for prediction in read_predictions(entry.predictions, folders)
+                }
                 found[one.row.method] = Written(one.name, entry.seed, given)
     return list(found.values())
 
