@@ -78,7 +78,7 @@ def merge_row(old: Row, new: Row, replace: Replace = REFUSE) -> Row:
         same = seeds == old.seeds and controls == old.controls
         return old if same else new.model_copy(update={"seeds": seeds, "controls": controls})
     if not replace.everything:
-        raise ValueError(f"quoted {new.method}: must equal the recorded row, or set replace")
+        raise ValueError(f"quoted {new.method}: must equal the recorded row (--replace replaces it)")
     return new
 
 
@@ -88,15 +88,22 @@ def _merge_seeds(
     seeds = {entry.seed: entry for entry in old}
     for entry in new:
         known = seeds.setdefault(entry.seed, entry)
-        if known != entry:
-            if not replace.everything and known not in replace.copies:
-                raise ValueError(
-                    f"{row}: seed {entry.seed} is already recorded, {known.test.counts} right on "
-                    f"{known.provenance.date}; got {entry.test.counts} on {entry.provenance.date}; "
-                    "set replace or use another seed"
-                )
-            seeds[entry.seed] = entry
+        if known == entry or (not replace.everything and _is_same(known, entry)):
+            continue
+        if not replace.everything and known not in replace.copies:
+            raise ValueError(
+                f"{row}: seed {entry.seed} is already recorded, {known.test.counts} right on "
+                f"{known.provenance.date}; got {entry.test.counts} on {entry.provenance.date}; --replace "
+                f"replaces it"
+            )
+        seeds[entry.seed] = entry
     return [seeds[number] for number in sorted(seeds)]
+
+
+def _is_same(known: SeedResult, entry: SeedResult) -> bool:
+    """Whether a training that was made again came out as the recorded one, whatever its seconds and date."""
+    made = known.predictions, known.weights, known.base_weights
+    return known.predictions is not None and made == (entry.predictions, entry.weights, entry.base_weights)
 
 
 def order(row: Row) -> tuple[str, ...]:

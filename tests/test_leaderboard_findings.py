@@ -175,7 +175,8 @@ def test_a_verdict_outlives_new_seeds_but_not_another_training(tmp_path: Path) -
 
 
 def test_samples_are_the_recorded_answers_to_the_generated_questions(shipped: str) -> None:
-    row = next(row for row in read(SHIPPED).measured if row.method == "no-cot")
+    row = next(row for row in read(SHIPPED).measured if row.method == "no-cot" and row.recipe.name == "tiny")
+    named = "no-cot (tiny, llama, premise recall)"  # other recipes have the method too
     questions, record = regenerate(row.dataset), row.seeds[0].predictions
     assert record
     given = {one.id: one for one in read_predictions(record, side_files(SHIPPED))}
@@ -183,7 +184,7 @@ def test_samples_are_the_recorded_answers_to_the_generated_questions(shipped: st
     shown = {name: wrong.split("\n") for wrong, name in found}
     assert 10 < len(shown) == len(found) < 50
     for name, wrong in shown.items():
-        assert (row.method in wrong) is not given[name].correct
+        assert (named in wrong) is not given[name].correct
         assert f"<code>{escape(questions[name].question, quote=False)}</code>" in shipped
     first = [name for name in questions if not given[name].correct][:4]
     assert set(first) | set(list(questions)[:6]) <= shown.keys()

@@ -244,6 +244,28 @@ def test_a_damaged_side_file_is_not_taken_over_but_is_mended(tmp_path: Path) -> 
         add(target, row, predictions=tmp_path / "run")
 
 
+def test_a_training_made_again_that_came_out_the_same_is_no_conflict(tmp_path: Path) -> None:
+    """Another date and other seconds of the same weights and answers; the recorded entry stays."""
+    path = tmp_path / "leaderboard.json"
+    row = result(folder=tmp_path / "run")
+    add(path, row, predictions=tmp_path / "run")
+    before = path.read_bytes()
+
+    def made_again(**changes: object) -> Result:
+        [first, *rest] = row.seeds
+        later = first.provenance.model_copy(update={"date": "2030-01-01T00:00:00Z"})
+        return row.model_copy(
+            update={"seeds": [first.model_copy(update={"provenance": later, **changes}), *rest]}
+        )
+
+    add(path, made_again(), predictions=tmp_path / "run")
+    assert path.read_bytes() == before
+    with pytest.raises(ValueError, match="--replace replaces it"):
+        add(path, made_again(weights="0" * 64), predictions=tmp_path / "run")
+    add(path, made_again(), predictions=tmp_path / "run", replace=True)
+    assert read(path).measured[0].seeds[0].provenance.date == "2030-01-01T00:00:00Z"
+
+
 def test_merging_files_takes_all_or_none(tmp_path: Path) -> None:
     ours, theirs, bad = (tmp_path / name / "leaderboard.json" for name in ("ours", "theirs", "bad"))
     add(ours, result())
