@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from ..generators.lookup import pick
+from ..generators.terminal import shown
 from .aggregate import aggregate
 from .lineage import changes, recipe_name
 from .own import OwnResult
@@ -153,6 +154,8 @@ def _fitting(rows: Sequence[Result], name: str) -> list[Result]:
     plain = [row for row in rows if row.method == name and row.thoughts is None]
     found = plain or [row for row in rows if name and row.key.startswith(name)]
     found = [row for row in found if not isinstance(row, OwnResult)] or found
+    if not found and not rows:
+        raise ValueError(f"unknown row {shown(name)}: there are no measured rows to name")
     if not found:
         names = {row.method: row for row in rows}
         keys = {row.key: row for row in rows} if len(rows) <= MOST_KEYS else {}

@@ -52,7 +52,14 @@ def read(path: Path | str) -> Leaderboard:
         OSError: For a file that cannot be read.
     """
     path = Path(path)
-    return _parse(path.read_bytes(), path)
+    return _parse(_content(path), path)
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file; a named pipe would be waited for without end."""
+    if path.is_fifo():
+        raise ValueError(f"{path}: must be a file, got a named pipe")
+    return path.read_bytes()
 
 
 def default_file() -> Path:
@@ -172,7 +179,7 @@ def _add(path: Path | str, additions: Sequence[Addition], replace: Replace) -> C
     with locked(path):
         for left in path.parent.glob(f".{path.name}.*.tmp"):  # of a killed writer
             left.unlink()
-        old = path.read_bytes() if path.exists() else None
+        old = _content(path) if path.exists() else None
         change = _change(path, old, [addition.row for addition in additions], replace)
         # Predictions first: a row must never name a missing file.
         for addition in additions:

@@ -69,6 +69,11 @@ def rows_of(sources: Sequence[Path]) -> list[Addition]:
 
 
 def _file(source: Path) -> Path:
+    if source.is_dir() and not (source / RESULT).exists():
+        raise ValueError(
+            f"{source}: must be a finished run, got a folder without {RESULT}: if it is a run, "
+            f"the `run` command that began it finishes it"
+        )
     return source / RESULT if source.is_dir() else source
 
 

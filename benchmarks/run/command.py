@@ -124,6 +124,8 @@ def run_command(
     An interrupted run resumes when it is started again with the same arguments. Several methods and seeds
     can be started in several terminals at once: they share the runs.
     """
+    if out is not None and out.exists() and not out.is_dir():
+        raise ValueError(f"--out must be a folder, got the file {out}")
     from .device import parse_devices, use_device
 
     devices = parse_devices(device) if device else ()

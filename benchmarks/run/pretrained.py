@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from ...coconut.loading import only_pickles, reason
 from ...coconut.tokens import BEGIN_THOUGHT, END_THOUGHT, LATENT, PAUSE
+from ...generators.hub.connection import is_reachable
 from ..recipe_parts import ModelPart
 
 ADDED = (LATENT, PAUSE, BEGIN_THOUGHT, END_THOUGHT)
@@ -32,9 +33,11 @@ def load_pretrained(part: ModelPart) -> tuple[PreTrainedModel, PreTrainedTokeniz
         ValueError: The model cannot be loaded, or its tokenizer has no end token or not the one to copy.
     """
     name = str(part.pretrained)
+    # The cache alone where there is no connection: the client would try for half a minute first.
+    source = {"revision": part.revision, "local_files_only": not (Path(name).is_dir() or is_reachable())}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=part.revision)
-        model = AutoModelForCausalLM.from_pretrained(name, revision=part.revision, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(name, **source)
+        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, **source)
     except Exception as error:  # the libraries below raise anything for a damaged file
         raise ValueError(_refusal(name, reason(error))) from error
     if tokenizer.eos_token_id is None:

@@ -78,7 +78,7 @@ class SlurmJobs:
             job = executor.submit(slurm_work, cell._replace(folder=folder))
         except (AssertionError, NameError, RuntimeError, TypeError, ValueError) as error:  # submitit's
             raise ValueError(f"the job cannot be submitted to Slurm: {error}") from error
-        write_whole(record, json.dumps({"id": job.job_id, "kind": "slurm"}).encode() + b"\n")
+        write_whole(record, json.dumps({"id": job.job_id}).encode() + b"\n")
         return SlurmJob(job)
 
     def stop(self) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,20 +31,30 @@ class Part(NamedTuple):
     measure: Callable[[Setting], Iterable[Finding]]
 
 
+def _lazy(module: str, name: str) -> Callable[[Setting], Iterable[Finding]]:
+    """A measurement whose module, and torch with it, is imported when it is called: ``--help`` lists them."""
+
+    def measure(setting: Setting) -> Iterable[Finding]:
+        found: Iterable[Finding] = getattr(import_module(f".{module}", __package__), name)(setting)
+        return found
+
+    return measure
+
+
 def parts() -> dict[str, Part]:
     """Return the parts of a report by name."""
-    from . import changes, inference, roofline, system, training
-
     return {
-        "stages": Part("a training step at every stage against a plain one", training.stages),
-        "literal": Part("a training step against the published procedure", training.literal),
-        "evaluation": Part("batched decoding against one question at a time", inference.evaluation),
-        "generation": Part("making examples, and with more workers", system.generation),
-        "startup": Part("starting the program", system.startup),
-        "changes": Part("a training step without each saving of work", changes.changes),
-        "roofline": Part("what a step gets of the machine's FLOP/s", roofline.roofline),
-        "memory": Part("peak memory of a training step against a plain one", training.memory),
-        "growth": Part("a step with more thoughts, tokens, rows, width", training.growth),
+        "stages": Part("a training step at every stage against a plain one", _lazy("training", "stages")),
+        "literal": Part("a training step against the published procedure", _lazy("training", "literal")),
+        "evaluation": Part(
+            "batched decoding against one question at a time", _lazy("inference", "evaluation")
+        ),
+        "generation": Part("making examples, and with more workers", _lazy("system", "generation")),
+        "startup": Part("starting the program", _lazy("system", "startup")),
+        "changes": Part("a training step without each saving of work", _lazy("changes", "changes")),
+        "roofline": Part("what a step gets of the machine's FLOP/s", _lazy("roofline", "roofline")),
+        "memory": Part("peak memory of a training step against a plain one", _lazy("training", "memory")),
+        "growth": Part("a step with more thoughts, tokens, rows, width", _lazy("training", "growth")),
     }
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ... import __version__
 from ..stored.manifest import MANIFEST
+from .connection import is_reachable
 from .upload import Kind, Upload, parse_version
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ class Hub:
 
         if not (self.token or get_token()):
             raise OSError("no login: run `hf auth login`, set HF_TOKEN or pass --token")
+        if not is_reachable():
+            raise OSError("no connection to the Hub (its address cannot be found): nothing was published")
         with explained(self.repo):
             return str(self.api.whoami()["name"])
 

@@ -23,6 +23,7 @@ from ..proof.records import VerificationError
 from ..proof.verify import Report, verify_dir
 from ..stored.formats import HUB_SPLITS
 from ..stored.manifest import MANIFEST
+from .connection import is_reachable
 from .publish import content_digest
 from .repository import explained
 
@@ -83,12 +84,30 @@ def verify_hub(address: Address, token: str | None = None, workers: int = 1) -> 
 
 def _manifest(address: Address, token: str | None) -> dict[str, Any]:
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import RemoteEntryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        LocalEntryNotFoundError,
+        RemoteEntryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    online = is_reachable()
 
     try:
         path = hf_hub_download(
-            address.repo, MANIFEST, revision=address.revision, repo_type="dataset", token=token
+            address.repo,
+            MANIFEST,
+            revision=address.revision,
+            repo_type="dataset",
+            token=token,
+            local_files_only=not online,
         )
+    except LocalEntryNotFoundError:
+        if online:
+            raise
+        raise OSError(
+            f"no connection to the Hub (its address cannot be found): {address.repo}@{address.revision} "
+            f"was not verified"
+        ) from None
     except RevisionNotFoundError:
         raise VerificationError(f"{address.repo} has no {address.revision}") from None
     except RemoteEntryNotFoundError:

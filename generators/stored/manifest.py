@@ -81,6 +81,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         ValueError: The manifest is not JSON, changed, or has not the fields that `generate` writes.
         OSError: There is no manifest.
     """
+    if not (folder / MANIFEST).exists():
+        raise FileNotFoundError(f"{folder}: must be a generated directory, got one without {MANIFEST}")
     content = (folder / MANIFEST).read_bytes()
     manifest = read_json(content, MANIFEST)
     if not isinstance(manifest, dict) or "manifest_sha256" not in manifest:
