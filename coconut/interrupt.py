@@ -55,19 +55,23 @@ class StopRequest:
 
 @contextmanager
 def stop_between_steps() -> Iterator[StopRequest]:
-    """Record signals while the body runs; do nothing outside the main thread, where no handler can be set."""
+    """Record signals while the body runs; do nothing outside the main thread, where no handler can be set.
+
+    A signal that the process was started to ignore (``nohup … &`` in a script) stays ignored.
+    """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    old = {number: signal.getsignal(number) for number in SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    old = {number: handler for number, handler in handlers.items() if handler is not signal.SIG_IGN}
 
     def remember(number: int, frame: FrameType | None) -> None:
         request.number = number
-        if launch.size() == 1:  # a launcher passes on what the terminal has sent already
+        if launch.size() == 1 and signal.SIGINT in old:  # a launcher passes on what the terminal has sent already
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    for number in SIGNALS:
+    for number in old:
         signal.signal(number, remember)
     try:
         yield request

@@ -20,8 +20,12 @@ class Terminated(KeyboardInterrupt, SystemExit):
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Make SIGTERM, which schedulers send, raise as Ctrl-C does; do nothing outside the main thread."""
-    if threading.current_thread() is not threading.main_thread():  # only it may set handlers
+    """Make SIGTERM, which schedulers send, raise as Ctrl-C does; do nothing where it is ignored.
+
+    Outside the main thread, where no handler can be set, nothing is done either.
+    """
+    is_ignored = signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    if is_ignored or threading.current_thread() is not threading.main_thread():
         yield
         return
 

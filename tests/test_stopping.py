@@ -18,6 +18,7 @@ from coconut_bench.benchmarks.run import pipeline
 from coconut_bench.benchmarks.run.device import environment
 from coconut_bench.benchmarks.run.evaluate import Evaluator
 from coconut_bench.cli import COMMANDS, main
+from coconut_bench.coconut.interrupt import stop_between_steps
 from coconut_bench.coconut.training import Trainer
 from coconut_bench.generators.stopping import terminable
 from coconut_bench.leaderboard import read
@@ -92,6 +93,19 @@ def test_every_command_that_is_stopped_is_one_line(
             line = stopped(CliRunner().invoke(main, arguments), number)
         assert line == f"Stopped: {COMMANDS[arguments[0]].stopped}"
         assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("heard", [stop_between_steps, terminable])
+def test_a_signal_that_is_ignored_stays_ignored(heard: Any, number: int) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with heard() as stop:
+            signal.raise_signal(number)
+        assert stop is None or stop.number is None
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
 
 
 def test_workers_that_are_starting_do_not_hear_ctrl_c(tmp_path: Path) -> None:
