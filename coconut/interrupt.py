@@ -68,7 +68,7 @@ def stop_between_steps() -> Iterator[StopRequest]:
 
     def remember(number: int, frame: FrameType | None) -> None:
         request.number = number
-        if launch.size() == 1 and signal.SIGINT in old:  # a launcher passes on what the terminal has sent already
+        if launch.size() == 1 and signal.SIGINT in old:  # a launcher passes on the terminal's
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     for number in old:

@@ -27,6 +27,16 @@ _repr.maxlevel = 3
 _repr.maxstring = _repr.maxother = _repr.maxlong = LONGEST_VALUE
 
 
+def counted(number: float, noun: str) -> str:
+    """Return a number with its noun, as English says it: ``1 row``, ``2 rows``.
+
+    Args:
+        number: How many.
+        noun: The word for one, whose plural ends in s.
+    """
+    return f"{number if isinstance(number, int) else format(number, 'g')} {noun}{'' if number == 1 else 's'}"
+
+
 def visible(text: str) -> str:
     """Replace the characters that are never printed by their escapes.
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..generators.files import read_if_sealed
+from ..generators.terminal import counted
 from .own import own_rows, reproductions
 from .result import Result, Row
 from .store import DEFAULT, SHIPPED, Addition, add_all, read, side_files
@@ -46,9 +47,9 @@ def submit(path: Path, sources: Sequence[Path], *, replace: bool = False) -> lis
     there = [one for one in additions if one not in here]
     copies = [entry for row in shipped.values() for entry in row.seeds]
     changed = add_all(path, there, replace=replace, copies=() if is_shipped else copies)
-    lines.append(f"{path}: {changed} rows added or changed")
+    lines.append(f"{path}: {counted(changed, 'row')} added or changed")
     if here:
-        lines.append(f"{DEFAULT}: {add_all(DEFAULT, here, copies=copies)} rows added or changed")
+        lines.append(f"{DEFAULT}: {counted(add_all(DEFAULT, here, copies=copies), 'row')} added or changed")
     return lines
 
 

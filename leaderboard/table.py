@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from ..generators.tables import aligned, markdown
-from ..generators.terminal import terminal_width
+from ..generators.terminal import counted, terminal_width
 from .aggregate import aggregate, shown
 from .escape import csv_cell, markdown_cell
 from .lineage import changes
@@ -154,7 +154,7 @@ def _measured_cells(row: Result) -> tuple[str, ...]:
 
 def _notes(row: Result) -> list[str]:
     """What sets the row apart from a plain run of its recipe."""
-    forced = [] if row.thoughts is None else [f"answered with {row.thoughts} thoughts"]
+    forced = [] if row.thoughts is None else [f"answered with {counted(row.thoughts, 'thought')}"]
     answered = row.seeds[0].answered
     halts = ["thoughts ended by a classifier"] if answered and answered.halting == "classifier" else []
     own = [row.note] if isinstance(row, OwnResult) else []

@@ -34,6 +34,7 @@ from coconut_bench.coconut.decoding import Prompted
 from coconut_bench.coconut.thinking import Readings, Reasoner, Thoughts
 from coconut_bench.generators.answers import read_answer
 from coconut_bench.generators.files import write_sealed
+from coconut_bench.generators.terminal import counted
 from coconut_bench.leaderboard import add, read
 from coconut_bench.leaderboard.predictions import read_predictions
 from coconut_bench.leaderboard.result import Result
@@ -212,7 +213,7 @@ def test_as_trained_is_what_the_run_recorded_when_a_classifier_ends_the_thoughts
     assert taking[REMOVED_MAY_WRITE] == taking[REMOVED_FORCED] == taking["zeroed"] == 24
     assert taking.get("exit after 1, may write", 0) == taking.get("permuted", 0) == (more if more > 1 else 0)
     assert entry["answered"]["thoughts"] == 2, "a constant number would have been this one"
-    assert f"{found.thoughts:g} thoughts" in str(found).splitlines()[0]
+    assert counted(found.thoughts, "thought") in str(found).splitlines()[0]
 
 
 def test_it_goes_on_with_the_batches_that_are_missing(finished: Path, tmp_path: Path) -> None:

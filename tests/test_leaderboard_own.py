@@ -122,7 +122,7 @@ def test_a_run_that_repeats_a_shipped_one_is_filed_as_its_reproduction(
     old, new = (row.seeds[0].test.n_correct for row in (COCONUT, read(theirs).measured[0]))
     assert f"coconut on prosqa-tiny (tiny), seed 0, reproduces the shipped row {COCONUT.key}: " in said
     assert f"{old} → {new} right, p = 1, right or wrong otherwise on 1 of 1000 questions\n" in said
-    assert said.endswith("leaderboard.json: 1 rows added or changed\n")
+    assert said.endswith("leaderboard.json: 1 row added or changed\n")
     assert SHIPPED.read_bytes() == before
     assert read(DEFAULT).measured == read(theirs).measured
     # A second one, of the same seed, is a conflict with the first, as it is of any row.

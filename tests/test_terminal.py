@@ -18,6 +18,7 @@ from micro import write_recipe
 
 from coconut_bench.cli import main
 from coconut_bench.coconut.progress import progress_bar
+from coconut_bench.generators.terminal import counted
 
 pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
@@ -132,7 +133,7 @@ def test_a_finished_run_says_where_its_model_is_and_what_to_do_next() -> None:
     assert done.output.startswith("no-cot (micro, ")
     for run in ("runs/micro-coconut-0", "runs/micro-no-cot-0/result.json"):  # a run is a source of rows, too
         added = CliRunner().invoke(main, ["leaderboard", "add", run, "--to", "other/leaderboard.json"])
-        assert "other/leaderboard.json: 1 rows added or changed" in added.output
+        assert "other/leaderboard.json: 1 row added or changed" in added.output
     checked = CliRunner().invoke(main, ["leaderboard", "check", "--leaderboard", "other/leaderboard.json"])
     assert "2 measured and 24 quoted rows, 0 problems" in checked.output
 
@@ -168,3 +169,10 @@ def test_off_a_terminal_nothing_is_left_out_or_wrapped() -> None:
     done = CliRunner().invoke(main, ["leaderboard", "show"])
     assert "train s" in done.output and "Left out" not in done.output
     assert len({line.find("note") for line in done.output.splitlines()[:1]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(1, "1 row"), (1.0, "1 row"), (2.5, "2.5 rows"), (10**7, "10000000 rows")]
+)
+def test_a_noun_is_as_many_as_its_number(number: float, said: str) -> None:
+    assert counted(number, "row") == said

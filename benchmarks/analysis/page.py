@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...generators.files import write_whole
 from ...generators.reading import read_json
+from ...generators.terminal import counted
 from ...leaderboard.page.markup import Markup, tag
 from ..controls.plot import plot
 from ..controls.report import REPORT, Report
@@ -111,7 +112,7 @@ def _page(
     sections = [part for view in VIEWS for part in _section(view, analysis.found(view), figures)]
     cases = [part for index in analysis.cases for part in _case(analysis, index, figures)]
     title = f"Analysis of {analysis.run.folder.name} ({analysis.run.method.name})"
-    data = f"{analysis.dataset}, {analysis.n} test questions, {analysis.run.thoughts} thoughts"
+    data = f"{analysis.dataset}, {analysis.n} test questions, {counted(analysis.run.thoughts, 'thought')}"
     names = ", ".join(model.name for model in analysis.models)
     return document(
         title,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...generators.figures import new_figure, require_plot
+from ...generators.terminal import counted
 from .report import Report
 
 COLORS = {"needed": "#4477aa", "not needed": "#ee6677", "undecided": "#bbbbbb"}
@@ -46,7 +47,7 @@ def plot(report: Report, path: Path) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.set_xlabel(
-        f"% right of {report.n} questions, {len(report.runs)} run(s) of {report.method}", fontsize=8
+        f"% right of {report.n} questions, {counted(len(report.runs), 'run')} of {report.method}", fontsize=8
     )
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     figure.savefig(path, dpi=150)

@@ -15,6 +15,7 @@ from typing import Any
 from ...generators.answers import is_right
 from ...generators.example import Example
 from ...generators.reading import read_shape
+from ...generators.terminal import counted
 from ...leaderboard.compare import ALPHA
 from ..run.trained import TrainedRun, load_run
 from .battery import AS_TRAINED, Answers, Control, battery, expected
@@ -113,7 +114,8 @@ class Report:
         return report
 
     def __str__(self) -> str:
-        head = f"{self.method}, {len(self.runs)} run(s), {self.n} questions each, {self.thoughts:g} thoughts"
+        runs, thoughts = counted(len(self.runs), "run"), counted(self.thoughts, "thought")
+        head = f"{self.method}, {runs}, {self.n} questions each, {thoughts}"
         trained = f"as trained: {100 * self.lines[0].trained:.1f} % right" if self.lines else ""
         if self.guessing is not None and self.guessing >= ALPHA:
             trained += f", not above guessing between two candidates (p = {self.guessing:.3f}): {_GUESSES}"

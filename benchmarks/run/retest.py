@@ -13,6 +13,7 @@ from ...coconut.loading import load_model, load_tokenizer
 from ...coconut.methods import get_method
 from ...coconut.modeling import CoconutForCausalLM
 from ...generators.example import Example
+from ...generators.terminal import counted
 from ...leaderboard.measures import Cost
 from ...leaderboard.predictions import summarize, write_predictions
 from ...leaderboard.provenance import provenance
@@ -128,4 +129,5 @@ def evaluate_thoughts(spec: RunSpec, out: Path, thoughts: int, say: Callable[[st
         evaluator = load_evaluator(spec, out, thoughts)
         data = open_data(spec.recipe.data)
         data.check_questions(read_result(out).dataset)
-        return retested(out, evaluator, data.test, f"{thoughts} thoughts", {"thoughts": thoughts}, path, say)
+        what, setting = counted(thoughts, "thought"), {"thoughts": thoughts}
+        return retested(out, evaluator, data.test, what, setting, path, say)

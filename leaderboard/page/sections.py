@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from ...generators.datasets import DATASETS
+from ...generators.terminal import counted
 from ..aggregate import aggregate
 from ..compare import Answers
 from ..lineage import recipe_name
@@ -136,6 +137,6 @@ def _names(rows: Sequence[Result]) -> dict[str, str]:
 
 
 def _long_name(row: Result) -> str:
-    forced = "" if row.thoughts is None else f", {row.thoughts} thoughts"
+    forced = "" if row.thoughts is None else f", {counted(row.thoughts, 'thought')}"
     quick = ", quick" if row.quick else ""
     return f"{row.method} ({recipe_name(row)}, {row.base_model.name}{forced}{quick})"
