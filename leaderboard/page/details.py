@@ -9,7 +9,7 @@ from ..result import Result, SeedResult
 from ..store import PREDICTIONS
 from .audited import guesses
 from .axes import Guess, percent
-from .markup import Markup, join, tag, unbroken
+from .markup import Markup, definitions, join, tag, unbroken
 from .seeds import curve_chart
 
 CURVE = "Validation accuracy by optimizer steps; a dashed line starts a stage"
@@ -27,7 +27,7 @@ def details(row: Result, compared: Sequence[str]) -> Markup:
     """
     data, base = row.dataset, row.base_model
     parameters = "unknown" if base.parameters is None else f"{base.parameters:,}"
-    facts = _facts(
+    facts = definitions(
         ("Row", row.key),
         ("Dataset", f"{data.name} {data.version}, {data.surface}, {data.split}, {data.n} questions"),
         ("Content hash", data.content_hash),
@@ -77,7 +77,7 @@ def _measurements(entry: SeedResult) -> Markup:
     twins = (
         [("Twin consistency (both questions of a pair right)", _score(entry.twins))] if entry.twins else []
     )
-    return _facts(
+    return definitions(
         ("Accuracy", _score(entry.test)),
         *((f"{hops} hops", _score(score)) for hops, score in (entry.by_hops or {}).items()),
         *((f"Shortcut {kind}", _score(score)) for kind, score in (entry.by_shortcut or {}).items()),
@@ -115,10 +115,6 @@ def _stages(entry: SeedResult) -> Markup:
     head = tag("thead", tag("tr", *(tag("th", title, scope="col") for title in titles)))
     body = tag("tbody", *(tag("tr", *(tag("td", cell) for cell in line)) for line in lines))
     return tag("table", tag("caption", f"Training stages, seed {entry.seed}"), head, body, class_="stages")
-
-
-def _facts(*pairs: tuple[str, str]) -> Markup:
-    return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in pairs))
 
 
 def _score(score: Score) -> str:
