@@ -14,26 +14,19 @@ same whatever the kernel. Not counted are sums, norms, softmax and rotary angles
     pass 2               L a a   3 new columns, 9 keys
 
 A count is None where it is unknown: another architecture than those in `last_layer.POSITIONWISE`, another
-objective or recurrence than those here.
+objective than those in `counting`, another recurrence than those here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
-import torch
-
-from .batches import Reading, share_out
 from .cache import PassCache
 from .encoding import Row
 from .last_layer import POSITIONWISE, positionwise_weights
 from .looping import layers_of
 from .modeling import CoconutForCausalLM
-
-OBJECTIVES = frozenset({"labels", "distillation"})
-"""Objectives that compute each view forward and backward once, and nothing besides."""
 
 
 class Pass(NamedTuple):
@@ -161,13 +154,24 @@ def shapes(rows: Sequence[Row], sizes: Sizes) -> Shapes | None:
         if token == sizes.latent
     ]
     if not thoughts:
-        return Shapes([Pass(count, width, width)], targets, targets, 0, 0)
+        return single_pass(count, width, targets)
     first, end = min(thoughts), max(thoughts) + 1
     if min(labels) < first or max(lefts) >= first:
         return None  # labels in the prefix, or a row that begins after it: no method has them
     passes, projected = RECURRENCES[sizes.recurrence](count, first, end - first, width - end, sizes.sweeps)
     prefix = Pass(count, first, first)
     return Shapes([prefix, *passes], count, targets, len(thoughts), projected)
+
+
+def single_pass(rows: int, columns: int, labels: int) -> Shapes:
+    """Return what a batch without thoughts computes.
+
+    Args:
+        rows: Rows, padded to one length.
+        columns: That length.
+        labels: Labeled positions.
+    """
+    return Shapes([Pass(rows, columns, columns)], labels, labels, 0, 0)
 
 
 def _sequential(rows: int, start: int, thoughts: int, after: int, sweeps: int) -> tuple[list[Pass], int]:
@@ -191,82 +195,6 @@ RECURRENCES: Mapping[str, Count] = {
     "jacobi": _jacobi,
 }
 """Row of `recurrence.RECURRENCES` → what it computes; one that is not here is not counted."""
-
-
-class Counter:
-    """Counts the steps of a run.
-
-    Args:
-        model: The model, as it is trained.
-        objective: The name of what is minimized.
-        micro_batch: Rows of a part of a batch; None for a whole batch.
-        processes: The number of processes that share a batch; all of them are counted.
-    """
-
-    def __init__(
-        self, model: CoconutForCausalLM, objective: str, micro_batch: int | None = None, processes: int = 1
-    ) -> None:
-        self.sizes = Sizes.of(model) if objective in OBJECTIVES else None
-        self.micro_batch, self.processes = micro_batch, processes
-
-    def step(self, readings: Sequence[Reading]) -> int | None:
-        """Count a step over all processes.
-
-        Args:
-            readings: What is read of each example of the batch.
-
-        Returns:
-            The operations; None where they are unknown.
-        """
-        total = 0
-        for rank in range(self.processes):
-            found = self.share(readings, rank)
-            if found is None or self.sizes is None:
-                return None
-            total += sum(one.flops(self.sizes) for one in found)
-        return total
-
-    def share(self, readings: Sequence[Reading], rank: int) -> list[Shapes] | None:
-        """Return what a process computes of a batch, part by part and view by view.
-
-        Args:
-            readings: The batch.
-            rank: The process's number.
-        """
-        if self.sizes is None:
-            return None
-        parts = share_out(readings, self.micro_batch or len(readings), rank, self.processes)
-        found = [
-            shapes([reading[view] for reading in part.readings], self.sizes)
-            for part in parts
-            for view in part.readings[0]
-        ]
-        known = [one for one in found if one is not None]
-        return known if len(known) == len(found) else None
-
-
-@contextmanager
-def observed(model: CoconutForCausalLM) -> Iterator[list[Pass]]:
-    """Note the passes that a model computes, to hold a count against them.
-
-    Args:
-        model: The model.
-
-    Yields:
-        The passes, as they are computed.
-    """
-    seen: list[Pass] = []
-
-    def note(module: torch.nn.Module, args: tuple[Any, ...], given: dict[str, Any]) -> None:
-        rows, columns = given["inputs_embeds"].shape[:2]
-        cache = given.get("past_key_values")
-        seen.append(Pass(rows, columns, columns + (0 if cache is None else int(cache.get_seq_length()))))
-
-    handle = model.base.get_decoder().register_forward_pre_hook(note, with_kwargs=True)
-    try:
-        yield seen
-    finally:
-        handle.remove()
 
 
 def answering_parameters(model: CoconutForCausalLM) -> int:

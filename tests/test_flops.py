@@ -15,12 +15,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM
 
 from coconut_bench.coconut.batches import TrainBatches
-from coconut_bench.coconut.curriculum import Schedule, TokenRemoval
-from coconut_bench.coconut.flops import OBJECTIVES, RECURRENCES, Counter, answering_parameters, observed
+from coconut_bench.coconut.counting import OBJECTIVES, Counter, observed
+from coconut_bench.coconut.curriculum import Schedule, StagePlan, TokenRemoval
+from coconut_bench.coconut.flops import RECURRENCES, answering_parameters
 from coconut_bench.coconut.last_layer import POSITIONWISE
 from coconut_bench.coconut.looping import looped_config, share_layers
 from coconut_bench.coconut.methods import METHODS, Method, get_method
 from coconut_bench.coconut.modeling import CoconutForCausalLM
+from coconut_bench.coconut.progress import Progress
 from coconut_bench.coconut.settings import Mixing
 from coconut_bench.coconut.training import Trainer
 
@@ -136,7 +138,7 @@ def test_what_processes_compute_together(tmp_path: Path) -> None:
     for rank in range(2):
         made.processes = replace(made.processes, rank=rank, count=2)
         total += measured(made, readings)
-    assert Counter(made.model, "labels", micro_batch=2, processes=2).step(readings) == total
+    assert Counter(made.model, "labels", 2, count=2).step(readings) == total
     assert total > Counter(made.model, "labels", micro_batch=2).step(readings)
 
 
@@ -169,3 +171,39 @@ def test_parameters_used_when_answering() -> None:
     width = 32
     more = answering_parameters(model("llama", method)) - answering_parameters(plain)
     assert more == 2 * (width * width + width) + 2 * width + 4 * width  # two linear maps, a norm, four slots
+
+
+@pytest.mark.parametrize("method", ["coconut", "pccot"])
+def test_a_resumed_training_counts_what_an_uninterrupted_one_does(method: str, tmp_path: Path) -> None:
+    whole = trainer(tmp_path / "whole", method)
+    total = whole.run().flops
+    steps = [whole.batches.readings(g, plan, whole.plans) for g, plan in enumerate(each_step(whole))]
+    assert total == sum(whole.counter.step(readings) for readings in steps) > 0
+    first = trainer(tmp_path / "parts", method)
+    first.progress.recent_losses.append(first._step(first.plans[0]))
+    first.progress.step = first.progress.global_step = 1
+    first._save()
+    resumed = trainer(tmp_path / "parts", method)
+    assert 0 < resumed.progress.flops < total
+    assert resumed.run().flops == total
+
+
+def each_step(made: Trainer) -> list[StagePlan]:
+    return [plan for plan in made.plans for _ in range(plan.steps)]
+
+
+def test_a_training_that_an_earlier_version_began_has_no_count(tmp_path: Path) -> None:
+    state = Progress(global_step=1).state()
+    del state["flops"]
+    made = trainer(tmp_path, "coconut")
+    made.progress = Progress.of(state)
+    made._step(made.plans[0])
+    assert made.progress.flops is None
+
+
+def test_a_training_that_computes_other_passes_than_are_counted_has_no_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, backward = trainer(tmp_path, "coconut"), Trainer._backward
+    monkeypatch.setattr(made, "_backward", lambda readings: sum(backward(made, readings) for _ in range(2)))
+    assert made.run().flops is None
