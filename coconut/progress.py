@@ -57,6 +57,7 @@ class Progress:
         recent_losses: Losses of the current stage's latest steps, at most a tenth of the stage.
         stages: Logs of finished stages.
         validations: All validations so far, the learning curve.
+        flops: Floating-point operations of all steps, by all processes (see `flops`); None where unknown.
     """
 
     plan: int = 0
@@ -68,6 +69,7 @@ class Progress:
     recent_losses: list[float] = field(default_factory=list)
     stages: list[StageLog] = field(default_factory=list)
     validations: list[Validation] = field(default_factory=list)
+    flops: int | None = 0
 
     def state(self) -> dict[str, Any]:
         """Return the fields as plain dictionaries and lists, for a checkpoint."""
@@ -79,12 +81,13 @@ class Progress:
         """Build the progress that `state` returned.
 
         Args:
-            state: Fields by name.
+            state: Fields by name; ``flops`` is unknown where the training began in an earlier version.
 
         Raises:
             TypeError: A field is missing or unknown, in the progress or in a part.
         """
         names = {one.name for one in fields(cls)}
+        state = {"flops": None, **state}
         if state.keys() != names:
             raise TypeError(f"progress must have the fields {sorted(names)}, got {sorted(state)}")
         stages = [StageLog(**one) for one in state["stages"]]

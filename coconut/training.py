@@ -18,6 +18,7 @@ from torch import Tensor
 
 from .batches import Part, Reading, TrainBatches, share_out
 from .checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
+from .counting import Counter
 from .curriculum import StagePlan, lr_factor
 from .encoding import collate
 from .interrupt import StopRequest, stop_between_steps
@@ -86,10 +87,11 @@ class Trainer:
         self.model = model.to(self.processes.device)  # type: ignore[arg-type]
         self.batches, self.plans, self.settings = batches, plans, settings
         self.validate, self.checkpoint, self.identity, self.log = validate, checkpoint, identity, log
-        self.progress = Progress()
-        self.parts: dict[str, float] = {}
+        self.progress, self.parts = Progress(), dict[str, float]()
         self.best: dict[str, Tensor] | None = None
-        self.objective = get_objective(batches.schedule.method.objective)
+        here, objective = self.processes, batches.schedule.method.objective
+        self.objective = get_objective(objective)
+        self.counter = Counter(model, objective, settings.micro_batch, here.count, here.rank)
         self.optimizers = Optimizers(self.model, settings.optimizer)
         self._resume()
         self.processes.check_same(self.model)
@@ -130,8 +132,7 @@ class Trainer:
                 stop.raise_if_requested(f"{self._place(plan)}; saved in {self.checkpoint}")
             at.recent_losses.append(self._step(plan))
             del at.recent_losses[: -max(1, plan.steps // 10)]
-            at.step += 1
-            at.global_step += 1
+            at.step, at.global_step = at.step + 1, at.global_step + 1
             self.bar.set_postfix_str(f"loss {at.recent_losses[-1]:.4f}", refresh=False)
             self.bar.update()
         self._finish(plan)
@@ -148,8 +149,9 @@ class Trainer:
         """Make one optimizer step and return the batch's loss."""
         if self._starts_anew():
             self.optimizers = Optimizers(self.model, self.settings.optimizer)
-        optimizer = self.settings.optimizer
-        loss = self._backward(self.batches.readings(self.progress.global_step, plan, self.plans))
+        optimizer, at = self.settings.optimizer, self.progress
+        readings = self.batches.readings(at.global_step, plan, self.plans)
+        loss, at.flops = self.counter.counted(self._backward, readings, at.flops, is_checked=at.step == 0)
         (loss,) = self.processes.total([loss])
         if not math.isfinite(loss):
             raise ValueError(self._diverged(f"the loss is {loss}"))

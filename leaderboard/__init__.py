@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "measures": ["Cost", "Score", "Stage", "Tokens"],
+        "measures": ["Compute", "Cost", "Score", "SideFile", "Stage", "Tokens"],
         "predictions": ["Prediction", "Summary", "read_predictions", "summarize", "write_predictions"],
         "result": [
             "Base",
@@ -17,7 +17,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Recipe",
             "Result",
             "SeedResult",
-            "SideFile",
         ],
         "store": ["add", "read"],
         "table": ["render"],

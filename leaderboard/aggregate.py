@@ -46,6 +46,9 @@ class Aggregate(NamedTuple):
         training_seconds: Wall-clock seconds of training.
         inference_seconds: Wall-clock seconds of evaluation.
         reached: Steps to `TARGET`; None where no seed has a learning curve.
+        training_flops: Floating-point operations of training, without the base model's.
+        base_flops: Those of the base model's training.
+        parameters: Parameters used when answering.
     """
 
     accuracy: float
@@ -57,6 +60,9 @@ class Aggregate(NamedTuple):
     training_seconds: float
     inference_seconds: float
     reached: Reached | None
+    training_flops: float
+    base_flops: float
+    parameters: float
 
 
 def aggregate(row: Result) -> Aggregate:
@@ -83,6 +89,9 @@ def aggregate(row: Result) -> Aggregate:
         training_seconds=_mean(entry.training.seconds for entry in seeds),
         inference_seconds=_mean(entry.inference.seconds for entry in seeds),
         reached=_reached(row),
+        training_flops=_mean(entry.compute.training_flops if entry.compute else None for entry in seeds),
+        base_flops=_mean(entry.compute.base_flops if entry.compute else None for entry in seeds),
+        parameters=_mean(entry.compute.parameters if entry.compute else None for entry in seeds),
     )
 
 
@@ -114,6 +123,30 @@ def shown(mean: float, digits: int = 1) -> str:
         The number; empty where unknown.
     """
     return "" if math.isnan(mean) else f"{mean:.{digits}f}"
+
+
+def shown_flops(mean: float) -> str:
+    """Format a mean number of operations: ``1.73e13``.
+
+    Args:
+        mean: The mean; NaN where unknown.
+
+    Returns:
+        The number; empty where unknown.
+    """
+    return "" if math.isnan(mean) else f"{mean:.2e}".replace("e+", "e").replace("e0", "e")
+
+
+def shown_count(mean: float) -> str:
+    """Format a mean count: ``495,872``.
+
+    Args:
+        mean: The mean; NaN where unknown.
+
+    Returns:
+        The number; empty where unknown.
+    """
+    return "" if math.isnan(mean) else f"{mean:,.0f}"
 
 
 def _mean(values: Iterable[float | None]) -> float:

@@ -74,7 +74,10 @@ of_recipe = click.option("--recipe", metavar="NAME", help="Only rows of this rec
 )  # fmt: skip
 @click.option("--quick/--no-quick", default=True, help="Include rows of quick runs.")
 @click.option(
-    "--sort", default="accuracy", metavar="COLUMN", help="Sort by accuracy, generated, passes or seconds."
+    "--sort",
+    default="accuracy",
+    metavar="COLUMN",
+    help="Sort by accuracy, generated, passes, seconds, flops or parameters.",
 )
 @click.option("--ascending", is_flag=True, help="Sort in ascending order.")
 @click.option(

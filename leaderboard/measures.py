@@ -133,6 +133,18 @@ class Cost(Record):
     peak_memory: NonNegativeInt | None = None
 
 
+class Compute(Record):
+    """Floating-point operations of training (counted from shapes), and parameters used when answering.
+
+    ``training_flops`` is of the method's own training, ``base_flops`` of its base model's on premise recall,
+    which all methods of a recipe share: 0 for an untrained one. What is unknown is None.
+    """
+
+    training_flops: NonNegativeInt | None = None
+    base_flops: NonNegativeInt | None = None
+    parameters: PositiveInt | None = None
+
+
 class Stage(Record):
     """One stage of training: steps, epochs and seconds, its last loss, the validation accuracy at its end."""
 
@@ -170,6 +182,14 @@ class Curve(Record):
         last = self.stages[-1] if self.stages else 0
         points = zip(self.stages, self.steps, self.accuracy, strict=True)
         return next((step for stage, step, found in points if stage == last and found >= accuracy), None)
+
+
+class SideFile(Record):
+    """The per-question predictions, in the folder ``predictions`` beside the leaderboard file."""
+
+    file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,150}\.jsonl\.gz$")]
+    sha256: Sha256
+    n: PositiveInt
 
 
 class Answered(Record):

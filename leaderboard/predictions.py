@@ -24,8 +24,8 @@ from pydantic import NonNegativeInt, ValidationError, model_validator
 
 from ..generators.answers import is_right
 from ..generators.files import file_digest, write_whole
-from .measures import Name, Record, Score, Tokens, explain
-from .result import SeedResult, Shortcut, SideFile
+from .measures import Name, Record, Score, SideFile, Tokens, explain
+from .result import SeedResult, Shortcut
 
 Folders = Path | str | tuple[Path, ...]
 """The folder of the predictions files, or those of several leaderboard files."""

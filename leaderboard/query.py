@@ -35,6 +35,8 @@ SORT_KEYS: dict[str, Callable[[Row], float]] = {
     "generated": _generated,
     "passes": lambda row: aggregate(row).passes if isinstance(row, Result) else math.inf,
     "seconds": lambda row: aggregate(row).training_seconds if isinstance(row, Result) else math.inf,
+    "flops": lambda row: aggregate(row).training_flops if isinstance(row, Result) else math.inf,
+    "parameters": lambda row: aggregate(row).parameters if isinstance(row, Result) else math.inf,
 }
 
 

@@ -33,6 +33,7 @@ from pydantic import StringConstraints as Text
 
 from .measures import (
     Answered,
+    Compute,
     Controls,
     Cost,
     Curve,
@@ -42,6 +43,7 @@ from .measures import (
     Record,
     Score,
     Sha256,
+    SideFile,
     Stage,
     Tokens,
 )
@@ -94,14 +96,6 @@ class Base(Record):
     per_seed: bool = False
 
 
-class SideFile(Record):
-    """The per-question predictions, in the folder ``predictions`` beside the leaderboard file."""
-
-    file: Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,150}\.jsonl\.gz$")]
-    sha256: Sha256
-    n: PositiveInt
-
-
 class Environment(Record):
     """What it ran on; ``packages`` maps a distribution's name to its version."""
 
@@ -135,9 +129,9 @@ class Provenance(Record):
 class SeedResult(Record):
     """One training run, evaluated once.
 
-    ``weights`` is the hash of the trained weights, ``curve`` the validations of the training. ``twins``
-    counts pairs: ``n_correct`` of ``n`` with both questions right. The parts of ``by_hops`` and
-    ``by_shortcut`` add up to ``test``.
+    ``weights`` is the hash of the trained weights, ``curve`` the validations of the training. ``compute`` is
+    not written where it is None. ``twins`` counts pairs: ``n_correct`` of ``n`` with both questions right.
+    The parts of ``by_hops`` and ``by_shortcut`` add up to ``test``.
     """
 
     seed: NonNegativeInt
@@ -148,6 +142,7 @@ class SeedResult(Record):
     tokens: Tokens
     training: Cost
     inference: Cost
+    compute: Compute | None = None
     stages: list[Stage]
     curve: Curve | None = None
     answered: Answered | None = None
@@ -161,6 +156,10 @@ class SeedResult(Record):
     def stage(self) -> int:
         """The stage at which the questions were answered."""
         return self.answered.stage if self.answered else self.stages[-1].stage
+
+    @model_serializer(mode="wrap")
+    def _leave_out_missing_compute(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(write(self), "compute", self.compute)
 
     @model_validator(mode="after")
     def _parts_add_up(self) -> SeedResult:
@@ -213,10 +212,7 @@ class Result(Record):
 
     @model_serializer(mode="wrap")
     def _leave_out_missing_controls(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        data: dict[str, Any] = write(self)
-        if self.controls is None:
-            data.pop("controls", None)
-        return data
+        return _without(write(self), "controls", self.controls)
 
     @model_validator(mode="after")
     def _seeds_fit(self) -> Result:
@@ -292,6 +288,11 @@ class Leaderboard(Record):
             if first != index:
                 raise ValueError(f"rows must be distinct, {first} and {index} are the same {row.method} run")
         return self
+
+
+def _without(data: dict[str, Any], name: str, value: object) -> dict[str, Any]:
+    """What is written of a record, less a field that later versions have added, where it is None."""
+    return {key: found for key, found in data.items() if value is not None or key != name}
 
 
 @lru_cache(maxsize=1 << 16)

@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 
 from ..generators.tables import aligned, markdown
 from ..generators.terminal import counted, terminal_width
-from .aggregate import aggregate, shown
+from .aggregate import aggregate, shown, shown_count, shown_flops
 from .escape import csv_cell, markdown_cell
 from .lineage import changes
 from .own import OwnResult
@@ -30,10 +30,13 @@ Format = Literal["text", "markdown", "csv", "json"]
 FORMATS: tuple[str, ...] = get_args(Format)
 # Means per question: language tokens written, thoughts, their sum, forward passes.
 COUNTS = ("written", "thoughts", "generated", "passes")
+# Counted costs: operations of training without the base model's, parameters used when answering.
+COSTS = ("train FLOPs", "parameters")
 NAMES = ("row", "dataset", "split", "method", "recipe", "base", "seed")
-COLUMNS = (*NAMES, "accuracy %", *COUNTS, "steps to 99 %", "train s", "note")
+COLUMNS = (*NAMES, "accuracy %", *COUNTS, "steps to 99 %", "train s", *COSTS, "note")
 
 OPTIONAL = (
+    *COSTS,
     "train s",
     "written",
     "passes",
@@ -127,6 +130,8 @@ def _quoted_cells(row: QuotedResult) -> tuple[str, ...]:
         "",
         "",
         "",
+        "",
+        "",
         f"quoted: {row.source.url}, {row.source.table}",
     )
 
@@ -148,6 +153,8 @@ def _measured_cells(row: Result) -> tuple[str, ...]:
         shown(means.passes),
         str(means.reached or ""),
         shown(means.training_seconds, 0),
+        shown_flops(means.training_flops),
+        shown_count(means.parameters),
         ", ".join(_notes(row)),
     )
 

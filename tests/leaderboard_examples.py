@@ -6,6 +6,7 @@ from pathlib import Path
 
 from coconut_bench.leaderboard import (
     Base,
+    Compute,
     Cost,
     Dataset,
     Environment,
@@ -70,6 +71,7 @@ def entry(seed: int, answered: Sequence[Prediction], folder: Path | None = None)
         **summarize(answered)._asdict(),
         training=Cost(seconds=400.0 + seed, peak_memory=1 << 29),
         inference=Cost(seconds=3.5),
+        compute=Compute(training_flops=10**14 + seed, base_flops=10**13, parameters=495_872),
         stages=[
             Stage(stage=0, steps=800, epochs=5.0, loss=0.25, validation_accuracy=0.9),
             Stage(stage=1, steps=1000, loss=0.125),

@@ -163,7 +163,7 @@ def test_filters_leave_what_fits_in_tables_and_charts(view: Any) -> None:
     assert count.text == "7 of 29 rows"
     assert shown_methods(view, "measured") == ["pause-as-thought"]
     drawn = [mark for mark in css(view, "section.measured .charts g.series") if mark.is_displayed()]
-    assert len(drawn) == 3
+    assert len(drawn) == 6
     css(view, "#search")[0].clear()
     css(view, "#quoted")[0].click()
     assert shown_methods(view, "quoted") == []

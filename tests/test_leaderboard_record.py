@@ -52,6 +52,15 @@ def test_quoted_methods_have_the_names_of_those_that_run() -> None:
     assert quoted - set(METHODS) <= {"icot"}
 
 
+def test_rows_without_counted_costs_are_read_and_written_as_they_were(tmp_path: Path) -> None:
+    seeds = [entry.model_copy(update={"compute": None}) for entry in result().seeds]
+    old = dump(Leaderboard(rows=[result().model_copy(update={"seeds": seeds})]))
+    assert '"compute"' not in old and '"training_flops"' in dump(Leaderboard(rows=[result()]))
+    (tmp_path / "leaderboard.json").write_text(old, encoding="utf-8")
+    board = read(tmp_path / "leaderboard.json")
+    assert dump(board) == old and board.rows[0].key == result().key
+
+
 def edited(change: dict[str, Any]) -> str:
     """A leaderboard file with values replaced, each named by its path in the file."""
     data = json.loads(dump(Leaderboard(rows=[result()])))

@@ -28,10 +28,10 @@ from transformers import (
 from ...coconut.methods import get_method
 from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.tokens import BEGIN_THOUGHT, END_THOUGHT, LATENT, special_ids
-from ...leaderboard.measures import Cost
+from ...leaderboard.measures import Cost, SideFile
 from ...leaderboard.predictions import summarize, write_predictions
 from ...leaderboard.provenance import provenance
-from ...leaderboard.result import Base, Dataset, Result, SeedResult, SideFile
+from ...leaderboard.result import Base, Dataset, Result, SeedResult
 from ...leaderboard.result import Recipe as RecipeRecord
 from ..recipe import Recipe
 from ..run.data import open_data

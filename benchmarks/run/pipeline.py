@@ -39,6 +39,7 @@ from ...leaderboard.provenance import provenance
 from ...leaderboard.result import Base, Result, SeedResult
 from ...leaderboard.result import Recipe as RecipeRecord
 from .base_model import BaseModel, base_model, coconut_over
+from .compute import compute_record
 from .data import RunData, open_data
 from .evaluate import Evaluator, recipe_encoder
 from .lock import RUN_LOCK, locked
@@ -205,6 +206,7 @@ def _result(
         **summarize(predictions)._asdict(),
         training=training,
         inference=inference,
+        compute=compute_record(evaluator.model, recipe, progress.flops),
         stages=stages,
         curve=Curve(
             stages=[one.stage for one in progress.validations],

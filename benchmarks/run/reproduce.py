@@ -20,11 +20,12 @@ from ...coconut.numerics import NUMERICS
 from ...generators.datasets import DATASETS
 from ...generators.dial import address_at
 from ...leaderboard.lineage import recorded_settings
+from ...leaderboard.measures import SideFile
 from ...leaderboard.own import read_boards
 from ...leaderboard.predictions import Folders, read_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.query import find
-from ...leaderboard.result import Result, SeedResult, SideFile
+from ...leaderboard.result import Result, SeedResult
 from ..recipe import Recipe, load_recipe
 from .ood import evaluate_ood
 from .pipeline import run

@@ -55,8 +55,30 @@ def train(
     Raises:
         ValueError: The checkpoint belongs to another run, or the recipe does not fit the data.
     """
-    recipe, schedule, encoder = spec.recipe, evaluator.schedule, evaluator.encoder
     torch.manual_seed(spec.seed)
+    batches, plans = train_batches(spec, data, evaluator)
+
+    def validate(stage: int) -> float:
+        return summarize(evaluator(data.valid, stage, "validation").predictions).test.accuracy
+
+    settings = train_settings(spec.recipe, evaluator.model.device)
+    progress = Trainer(
+        evaluator.model, batches, plans, settings, validate, checkpoint, spec.identity, log
+    ).run()
+    return Trained(progress, plans[-1].stage)
+
+
+def train_batches(
+    spec: RunSpec, data: RunData, evaluator: Evaluator
+) -> tuple[TrainBatches, tuple[StagePlan, ...]]:
+    """Return the training batches of a run, and its stages.
+
+    Args:
+        spec: The run.
+        data: Its data.
+        evaluator: Model and encoder.
+    """
+    recipe, schedule, encoder = spec.recipe, evaluator.schedule, evaluator.encoder
     source = data.training(spec.seed)
     per_epoch = source.steps_per_epoch(recipe.batch_size) if isinstance(source, Pool) else None
     plans = stage_plans(schedule, recipe, per_epoch)
@@ -69,15 +91,7 @@ def train(
         removal=token_removal(schedule.method, recipe, data, encoder, plans, per_epoch),
         positions=model_positions(evaluator.model),
     )
-
-    def validate(stage: int) -> float:
-        return summarize(evaluator(data.valid, stage, "validation").predictions).test.accuracy
-
-    settings = train_settings(recipe, evaluator.model.device)
-    progress = Trainer(
-        evaluator.model, batches, plans, settings, validate, checkpoint, spec.identity, log
-    ).run()
-    return Trained(progress, plans[-1].stage)
+    return batches, plans
 
 
 def stage_plans(schedule: Schedule, recipe: Recipe, per_epoch: int | None) -> tuple[StagePlan, ...]:

@@ -12,7 +12,7 @@ import hashlib
 import uuid
 from typing import Any
 
-from ..measures import Score
+from ..measures import Compute, Score
 from ..result import Result, SeedResult
 from ..samples import Sample
 from .target import Target, json_lines, json_text, model_name, slug, unix_time
@@ -64,6 +64,7 @@ def _record(row: Result, entry: SeedResult, target: Target) -> dict[str, Any]:
     model = f"{slug(target.organization)}/{_model(row, entry)}"
     time = str(unix_time(entry))
     source, here = entry.provenance, entry.provenance.environment
+    cost = entry.compute or Compute()
     return {
         "schema_version": SCHEMA,
         "evaluation_id": f"{row.dataset.name}/{model}/{time}",
@@ -102,13 +103,19 @@ def _record(row: Result, entry: SeedResult, target: Target) -> dict[str, Any]:
                 "base_model_revision": row.base_model.revision or "unknown",
                 "base_model_weights_sha256": entry.base_weights or "unknown",
                 "model_weights_sha256": entry.weights or "unknown",
-                "num_parameters": str(row.base_model.parameters or "unknown"),
+                "num_parameters": str(cost.parameters or row.base_model.parameters or "unknown"),
+                "training_flops": _known(cost.training_flops),
+                "base_model_training_flops": _known(cost.base_flops),
                 "training_seed": str(entry.seed),
                 "quick": str(row.quick),
             },
         },
         "evaluation_results": _results(row, entry, target),
     }
+
+
+def _known(count: int | None) -> str:
+    return "unknown" if count is None else str(count)
 
 
 def _results(row: Result, entry: SeedResult, target: Target) -> list[dict[str, Any]]:

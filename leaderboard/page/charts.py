@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
-from ..aggregate import pooled
+from ..aggregate import Aggregate, pooled, shown, shown_count, shown_flops
 from ..result import QuotedResult
 from .axes import (
     BOTTOM,
@@ -30,70 +31,106 @@ from .markup import Markup, join, tag
 
 
 def pareto_front(points: Iterable[tuple[str, float, float]]) -> list[str]:
-    """Find the points that no other point beats in tokens or accuracy while being as good in the other.
+    """Find the points that no other point beats in cost or accuracy while being as good in the other.
 
     Args:
-        points: Key, tokens and accuracy of each point.
+        points: Key, cost and accuracy of each point.
 
     Returns:
-        The keys on the front, by ascending tokens; equal points are on it together.
+        The keys on the front, by ascending cost; equal points are on it together.
     """
     front: list[str] = []
     last = (math.nan, -math.inf)
     known = (point for point in points if not math.isnan(point[1]))
-    for key, tokens, accuracy in sorted(known, key=lambda point: (point[1], -point[2])):
-        if accuracy > last[1] or (tokens, accuracy) == last:
+    for key, cost, accuracy in sorted(known, key=lambda point: (point[1], -point[2])):
+        if accuracy > last[1] or (cost, accuracy) == last:
             front.append(key)
-            last = (tokens, accuracy)
+            last = (cost, accuracy)
     return front
 
 
-def tokens_chart(
-    series: Sequence[Series], quoted: Sequence[QuotedResult], guesses: Sequence[Guess], name: str
-) -> Markup:
-    """Draw accuracy against generated tokens, with the Pareto front of the measured rows.
+class Axis(NamedTuple):
+    """What accuracy is drawn against.
+
+    Attributes:
+        value: From a row's means; NaN where unknown.
+        label: Of the axis, and in the chart's title.
+        unit: What a value is followed by.
+        quoted: From a quoted row; None where papers do not say it.
+        written: Formats a value.
+    """
+
+    value: Callable[[Aggregate], float]
+    label: str
+    unit: str
+    quoted: Callable[[QuotedResult], float] | None = None
+    written: Callable[[float], str] = shown
+
+
+TOKENS = Axis(lambda m: m.generated, "generated tokens per question", "tokens", lambda q: q.generated_tokens)
+COSTS = (
+    Axis(lambda means: means.passes, "sequential forward passes per question", "forward passes"),
+    Axis(lambda means: means.training_flops, "FLOPs of training", "FLOPs", written=shown_flops),
+    Axis(lambda means: means.parameters, "parameters used when answering", "parameters", written=shown_count),
+)
+
+
+def cost_chart(
+    axis: Axis, series: Sequence[Series], quoted: Sequence[QuotedResult], guesses: Sequence[Guess], name: str
+) -> Markup | None:
+    """Draw accuracy against a cost, with the Pareto front of the measured rows.
 
     Args:
-        series: Measured rows; those of unknown token counts are left out. Marks that fall together are moved
-            apart sideways.
-        quoted: Quoted rows, drawn as hollow circles.
+        axis: The cost.
+        series: Measured rows; those of unknown cost are left out. Marks that fall together are moved apart
+            sideways.
+        quoted: Quoted rows, drawn as hollow circles where their cost is printed.
         guesses: Guesses, drawn as lines.
         name: The dataset, for the title.
 
     Returns:
-        The SVG.
+        The SVG; None where no cost is known.
     """
-    series = [one for one in series if not math.isnan(one.means.generated)]
-    tokens = [0.0, *(one.means.generated for one in series), *(row.generated_tokens for row in quoted)]
-    shares = [1.0, *(one.means.interval.low for one in series), *(row.accuracy for row in quoted)]
-    x = Scale(0, nice_end(max(tokens)), LEFT, WIDTH - RIGHT)
+    series = [one for one in series if not math.isnan(axis.value(one.means))]
+    known = [(row, axis.quoted(row)) for row in quoted] if axis.quoted else []
+    costs = [*(axis.value(one.means) for one in series), *(cost for _, cost in known)]
+    if not costs:
+        return None
+    shares = [1.0, *(one.means.interval.low for one in series), *(row.accuracy for row, _ in known)]
+    power = max(0, int(math.log10(max(*costs, 1.0))) // 3 * 3)
+    scale = 10.0**power
+    x = Scale(0, nice_end(max(costs) / scale), LEFT, WIDTH - RIGHT)
     y = accuracy_scale([*shares, *(guess.share for guess in guesses)], HEIGHT - BOTTOM, TOP)
-    points = {one.row.key: (one.means.generated, one.means.accuracy) for one in series}
+    points = {one.row.key: (axis.value(one.means) / scale, one.means.accuracy) for one in series}
     front = pareto_front((key, *point) for key, point in points.items())
     steps = "".join(_step(x(points[key][0]), y(points[key][1]), index) for index, key in enumerate(front))
     line = tag("path", class_="front", d=f"{steps}H{x.end:.1f}") if front else Markup()
-    places = [(x(one.means.generated), y(one.means.accuracy)) for one in series]
+    places = [(x(points[one.row.key][0]), y(one.means.accuracy)) for one in series]
     apart = spread(places, 10, LEFT, WIDTH - RIGHT)
-    marks = [_point(one, across, y) for one, across in zip(series, apart, strict=True)]
+    marks = [_point(one, axis, across, y) for one, across in zip(series, apart, strict=True)]
     hollow = [
         tag(
             "g",
-            tag("title", f"{row.method}, quoted: {percent(row.accuracy)}, {row.generated_tokens:.1f} tokens"),
-            tag("circle", cx=x(row.generated_tokens), cy=y(row.accuracy), r=4),
+            tag("title", f"{row.method}, quoted: {percent(row.accuracy)}, {axis.written(cost)} {axis.unit}"),
+            tag("circle", cx=x(cost / scale), cy=y(row.accuracy), r=4),
             class_="hollow",
         )
-        for row in quoted
+        for row, cost in known
     ]
-    axes = join(x_axis(x, ticks(x.low, x.high), "generated tokens per question"), y_axis(y))
+    label = axis.label if power == 0 else f"{axis.label}, in {_POWERS.get(power, f'10^{power}')}"
+    axes = join(x_axis(x, ticks(x.low, x.high), label), y_axis(y))
     lines, labels = guess_lines(y, guesses)
-    title = f"Accuracy against generated tokens, {name}"
+    title = f"Accuracy against {axis.label.removesuffix(' per question')}, {name}"
     return svg(HEIGHT, title, axes, lines, line, *hollow, *marks, labels)
 
 
-def _point(one: Series, across: float, y: Scale) -> Markup:
+_POWERS = {3: "thousands", 6: "millions", 9: "billions", 12: "trillions"}
+
+
+def _point(one: Series, axis: Axis, across: float, y: Scale) -> Markup:
     """A row at its mean, with its interval."""
     means = one.means
-    said = f"{one.name}: {percent(means.accuracy)}, {means.generated:.1f} tokens"
+    said = f"{one.name}: {percent(means.accuracy)}, {axis.written(axis.value(means))} {axis.unit}"
     bar = tag("path", class_="bar", d=vertical(across, y(means.interval.low), y(means.interval.high)))
     return group(one, bar, mark(one.number, across, y(means.accuracy)), title=said)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..measures import Controls, Score
+from ..measures import Compute, Controls, Score
 from ..result import Result, SeedResult
 from ..store import PREDICTIONS
 from .audited import guesses
@@ -83,6 +83,7 @@ def _measurements(entry: SeedResult) -> Markup:
         *((f"Shortcut {kind}", _score(score)) for kind, score in (entry.by_shortcut or {}).items()),
         *twins,
         ("Training", _cost(entry.training.seconds, entry.training.peak_memory)),
+        *_compute(entry.compute),
         ("Inference", _cost(entry.inference.seconds, entry.inference.peak_memory)),
         ("Checkpoint", entry.checkpoint_rule),
         ("Base weights", entry.base_weights or "not recorded"),
@@ -120,6 +121,16 @@ def _stages(entry: SeedResult) -> Markup:
 def _score(score: Score) -> str:
     low, high = score.interval
     return f"{percent(score.accuracy)} ({score.counts}; {100 * low:.1f} to {100 * high:.1f})"
+
+
+def _compute(found: Compute | None) -> list[tuple[str, str]]:
+    known = found or Compute()
+    parts = (
+        ("Training FLOPs", known.training_flops),
+        ("Base model's FLOPs", known.base_flops),
+        ("Parameters used when answering", known.parameters),
+    )
+    return [(name, f"{count:,}") for name, count in parts if count is not None]
 
 
 def _cost(seconds: float | None, memory: int | None) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from ..aggregate import shown
+from ..aggregate import shown, shown_count, shown_flops
 from ..lineage import changes
 from ..own import OwnResult
 from ..result import QuotedResult, Result
@@ -42,6 +42,8 @@ MEASURED = (
     Column("passes", "Forward passes", "ascending"),
     Column("steps", "Steps to 99 %", "ascending"),
     Column("seconds", "Training, s", "ascending"),
+    Column("flops", "Training, FLOPs", "ascending"),
+    Column("parameters", "Parameters", "ascending"),
     Column("recipe", "Recipe", "ascending"),
     Column("base", "Base model", "ascending"),
 )
@@ -122,6 +124,8 @@ def _measured_body(one: Series, place: int | None, label: str, on_front: bool, f
         shown(means.passes),
         str(means.reached or ""),
         shown(means.training_seconds, 0),
+        shown_flops(means.training_flops),
+        shown_count(means.parameters),
         row.recipe.name,
         row.base_model.name,
     )
@@ -135,6 +139,8 @@ def _measured_body(one: Series, place: int | None, label: str, on_front: bool, f
         "passes": _sorted(means.passes),
         "steps": 10**9 if means.reached is None or means.reached.steps is None else means.reached.steps,
         "seconds": _sorted(means.training_seconds),
+        "flops": _sorted(means.training_flops, 0),
+        "parameters": _sorted(means.parameters, 0),
         "recipe": row.recipe.name,
         "base": row.base_model.name,
     }
@@ -147,9 +153,9 @@ def _measured_body(one: Series, place: int | None, label: str, on_front: bool, f
     return _body(row, values, _cells(MEASURED, cells), detail, quick=row.quick)
 
 
-def _sorted(mean: float) -> str:
+def _sorted(mean: float, digits: int = 9) -> str:
     """A mean as its column is sorted by; one that is unknown after all others."""
-    return shown(mean, 9) or str(10**9)
+    return shown(mean, digits) or str(10**30)
 
 
 def _rank(label: str, ties: str) -> Markup:

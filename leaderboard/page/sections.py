@@ -14,7 +14,7 @@ from ..own import is_repeat
 from ..query import arrange
 from ..result import Leaderboard, QuotedResult, Result
 from .audited import AUDITED, Audited, audited, badge, guesses
-from .charts import hops_chart, pareto_front, tokens_chart
+from .charts import COSTS, TOKENS, cost_chart, hops_chart, pareto_front
 from .findings import find, headline
 from .marks import Series, legend
 from .markup import Markup, tag, unbroken
@@ -82,11 +82,11 @@ def _charts(series: Sequence[Series], quoted: Sequence[QuotedResult], title: str
         seeds_chart(series, lines, title),
         f"Seeds (marks), mean (stroke) and 95 % interval (bar).{first}",
     )
-    yield _figure(
-        tokens_chart(series, quoted, lines, title),
-        "Accuracy against generated tokens, with the Pareto front of measured rows. Marks that fall together "
-        "are moved apart sideways.",
-    )
+    for axis in (TOKENS, *COSTS):
+        if (chart := cost_chart(axis, series, quoted, lines, title)) is not None:
+            said = f"Accuracy against {axis.label.removesuffix(' per question')}"
+            more = " Marks that fall together are moved apart sideways." if axis is TOKENS else ""
+            yield _figure(chart, f"{said}, with the Pareto front of measured rows.{more}")
     if (hops := hops_chart(series, lines, title)) is not None:
         yield _figure(hops, "Accuracy by number of hops, seeds pooled.")
     if (curves := learning_chart(series, lines, title)) is not None:
