@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from html import escape
 
@@ -62,6 +63,23 @@ def definitions(*pairs: tuple[str, str]) -> Markup:
     """
     written = [f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in pairs]
     return Markup(f"<dl>{''.join(written)}</dl>")
+
+
+def table_row(columns: Iterable[tuple[str, str]], cells: Iterable[str]) -> Markup:
+    """Build a line of a table; written at once, as `definitions` is.
+
+    Args:
+        columns: The label and the class of each column.
+        cells: A cell for each, escaped unless it is markup.
+
+    Returns:
+        The markup.
+    """
+    written = [
+        f"<td{_attribute('data_label', label)}{_attribute('class', name)}><div>{_text(cell)}</div></td>"
+        for (label, name), cell in zip(columns, cells, strict=True)
+    ]
+    return Markup(f"<tr>{''.join(written)}</tr>")
 
 
 def _escaped(content: tuple[str, ...]) -> str:

@@ -15,7 +15,7 @@ from .axes import percent
 from .details import details
 from .findings import Findings, comparisons, tied_with
 from .marks import Series
-from .markup import Markup, join, tag
+from .markup import Markup, join, table_row, tag
 
 
 class Column(NamedTuple):
@@ -42,10 +42,10 @@ MEASURED = (
     Column("passes", "Forward passes", "ascending"),
     Column("steps", "Steps to 99 %", "ascending"),
     Column("seconds", "Training, s", "ascending"),
-    Column("flops", "Training, FLOPs", "ascending"),
-    Column("parameters", "Parameters", "ascending"),
     Column("recipe", "Recipe", "ascending"),
     Column("base", "Base model", "ascending"),
+    Column("flops", "Training, FLOPs", "ascending"),
+    Column("parameters", "Parameters", "ascending"),
 )
 QUOTED = (
     Column("method", "Method", "ascending"),
@@ -124,10 +124,10 @@ def _measured_body(one: Series, place: int | None, label: str, on_front: bool, f
         shown(means.passes),
         str(means.reached or ""),
         shown(means.training_seconds, 0),
-        shown_flops(means.training_flops),
-        shown_count(means.parameters),
         row.recipe.name,
         row.base_model.name,
+        shown_flops(means.training_flops),
+        shown_count(means.parameters),
     )
     values: dict[str, str | float] = {
         "rank": place if place is not None else 10**6,
@@ -223,11 +223,7 @@ def _body(
 
 
 def _cells(columns: Sequence[Column], cells: Sequence[str]) -> Markup:
-    pairs = zip(columns, cells, strict=True)
-    return tag(
-        "tr",
-        *(tag("td", tag("div", cell), data_label=column.title, class_=column.key) for column, cell in pairs),
-    )
+    return table_row(((column.title, column.key) for column in columns), cells)
 
 
 def _link(url: str) -> str | None:

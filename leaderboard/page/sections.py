@@ -85,8 +85,8 @@ def _charts(series: Sequence[Series], quoted: Sequence[QuotedResult], title: str
     for axis in (TOKENS, *COSTS):
         if (chart := cost_chart(axis, series, quoted, lines, title)) is not None:
             said = f"Accuracy against {axis.label.removesuffix(' per question')}"
-            more = " Marks that fall together are moved apart sideways." if axis is TOKENS else ""
-            yield _figure(chart, f"{said}, with the Pareto front of measured rows.{more}")
+            front = "with the Pareto front of measured rows"
+            yield _figure(chart, f"{said}, {front}. Marks that fall together are moved apart sideways.")
     if (hops := hops_chart(series, lines, title)) is not None:
         yield _figure(hops, "Accuracy by number of hops, seeds pooled.")
     if (curves := learning_chart(series, lines, title)) is not None:
