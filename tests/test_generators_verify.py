@@ -239,7 +239,7 @@ def add_a_space(folder: Path) -> None:
     [
         (lambda folder: (folder / MANIFEST).write_text("{"), r"^manifest.json is not JSON"),
         (lambda folder: (folder / MANIFEST).write_text("[]"), r"^manifest.json must be an object"),
-        (lambda folder: (folder / MANIFEST).unlink(), r"No such file"),
+        (lambda folder: (folder / MANIFEST).unlink(), r"got one without manifest.json$"),
         (lambda folder: (folder / "test.jsonl").unlink(), r"^no such file"),
         (
             lambda folder: (folder / "more.jsonl").write_text(""),
