@@ -23,6 +23,8 @@ from torch.autograd.function import FunctionCtx
 from transformers import DynamicCache, PreTrainedConfig
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
 
+from .deferred import Columns, Pending, prefix
+
 
 class _Append(torch.autograd.Function):
     """Concatenate ``past`` and ``new`` without a copy: the buffer already holds ``past``."""
@@ -49,9 +51,11 @@ class _PassLayer(CacheLayerMixin):
 
     is_sliding = False
 
-    def __init__(self, length: int, start: int, before: _PassLayer | None) -> None:
+    def __init__(self, length: int, start: int, before: _PassLayer | None, is_deferred: bool) -> None:
         super().__init__()
         self.length, self.start, self.before = length, start, before
+        self.columns: Columns | None = before.columns if before else None
+        self.is_deferred = is_deferred
         self.buffers: tuple[Tensor, Tensor] | None = before.buffers if before else None
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
@@ -65,6 +69,8 @@ class _PassLayer(CacheLayerMixin):
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
+        if self.is_deferred:
+            return self._update_deferred(key_states, value_states)
         if self.buffers is None:
             self.lazy_initialization(key_states, value_states)
         assert self.buffers is not None
@@ -75,6 +81,15 @@ class _PassLayer(CacheLayerMixin):
         )
         self.keys, self.values = keys, values
         return keys, values
+
+    def _update_deferred(self, key_states: Tensor, value_states: Tensor) -> tuple[Tensor, Tensor]:
+        """Hand the new keys and values on, to be written where they are attended to (`deferred.attend`)."""
+        if self.columns is None:
+            self.columns = Columns(key_states.shape[2], self.length)
+            return prefix(self.columns, key_states, value_states)
+        key_states = key_states.view_as(key_states)  # a tensor of our own to write on
+        key_states.pending = Pending(self.columns, self.start)  # type: ignore[attr-defined]
+        return key_states, value_states
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         return self.start + query_length, 0
@@ -97,12 +112,20 @@ class PassCache(Cache):
         length: Columns of all passes together.
         start: The first column of this pass.
         before: The previous pass, None for the first; see `following`.
+        is_deferred: Whether the first pass gets its gradient from all others at once; see `deferred`.
     """
 
-    def __init__(self, layers: int, length: int, start: int = 0, before: PassCache | None = None) -> None:
+    def __init__(
+        self,
+        layers: int,
+        length: int,
+        start: int = 0,
+        before: PassCache | None = None,
+        is_deferred: bool = False,
+    ) -> None:
         earlier: Any = before.layers if before else [None] * layers
-        super().__init__(layers=[_PassLayer(length, start, layer) for layer in earlier])
-        self.length = length
+        super().__init__(layers=[_PassLayer(length, start, layer, is_deferred) for layer in earlier])
+        self.length, self.is_deferred = length, is_deferred
 
     def following(self, start: int) -> PassCache:
         """Return the cache of the next pass.
@@ -110,7 +133,7 @@ class PassCache(Cache):
         Args:
             start: Its first column.
         """
-        return PassCache(len(self.layers), self.length, start, self)
+        return PassCache(len(self.layers), self.length, start, self, self.is_deferred)
 
     @staticmethod
     def fits(config: PreTrainedConfig) -> bool:
@@ -122,12 +145,13 @@ class PassCache(Cache):
         return all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
 
 
-def training_cache(config: PreTrainedConfig, length: int) -> Cache:
+def training_cache(config: PreTrainedConfig, length: int, is_deferred: bool = False) -> Cache:
     """Return a cache for one training step.
 
     Args:
         config: The base model's configuration.
         length: Columns of all passes together.
+        is_deferred: As in `PassCache`.
 
     Returns:
         A `PassCache`, or a `DynamicCache` for a model that it does not fit.
@@ -135,7 +159,7 @@ def training_cache(config: PreTrainedConfig, length: int) -> Cache:
     config = config.get_text_config()
     if not PassCache.fits(config):
         return DynamicCache(config=config)
-    return PassCache(config.num_hidden_layers, length)
+    return PassCache(config.num_hidden_layers, length, is_deferred=is_deferred)
 
 
 MORE_ROOM = 32

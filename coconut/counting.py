@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
 from .batches import Reading, share_out
 from .flops import Pass, Shapes, Sizes, shapes
 from .modeling import CoconutForCausalLM
+
+T = TypeVar("T")
 
 OBJECTIVES = frozenset({"labels", "distillation"})
 """Objectives that compute each view forward and backward once, and nothing besides."""
@@ -58,33 +60,33 @@ class Counter:
 
     def counted(
         self,
-        compute: Callable[[Sequence[Reading]], float],
+        compute: Callable[[Sequence[Reading]], T],
         readings: Sequence[Reading],
         before: int | None,
         is_checked: bool,
-    ) -> tuple[float, int | None]:
+    ) -> tuple[T, int | None]:
         """Compute a step and count it.
 
         Args:
-            compute: Computes forward and backward of this process's share and returns its loss.
+            compute: Computes forward and backward of this process's share.
             readings: The batch.
             before: The count of the steps before; None where it is unknown.
             is_checked: Hold the count against the passes that are computed.
 
         Returns:
-            The loss, and the count with this step; None where one of the two is unknown, or the passes were
+            What ``compute`` returns, and the count with this step; None where one of the two is unknown, or the passes were
             others than those counted.
         """
         flops = self.step(readings)
         if not is_checked:
-            loss = compute(readings)
+            done = compute(readings)
         else:
             with observed(self.model) as seen:
-                loss = compute(readings)
+                done = compute(readings)
             share = self.share(readings, self.rank)
             if share is None or seen != [one for part in share for one in part.passes]:
                 flops = None
-        return loss, None if flops is None or before is None else before + flops
+        return done, None if flops is None or before is None else before + flops
 
     def share(self, readings: Sequence[Reading], rank: int) -> list[Shapes] | None:
         """Return what a process computes of a batch, part by part and view by view.

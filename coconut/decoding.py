@@ -57,7 +57,7 @@ def write(model: CoconutForCausalLM, prompted: Prompted, *, end: int, max_new_to
     rows = torch.arange(len(mask_BT), device=mask_BT.device)
     running_B = torch.ones_like(rows, dtype=torch.bool)
     for step in range(max_new_tokens):
-        next_B = _most_probable(model, h_BD)
+        next_B = most_probable(model, h_BD)
         for row, token, running in zip(rows.tolist(), next_B.tolist(), running_B.tolist(), strict=True):
             if running:
                 written[row].append(token)
@@ -117,8 +117,13 @@ def append(model: CoconutForCausalLM, inputs_BTD: Tensor, mask_BT: Tensor, cache
     return model.decode(inputs_BTD, None if full else mask_BT, cache, start)
 
 
-def _most_probable(model: CoconutForCausalLM, h_BD: Tensor) -> Tensor:
-    """The next token [B] of each row."""
+def most_probable(model: CoconutForCausalLM, h_BD: Tensor) -> Tensor:
+    """Return the next token [B] of each row, which is never ``<latent>``.
+
+    Args:
+        model: The model.
+        h_BD: The hidden state at each row's last position.
+    """
     logits_BV = model.logits(h_BD)
     logits_BV[:, model.config.latent_token_id] = -torch.inf
     return logits_BV.argmax(-1)

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
@@ -184,25 +185,34 @@ class Encoder:
         return rows
 
 
-def collate(rows: Sequence[Row], pad: int) -> Batch:
+def collate(rows: Sequence[Row], pad: int, multiples: tuple[int, int] = (1, 1)) -> Batch:
     """Pad rows to a batch with their thoughts aligned (see the drawing at the top of this file).
 
     Args:
         rows: The rows, at least one.
         pad: The padding token.
+        multiples: The columns before the first thoughts, and those from there on, are padded to multiples of
+            these numbers, so that few different shapes occur.
     """
-    start = max(row.first_filler for row in rows)
-    width = max(start - row.first_filler + len(row.prompt) + len(row.target) for row in rows)
-    ids = torch.full((len(rows), width), pad)
-    mask = torch.zeros((len(rows), width), dtype=torch.long)
-    labels = torch.full((len(rows), width), IGNORE)
-    for b, row in enumerate(rows):
-        left = start - row.first_filler
-        stop = left + len(row.prompt) + len(row.target)
-        ids[b, left:stop] = torch.tensor(row.prompt + row.target)
-        mask[b, left:stop] = 1
-        labels[b, left + len(row.prompt) : stop] = torch.tensor(row.target)
-    return Batch(ids, mask, labels)
+    start = _up(max(row.first_filler for row in rows), multiples[0])
+    rest = max(len(row.prompt) + len(row.target) - row.first_filler for row in rows)
+    width = start + _up(rest, multiples[1])
+    left_B, prompt_B, target_B = np.array(
+        [(start - row.first_filler, len(row.prompt), len(row.target)) for row in rows]
+    ).T[:, :, None]
+    columns_T, first_B = np.arange(width), left_B + prompt_B
+    is_label_BT = (columns_T >= first_B) & (columns_T < first_B + target_B)
+    mask_BT = (columns_T >= left_B) & (columns_T < first_B + target_B)
+    ids_BT, labels_BT = np.full((len(rows), width), pad), np.full((len(rows), width), IGNORE)
+    ids_BT[mask_BT] = [token for row in rows for part in (row.prompt, row.target) for token in part]
+    labels_BT[is_label_BT] = ids_BT[is_label_BT]
+    return Batch(
+        torch.from_numpy(ids_BT), torch.from_numpy(mask_BT.astype(np.int64)), torch.from_numpy(labels_BT)
+    )
+
+
+def _up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
 
 
 def collate_prompts(prompts: Sequence[list[int]], pad: int) -> tuple[Tensor, Tensor]:

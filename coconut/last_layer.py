@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -36,18 +37,18 @@ POSITIONWISE = {
 
 
 @contextmanager
-def read_only_at(base: PreTrainedModel, is_read_BT: Tensor | None) -> Iterator[None]:
+def read_only_at(base: PreTrainedModel, read_N: Tensor | None, shape: torch.Size) -> Iterator[None]:
     """Compute the last layer only at some positions while the body runs.
 
     Args:
         base: The base model; one of a type that is not in `POSITIONWISE` computes every position.
-        is_read_BT: Which positions are used, of the same shape as the input; None for all.
+        read_N: The positions that are used, each once: row · columns + column; None for all.
+        shape: Rows and columns of the input.
     """
     parts = POSITIONWISE.get(base.config.model_type, ())
-    if is_read_BT is None or not parts or bool(is_read_BT.all()):
+    if read_N is None or not parts:
         yield
         return
-    shape, read_N = is_read_BT.shape, is_read_BT.flatten().nonzero().squeeze(1)
 
     def pick(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         return (inputs[0].flatten(0, 1).index_select(0, read_N)[None], *inputs[1:])

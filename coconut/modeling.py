@@ -29,6 +29,8 @@ from . import checkpointing
 from .activations import fuse_activations
 from .cache import PassCache, growing_cache
 from .config import CoconutConfig
+from .encoding import Batch
+from .layout import Layout, arrange
 from .looping import share_layers
 from .loss import label_loss, share_of
 from .passes import PassesMixin
@@ -196,25 +198,40 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
             ValueError: A thought is in the first column of ``input_ids``.
         """
         if labels is not None:
-            return self._loss(input_ids, attention_mask, labels, num_items_in_batch, num_thoughts_in_batch)
+            mask_BT = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+            layout = self.arranged(Batch(input_ids, mask_BT, labels))
+            return self.loss(layout.to(self.device), num_items_in_batch, num_thoughts_in_batch)
         if use_cache and past_key_values is None:
             past_key_values = growing_cache(self.base.config)
         h_BTD = self.hidden_states(input_ids, attention_mask, past_key_values, logits_to_keep).h_BTD
         return CausalLMOutputWithPast(logits=self.logits(h_BTD), past_key_values=past_key_values)
 
-    def _loss(
-        self,
-        ids_BT: Tensor,
-        mask_BT: Tensor | None,
-        labels_BT: Tensor,
-        items: int | Tensor | None,
-        thoughts: int | None,
+    def arranged(self, batch: Batch) -> Layout:
+        """Return a batch as this model computes it, on the CPU.
+
+        Args:
+            batch: Ids, mask and labels.
+        """
+        moves_padding = PassCache.fits(self.base.config.get_text_config())
+        on_cpu = Batch(*(tensor.cpu() for tensor in batch))
+        return arrange(on_cpu, self.config.latent_token_id, moves_padding)
+
+    def loss(
+        self, layout: Layout, items: int | Tensor | None = None, thoughts: int | Tensor | None = None
     ) -> CausalLMOutputWithPast:
-        found = self.labeled(ids_BT, mask_BT, labels_BT)
+        """Compute the loss and the logits [N, V] at the labeled positions; waits for no result of the GPU.
+
+        Args:
+            layout: The batch, with labels, on the model's device.
+            items: As ``num_items_in_batch`` of `forward`.
+            thoughts: As ``num_thoughts_in_batch`` of `forward`.
+        """
+        found = self.labeled(layout)
         logits_NV = self.logits(found.h_ND)
         loss = label_loss(logits_NV, found.targets_N, items)
         if found.halting_loss is not None:
-            by_labels = share_of(len(found.targets_N), items)
+            assert layout.labels is not None
+            by_labels = share_of(layout.labels.count, items)
             share = by_labels if thoughts is None else share_of(found.thoughts, thoughts)
             loss = loss + share * found.halting_loss
         return CausalLMOutputWithPast(loss=loss, logits=logits_NV)

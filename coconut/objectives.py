@@ -27,7 +27,8 @@ from torch import Tensor
 from ..generators.lookup import pick
 from ..generators.plugins import table
 from .batches import Reading
-from .encoding import IGNORE, Batch
+from .encoding import Row, collate
+from .layout import Layout, rounded
 from .loss import label_loss, share_of
 from .methods import View
 from .modeling import CoconutForCausalLM
@@ -37,12 +38,38 @@ class ViewBatch(NamedTuple):
     """One view of a batch.
 
     Attributes:
-        batch: Ids, mask and labels.
-        answers_B: How many labels at each row's end are the answer itself (end token included).
+        layout: The batch, with labels.
+        before_B: Which of the labels is the first one of each row's answer (marker left out).
     """
 
-    batch: Batch
-    answers_B: Tensor
+    layout: Layout
+    before_B: Tensor
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> ViewBatch:
+        """Return the view with each of its tensors replaced.
+
+        Args:
+            change: From a tensor to the one in its place.
+        """
+        return ViewBatch(self.layout.map(change), change(self.before_B))
+
+
+def view_of(
+    model: CoconutForCausalLM, rows: Sequence[Row], pad: int, multiples: tuple[int, int] | None = None
+) -> ViewBatch:
+    """Collate one view of examples as the model computes it, on the CPU.
+
+    Args:
+        model: The model.
+        rows: The rows, at least one.
+        pad: The padding token.
+        multiples: As in `encoding.collate`, and labels and read positions come in few different numbers too;
+            None for no more than the rows need.
+    """
+    labels_B = torch.tensor([len(row.target) for row in rows])
+    answers_B = torch.tensor([row.answer for row in rows])
+    layout = model.arranged(collate(rows, pad, multiples or (1, 1)))
+    return ViewBatch(rounded(layout) if multiples else layout, labels_B.cumsum(0) - answers_B)
 
 
 class Items(NamedTuple):
@@ -93,11 +120,10 @@ def labels(model: CoconutForCausalLM, views: Views, items: Items | None) -> Loss
         views: The batch, or a part of it.
         items: Counts over the whole batch; None if ``views`` is the whole batch.
     """
-    found = model(
-        *views["student"].batch,
-        num_items_in_batch=items and items.labels["student"],
-        num_thoughts_in_batch=items and items.thoughts,
+    found = model.loss(
+        views["student"].layout, items and items.labels["student"], items and items.thoughts
     )
+    assert found.loss is not None
     return Loss(found.loss, {})
 
 
@@ -115,23 +141,16 @@ def distillation(model: CoconutForCausalLM, views: Views, items: Items | None) -
     parts: dict[str, Tensor] = {}
     before: dict[View, list[Tensor]] = {}
     for view, read in views.items():
-        found = model.labeled(*read.batch, layers=True)
+        found = model.labeled(read.layout, layers=True)
         logits_NV = model.logits(found.h_ND)
         parts[view] = label_loss(logits_NV, found.targets_N, items and items.labels[view])
-        places_B = before_answers(read)
-        before[view] = [layer_ND[places_B] for layer_ND in found.layers_LND]
+        before[view] = [layer_ND[read.before_B] for layer_ND in found.layers_LND]
         if found.halting_loss is not None:
             parts["halting"] = share_of(found.thoughts, items and items.thoughts) * found.halting_loss
-    share = share_of(len(views["student"].answers_B), items and items.rows)
+    share = share_of(len(views["student"].before_B), items and items.rows)
     std = items.std if items else torch.std
     parts["distance"] = share * layer_distance(before["student"], before["teacher"], std)
     return Loss(torch.stack(list(parts.values())).sum(), parts)
-
-
-def before_answers(read: ViewBatch) -> Tensor:
-    """The index among the N labels of the first label of each row's answer, [B]."""
-    labels_B = (read.batch.labels != IGNORE).sum(1)
-    return labels_B.cumsum(0) - read.answers_B
 
 
 def layer_distance(

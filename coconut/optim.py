@@ -22,8 +22,9 @@ class Optimizers:
 
     def __init__(self, model: nn.Module, settings: OptimizerSettings) -> None:
         hidden, rest = _split(model, settings.name)
+        on_gpu = all(parameter.device.type == "cuda" for parameter in rest)
         adamw = torch.optim.AdamW(
-            rest, lr=settings.lr, betas=settings.betas,
+            rest, lr=settings.lr, betas=settings.betas, fused=on_gpu or None,
             weight_decay=settings.weight_decay if settings.name == "adamw" else 0.0,
         )  # fmt: skip
         self.parts: list[torch.optim.Optimizer] = [adamw]
@@ -33,17 +34,19 @@ class Optimizers:
             )
         self._full = [[group["lr"] for group in part.param_groups] for part in self.parts]
 
-    def step(self, factor: float) -> None:
+    def step(self, factor: float, keeps_gradients: bool = False) -> None:
         """Update the weights, then clear the gradients.
 
         Args:
             factor: Factor on the full learning rates.
+            keeps_gradients: Fill the gradients with zeros in place, as a step that is replayed needs them where
+                they are.
         """
         for part, rates in zip(self.parts, self._full, strict=True):
             for group, rate in zip(part.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
             part.step()
-            part.zero_grad(set_to_none=True)
+            part.zero_grad(set_to_none=not keeps_gradients)
 
     def state_dict(self) -> list[dict[str, Any]]:
         return [part.state_dict() for part in self.parts]

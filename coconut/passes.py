@@ -18,14 +18,16 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import Cache
 
 from . import checkpointing
 from .cache import PassCache, training_cache
-from .last_layer import read_only_at
-from .loss import halting_loss, predicting, read_positions
-from .padding import Layout, unless_full, without_left_padding
+from .deferred import attending
+from .kernels import any_shape, visible
+from .last_layer import POSITIONWISE, read_only_at
+from .layout import Layout, prompt_layout
+from .loss import halting_loss
 from .recurrence import RECURRENCES, Latent, Span
 
 
@@ -77,34 +79,24 @@ class PassesMixin:
     projection: nn.Sequential | None
     slots: nn.Embedding | None
     _checkpointed: list[nn.Module]
+    defers: bool | None = None
+    """Whether to defer the prefix's gradient; None where there is a GPU."""
 
-    def labeled(
-        self, ids_BT: Tensor, mask_BT: Tensor | None, labels_BT: Tensor, layers: bool = False
-    ) -> Labeled:
+    def labeled(self, layout: Layout, layers: bool = False) -> Labeled:
         """Compute the hidden states that predict the labels of a batch.
 
         Args:
-            ids_BT: Token ids, thoughts marked.
-            mask_BT: 1 token, 0 padding; None for no padding.
-            labels_BT: -100 for no loss.
+            layout: The batch, with labels, on the model's device.
             layers: Whether to return the output of every layer too.
         """
-        columns = (ids_BT == self.config.latent_token_id).any(0).nonzero().flatten()
-        first = int(columns[0]) if len(columns) else None
-        width = ids_BT.shape[1]
-        if PassCache.fits(self.base.config.get_text_config()):
-            layout = without_left_padding(ids_BT, mask_BT, labels_BT, width if first is None else first)
-        else:  # padding between tokens would take up a window's places
-            layout = Layout(ids_BT, unless_full(mask_BT), labels_BT)
-        passes = self.passes(layout, None, read_positions(layout, first), layers)
-        h_ND, targets_N = predicting(passes.states_P, layout)
-        layers_LND = [predicting(states_P, layout)[0] for states_P in zip(*passes.layers_PL, strict=True)]
-        halting, thoughts = None, 0
-        if self.halting_head is not None and first is not None:
-            is_thought_BT = layout.ids_BT == self.config.latent_token_id
-            halting = halting_loss(self.halting_head, passes.states_P[1:], is_thought_BT[:, first:])
-            thoughts = int(is_thought_BT.sum())
-        return Labeled(h_ND, targets_N, layers_LND, halting, thoughts)
+        assert layout.labels is not None
+        passes = self.passes(layout, None, layers)
+        h_ND = layout.predicting(passes.states_P)
+        layers_LND = [layout.predicting(list(states_P)) for states_P in zip(*passes.layers_PL, strict=True)]
+        halting, thoughts = None, 0 if layout.thoughts_K is None else len(layout.thoughts_K)
+        if self.halting_head is not None and thoughts:
+            halting = halting_loss(self.halting_head, passes.states_P[1:], layout)
+        return Labeled(h_ND, layout.labels.targets_N, layers_LND, halting, thoughts)
 
     def hidden_states(
         self,
@@ -125,52 +117,48 @@ class PassesMixin:
         Raises:
             ValueError: A thought is in the first column of ``input_ids``.
         """
-        layout = Layout(input_ids, unless_full(attention_mask))
-        is_read_BT = None
-        if keep:
-            is_read_BT = (input_ids == self.config.latent_token_id).roll(-1, dims=1)
-            is_read_BT[:, -keep:] = True
-        passes = self.passes(layout, cache, is_read_BT)
+        mask_BT = None if attention_mask is None else attention_mask.cpu()
+        layout = prompt_layout(input_ids.cpu(), mask_BT, self.config.latent_token_id, keep)
+        passes = self.passes(layout.to(self.base.device), cache)
         h_BTD = passes.states_P[0] if len(passes.states_P) == 1 else torch.cat(passes.states_P, dim=1)
         return HiddenStates(h_BTD[:, -keep:], passes.computed)
 
-    def passes(
-        self, layout: Layout, cache: Cache | None, is_read_BT: Tensor | None = None, layers: bool = False
-    ) -> Passes:
+    def passes(self, layout: Layout, cache: Cache | None, layers: bool = False) -> Passes:
         """Compute all passes over a batch.
 
         Args:
-            layout: The batch.
+            layout: The batch. The prefix's last hidden states are meaningless where it says that none reads
+                them.
             cache: Keys and values of earlier positions; None makes one for training.
-            is_read_BT: Where the prefix's last hidden states are used; elsewhere they are meaningless. None
-                for all.
             layers: Whether to return the output of every layer too.
 
         Raises:
             ValueError: A thought is in the first column.
         """
-        is_thought_BT = layout.ids_BT == self.config.latent_token_id
-        columns = is_thought_BT.any(0).nonzero().flatten().tolist()
         embeddings_BTD = self.base.get_input_embeddings()(layout.ids_BT)
         start, length = 0 if cache is None else int(cache.get_seq_length()), embeddings_BTD.shape[1]
         prefix_mask_BT = None if layout.is_causal else layout.mask_BT
         record: list[tuple[Tensor, ...]] | None = [] if layers else None
-        if not columns:
-            h_BTD = self.decode(embeddings_BTD, prefix_mask_BT, cache, start, is_read_BT, record)
+        if layout.columns is None:
+            h_BTD = self.decode(embeddings_BTD, prefix_mask_BT, cache, start, layout.read_R, record)
             return Passes([h_BTD], 1, record or [])
-        first, end = columns[0], columns[-1] + 1
+        first, end = layout.columns
         if first == 0:
             raise ValueError("a continuous thought needs a position before it, got <latent> at position 0")
         if cache is None:
-            cache = training_cache(self.base.config, length + self.config.sweeps * (end - first))
+            whole = length + self.config.sweeps * (end - first)
+            cache = training_cache(self.base.config, whole, self.is_deferred)
         # Split at once, not sliced again and again: the gradient of each slice would be a whole tensor.
         prefix_BTD, *words, after_BTD = embeddings_BTD.split(
             [first, *[1] * (end - first), length - end], dim=1
         )
-        h_BTD = self.decode(prefix_BTD, prefix_mask_BT, cache, start, is_read_BT, record)
+        h_BTD = self.decode(prefix_BTD, prefix_mask_BT, cache, start, layout.read_R, record)
+        is_thought_BK = None
+        if layout.is_mixed:
+            is_thought_BK = layout.ids_BT[:, first:end] == self.config.latent_token_id
         span = Span(
             end - first, start + first, layout.mask_BT, after_BTD if length > end else None,
-            is_thought_BT[:, first:end], words,
+            is_thought_BK, words,
         )  # fmt: skip
         think = RECURRENCES[self.config.recurrence].think
         thoughts = think(self.latent(record), layout.last_of_prefix(h_BTD)[:, 0], span, cache, None)
@@ -198,7 +186,7 @@ class PassesMixin:
         mask_BT: Tensor | None,
         cache: Cache | None,
         start: int,
-        is_read_BT: Tensor | None = None,
+        read_R: Tensor | None = None,
         record: list[tuple[Tensor, ...]] | None = None,
     ) -> Tensor:
         """Run one pass of the base model.
@@ -209,7 +197,7 @@ class PassesMixin:
                 None for no padding.
             cache: Keys and values of earlier columns; extended.
             start: The first column.
-            is_read_BT: Where the last hidden states are used; may be longer too. None for all.
+            read_R: The positions (row · columns + column) whose last hidden states are used; None for all.
             record: Receives the output of every layer, a tuple of [B, T, D].
 
         Returns:
@@ -217,14 +205,20 @@ class PassesMixin:
         """
         stop = start + inputs_BTD.shape[1]
         if mask_BT is None:
-            positions_BT = torch.arange(start, stop, device=inputs_BTD.device)[None]
+            # From column 0 on they are the base model's own; given, it would look for texts packed together.
+            positions_BT = torch.arange(start, stop, device=inputs_BTD.device)[None] if start else None
         else:
             positions_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)[:, start:stop]
-            mask_BT = mask_BT[:, :stop]
-        if is_read_BT is not None:
-            checkpointed = bool(self._checkpointed) and torch.is_grad_enabled()
-            is_read_BT = None if checkpointed else is_read_BT[:, : inputs_BTD.shape[1]]
-        with read_only_at(self.base, is_read_BT):
+            is_ours = cache is None or isinstance(cache, (PassCache, DynamicCache))  # no columns beyond stop
+            plain = not (is_ours and self.takes_masks)
+            mask_BT = mask_BT[:, :stop] if plain else visible(mask_BT, start, stop)
+        if self._checkpointed and torch.is_grad_enabled():
+            read_R = None
+        with (
+            any_shape(inputs_BTD.device),
+            attending(self.base, isinstance(cache, PassCache) and cache.is_deferred),
+            read_only_at(self.base, read_R, inputs_BTD.shape[:2]),
+        ):
             output = self.base.get_decoder()(
                 inputs_embeds=inputs_BTD,
                 attention_mask=mask_BT,
@@ -236,3 +230,16 @@ class PassesMixin:
         if record is not None:  # ends with the final norm's output, whatever the architecture returns
             record.append((*output.hidden_states[1:-1], output.last_hidden_state))
         return output.last_hidden_state
+
+    @property
+    def is_deferred(self) -> bool:
+        """Whether a training step's prefix gets its gradient from all thoughts at once (`deferred`)."""
+        wanted = self.base.device.type == "cuda" if self.defers is None else self.defers
+        return wanted and self.takes_masks and not self._checkpointed and torch.is_grad_enabled()
+
+    @property
+    def takes_masks(self) -> bool:
+        """Whether a pass is given a mask of [B, 1, Q, T] as `kernels.visible` makes it."""
+        base = self.base.config
+        is_fused = base._attn_implementation == "sdpa" and base.model_type in POSITIONWISE
+        return is_fused and PassCache.fits(base.get_text_config())

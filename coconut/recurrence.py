@@ -135,7 +135,7 @@ def jacobi(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: Repl
         ValueError: Rows differ in their number of thoughts, or have more than the model has slots.
     """
     slots_KD, count, start = latent.slots_KD, span.thoughts, span.start
-    if span.is_thought_BK is not None and not bool(span.is_thought_BK.all()):
+    if span.is_thought_BK is not None:  # given where rows differ
         raise ValueError("thoughts updated together must be equally many in every row")
     if slots_KD is None or len(slots_KD) < count:
         slots = 0 if slots_KD is None else len(slots_KD)

@@ -23,7 +23,7 @@ Axes: B batch, T tokens, K thoughts, D width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,9 +33,11 @@ from torch import Tensor
 from .cache import growing_cache
 from .decoding import Prompted, append, fork, longer, write
 from .encoding import collate_prompts
+from .kernels import allowed
 from .modeling import CoconutForCausalLM
 from .readout import continuation_values
 from .recurrence import RECURRENCES, Replace, Span
+from .replay import Replayer, can_replay, length_for
 from .tokens import SpecialIds
 
 
@@ -120,6 +122,7 @@ class Reasoner:
         if thinking.halts and RECURRENCES[model.config.recurrence].has_slots:
             raise ValueError("a classifier cannot end thoughts that are updated together")
         self.model, self.ids, self.thinking = model, ids, thinking
+        self._replayers: dict[Hashable, Replayer] = {}
 
     def answer(self, questions: Sequence[list[int]], max_new_tokens: int) -> list[Generation]:
         """Answer questions as the model was trained to.
@@ -132,6 +135,8 @@ class Reasoner:
             begin, after = self._around(self.thinking.count)
             fillers = [*begin, *[self.ids.pause] * self.thinking.count, *after]
             prompted, used = self._read(questions, fillers), [0] * len(questions)
+        elif self._replays:
+            return self._replayed(questions, max_new_tokens)
         else:
             thought = self.think(self.read(questions))
             prompted, used = thought.prompted, thought.used
@@ -139,6 +144,35 @@ class Reasoner:
         return [
             Generation(tokens, thoughts, passes + len(tokens) - 1)
             for tokens, thoughts, passes in zip(written, used, prompted.passes, strict=True)
+        ]
+
+    @property
+    def _replays(self) -> bool:
+        """Whether answers are replayed: on a GPU, unless told otherwise (`kernels.allowed`)."""
+        wanted = self.model.device.type == "cuda" and allowed()
+        return wanted and not self.thinking.halts and can_replay(self.model)
+
+    @torch.inference_mode()
+    def _replayed(self, questions: Sequence[list[int]], max_new_tokens: int) -> list[Generation]:
+        """What `answer` returns, by passes of fixed size over a fixed cache (`replay`)."""
+        if max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
+        count, (_, after) = self.thinking.count, self._around(self.thinking.count)
+        prompted = self.read(questions).opened
+        rows, columns = prompted.mask_BT.shape
+        length = length_for(columns + count + len(after) + max_new_tokens + 1)
+        key = rows, length, prompted.h_BD.dtype, torch.is_autocast_enabled("cuda")
+        if key not in self._replayers:
+            self._replayers = {}  # one at a time: a cache is large
+            self._replayers[key] = Replayer(self.model, rows, length, after, self.model.device.type == "cuda")
+        replayer = self._replayers[key]
+        replayer.start(prompted)
+        if count:
+            replayer.think(count)
+        written = replayer.write(self.ids.end, max_new_tokens)
+        return [
+            Generation(tokens, count, passes + count + len(tokens) - 1)
+            for tokens, passes in zip(written, prompted.passes, strict=True)
         ]
 
     def read(self, questions: Sequence[list[int]]) -> Readings:
@@ -256,10 +290,10 @@ class Reasoner:
     def _read(self, questions: Sequence[list[int]], then: list[int]) -> Prompted:
         """Process the questions, each followed by the tokens ``then``, in one pass."""
         model, prompts = self.model, [[*question, *then] for question in questions]
-        ids_BT, mask_BT = (tensor.to(model.device) for tensor in collate_prompts(prompts, self.ids.pad))
+        ids_BT, mask_BT = collate_prompts(prompts, self.ids.pad)
         cache = growing_cache(model.base.config)
         h_BD = model.hidden_states(ids_BT, mask_BT, cache, keep=1).h_BTD[:, -1]
-        return Prompted(h_BD, mask_BT, cache, [1] * len(questions))
+        return Prompted(h_BD, mask_BT.to(model.device), cache, [1] * len(questions))
 
     def _around(self, thoughts: int) -> tuple[list[int], list[int]]:
         return self.ids.around(self.thinking.is_marked(thoughts))

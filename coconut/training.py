@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from .batches import Part, Reading, TrainBatches, share_out
+from .batches import Reading, TrainBatches
 from .checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
 from .counting import Counter
 from .curriculum import StagePlan, lr_factor
-from .encoding import collate
 from .interrupt import StopRequest, stop_between_steps
-from .methods import View
 from .modeling import CoconutForCausalLM
-from .objectives import Items, ViewBatch, get_objective, items_of
+from .objectives import get_objective
 from .optim import Optimizers
 from .processes import join, stream_seed
 from .progress import Progress, StageLog, Validation, progress_bar
 from .settings import OptimizerSettings
+from .steps import Prepared, Steps
 
 FIELDS = ("stage", "thoughts", "progress", "model", "best", "optimizers", "rng")
 """Fields of a checkpoint besides the run's identity."""
@@ -44,6 +42,7 @@ class TrainSettings(NamedTuple):
         save_every: Seconds between checkpoints.
         micro_batch: Examples per forward and backward pass (gradient accumulation); None for a whole batch.
         precision: Precision of forward and backward passes; the weights are fp32.
+        graphs: Whether a GPU may replay steps of one shape (`graphs`).
     """
 
     optimizer: OptimizerSettings
@@ -52,6 +51,15 @@ class TrainSettings(NamedTuple):
     save_every: float = 30.0
     micro_batch: int | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
+    graphs: bool = True
+
+
+class _Batch(NamedTuple):
+    """What a step reads, and this process's parts of it on the device."""
+
+    step: int
+    readings: list[Reading]
+    parts: list[Prepared]
 
 
 class Trainer:
@@ -88,9 +96,13 @@ class Trainer:
         self.batches, self.plans, self.settings = batches, plans, settings
         self.validate, self.checkpoint, self.identity, self.log = validate, checkpoint, identity, log
         self.progress, self.parts = Progress(), dict[str, float]()
+        self.upcoming: _Batch | None = None
         self.best: dict[str, Tensor] | None = None
         here, objective = self.processes, batches.schedule.method.objective
-        self.objective = get_objective(objective)
+        self.steps = Steps(
+            self.model, get_objective(objective), batches.encoder.ids, here,
+            settings.micro_batch, settings.precision, settings.graphs, self._tell,
+        )  # fmt: skip
         self.counter = Counter(model, objective, settings.micro_batch, here.count, here.rank)
         self.optimizers = Optimizers(self.model, settings.optimizer)
         self._resume()
@@ -148,18 +160,42 @@ class Trainer:
     def _step(self, plan: StagePlan) -> float:
         """Make one optimizer step and return the batch's loss."""
         if self._starts_anew():
-            self.optimizers = Optimizers(self.model, self.settings.optimizer)
+            self._renew_optimizers()
         optimizer, at = self.settings.optimizer, self.progress
-        readings = self.batches.readings(at.global_step, plan, self.plans)
-        loss, at.flops = self.counter.counted(self._backward, readings, at.flops, is_checked=at.step == 0)
-        (loss,) = self.processes.total([loss])
+        batch = self._prepared(plan)
+        done, at.flops = self.counter.counted(
+            lambda _: self.steps.backward(batch.parts), batch.readings, at.flops, is_checked=at.step == 0
+        )
+        self._prepare_next(plan)  # while a GPU computes
+        (loss,) = self.processes.total([done.loss])
+        self.parts = done.parts
         if not math.isfinite(loss):
             raise ValueError(self._diverged(f"the loss is {loss}"))
         self.processes.sum_gradients(self.model.parameters())
         if optimizer.max_grad_norm:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), optimizer.max_grad_norm)
-        self.optimizers.step(self._rate_factor(plan))
+        self.optimizers.step(self._rate_factor(plan), keeps_gradients=self.steps.graphs is not None)
         return loss
+
+    def _tell(self, line: str) -> None:
+        """Print a line beside the bar, in process 0."""
+        if self.processes.is_main:
+            self.bar.write(line)
+
+    def _prepared(self, plan: StagePlan) -> _Batch:
+        """This step's batch, which may have been prepared while the last one was computed."""
+        batch, self.upcoming = self.upcoming, None
+        if batch is not None and batch.step == self.progress.global_step:
+            return batch
+        return self._prepare(self.progress.global_step, plan, is_plain=self.progress.step == 0)
+
+    def _prepare(self, step: int, plan: StagePlan, is_plain: bool = False) -> _Batch:
+        readings = self.batches.readings(step, plan, self.plans)
+        return _Batch(step, readings, self.steps.prepare(readings, is_plain))
+
+    def _prepare_next(self, plan: StagePlan) -> None:
+        if self.progress.step + 1 < plan.steps:
+            self.upcoming = self._prepare(self.progress.global_step + 1, plan)
 
     def _check_weights(self) -> None:
         """Raise ValueError before weights are saved that are not finite, or not the same everywhere."""
@@ -193,38 +229,9 @@ class Trainer:
         each_epoch = batches.schedule.optimizer_resets == "epoch"
         return grows or (each_epoch and epoch is not None and step % epoch == 0)
 
-    def _backward(self, readings: Sequence[Reading]) -> float:
-        """Accumulate gradients over this process's parts of the batch and return their share of its loss.
-
-        The terms of that share are in ``self.parts`` afterwards.
-        """
-        here, size = self.processes, self.settings.micro_batch or len(readings)
-        parts = share_out(readings, size, here.rank, here.count)
-        is_whole = len(parts[0].readings) == len(readings)
-        items = None if is_whole else items_of(readings, self.batches.encoder.ids.latent)
-        total, is_bf16 = 0.0, self.settings.precision == "bf16"
-        self.parts = {}
-        for part in parts:
-            views = {view: self._view(view, part.readings) for view in part.readings[0]}
-            with torch.autocast(here.device.type, torch.bfloat16, enabled=is_bf16):
-                loss = self.objective(self.model, views, items and self._items(items, part))
-            (loss.total * part.weight).backward()
-            total += part.weight * float(loss.total.detach())
-            for name, value in loss.parts.items():
-                self.parts[name] = self.parts.get(name, 0.0) + part.weight * float(value.detach())
-        return total
-
-    def _items(self, items: Items, part: Part) -> Items:
-        """The counts for a part; where processes share it, they take its standard deviation together."""
-        if not part.is_shared:
-            return items
-        return items._replace(std=partial(self.processes.std, group=part.number, weight=part.weight))
-
-    def _view(self, view: View, readings: Sequence[Reading]) -> ViewBatch:
-        """Collate one view of the examples on the device."""
-        rows, device = [reading[view] for reading in readings], self.processes.device
-        answers_B = torch.tensor([row.answer for row in rows], device=device)
-        return ViewBatch(collate(rows, self.batches.encoder.ids.pad).to(device), answers_B)
+    def _renew_optimizers(self) -> None:
+        self.optimizers = Optimizers(self.model, self.settings.optimizer)
+        self.steps.begin()
 
     def _check_steps(self, plan: StagePlan) -> set[int]:
         """The steps of a stage that a validation follows: its last one, and those that the settings say."""
@@ -260,7 +267,7 @@ class Trainer:
         accuracy = at.validations[-1].accuracy
         at.stages.append(StageLog(plan.stage, plan.steps, epochs, at.loss, accuracy, spent))
         at.plan, at.step, at.checked, at.recent_losses = at.plan + 1, 0, 0, []
-        self.optimizers = Optimizers(self.model, self.settings.optimizer)
+        self._renew_optimizers()
         self._save()
 
     def _save(self) -> None:

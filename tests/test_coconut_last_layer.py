@@ -82,7 +82,7 @@ def test_the_last_states_alone_are_those_among_all_and_the_cache_holds_the_same(
 def test_an_error_on_the_way_leaves_the_model_as_it_was() -> None:
     model, made = model_of("gpt2"), batch([0, 0])
     whole = model.hidden_states(made.input_ids).h_BTD
-    is_read_BT = torch.zeros_like(made.input_ids, dtype=torch.bool)
-    with pytest.raises(KeyboardInterrupt), read_only_at(model.base, is_read_BT):
+    nothing_N = torch.zeros(0, dtype=torch.long)
+    with pytest.raises(KeyboardInterrupt), read_only_at(model.base, nothing_N, made.input_ids.shape):
         raise KeyboardInterrupt
     assert torch.equal(model.hidden_states(made.input_ids).h_BTD, whole)

@@ -10,10 +10,17 @@ import torch.nn.functional as F
 from tiny_models import CONFIGS, LATENT, PAD, batch, coconut, encoder, reasoner, rows
 
 from coconut_bench.coconut.curriculum import Schedule
-from coconut_bench.coconut.encoding import Batch, Row, collate
+from coconut_bench.coconut.encoding import Row, collate
 from coconut_bench.coconut.methods import METHODS, get_method
 from coconut_bench.coconut.modeling import CoconutForCausalLM
-from coconut_bench.coconut.objectives import OBJECTIVES, Items, ViewBatch, get_objective, layer_distance
+from coconut_bench.coconut.objectives import (
+    OBJECTIVES,
+    Items,
+    ViewBatch,
+    get_objective,
+    layer_distance,
+    view_of,
+)
 from coconut_bench.coconut.recurrence import RECURRENCES
 from coconut_bench.coconut.reference import reference_loss
 from coconut_bench.generators import examples
@@ -146,11 +153,14 @@ def views(
         view: [made.row(one, schedule, stage, view=view) for one, stage in zip(parts, stages, strict=True)]
         for view in schedule.method.views
     }
-    batches = {
-        view: ViewBatch(collate(found, made.ids.pad), torch.tensor([row.answer for row in found]))
-        for view, found in read.items()
-    }
-    return batches, read, len(made.tokenizer)
+    return _arranged(read), read, len(made.tokenizer)
+
+
+def _arranged(read: dict[str, list[Row]]) -> dict[str, ViewBatch]:
+    """The views as a model of full attention computes them."""
+    ids, model = encoder(markers=False).ids, coconut("llama")
+    model.config.latent_token_id = ids.latent
+    return {view: view_of(model, found, ids.pad) for view, found in read.items()}
 
 
 def layers_before_the_answer(model: CoconutForCausalLM, read: list[Row], latent: int) -> list[torch.Tensor]:
@@ -178,7 +188,8 @@ def test_the_distilled_loss_is_its_three_parts_by_hand(architecture: str, answer
     loss = get_objective("distillation")(model, read, None)
     assert list(loss.parts) == ["student", "teacher", "distance"]
     for view in ("student", "teacher"):
-        torch.testing.assert_close(loss.parts[view], model(*read[view].batch).loss)
+        batch = collate(by_row[view], encoder(markers=False).ids.pad)
+        torch.testing.assert_close(loss.parts[view], model(*batch).loss)
     student, teacher = (layers_before_the_answer(model, by_row[view], latent) for view in by_row)
     by_hand = [F.smooth_l1_loss(s, t) / t.std() for s, t in zip(student, teacher, strict=True)]
     torch.testing.assert_close(loss.parts["distance"], torch.stack(by_hand).mean(), rtol=1e-4, atol=1e-5)
@@ -212,7 +223,7 @@ def test_a_halting_classifier_is_trained_with_the_distilled_thoughts() -> None:
     model = coconut("llama", vocabulary=vocabulary, recurrence="projected", halting=True)
     model.config.latent_token_id = encoder(markers=False).ids.latent
     loss = get_objective("distillation")(model, read, None)
-    torch.testing.assert_close(loss.parts["halting"], model.labeled(*read["student"].batch).halting_loss)
+    torch.testing.assert_close(loss.parts["halting"], model.labeled(read["student"].layout).halting_loss)
     assert gradients(model, loss.parts["halting"])["halting_head.weight"].abs().sum() > 0
 
 
@@ -233,10 +244,7 @@ def test_the_shares_of_parts_add_up_to_the_batch() -> None:
     whole = get_objective("distillation")(model, read, None).parts
     parts = []
     for some in (slice(0, 2), slice(2, 6)):
-        cut = {
-            view: ViewBatch(Batch(*(t[some] for t in one.batch)), one.answers_B[some])
-            for view, one in read.items()
-        }
+        cut = _arranged({view: found[some] for view, found in by_row.items()})
         parts.append(get_objective("distillation")(model, cut, items).parts)
     for name in ("student", "teacher", "halting"):
         torch.testing.assert_close(sum(part[name] for part in parts), whole[name])

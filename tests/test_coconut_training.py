@@ -70,7 +70,7 @@ def test_a_batch_in_parts_gives_the_classifier_the_gradients_of_the_whole(size: 
         torch.nn.init.normal_(made.model.halting_head.weight)
         readings = made.batches.readings(0, StagePlan(2, 1, 1.0), made.plans)
         assert len({reading["student"].prompt.count(LATENT) for reading in readings}) == 3
-        loss = made._backward(readings)
+        loss = made.steps.backward(made.steps.prepare(readings)).loss
         gradients.append(
             {name: p.grad for name, p in made.model.named_parameters()} | {"loss": torch.tensor(loss)}
         )
@@ -90,7 +90,7 @@ def test_the_parts_of_a_batch_hold_prompts_of_like_lengths(
     monkeypatch.setattr("coconut_bench.coconut.training.collate", collated)
     made = trainer(tmp_path, SETTINGS._replace(micro_batch=3))
     rows = [Row([9] * length, [9], length) for length in (7, 2, 9, 2, 8, 3)]
-    made._backward([{"student": row} for row in rows])
+    made.steps.backward(made.steps.prepare([{"student": row} for row in rows]))
     assert lengths == [[2, 2, 3], [7, 8, 9]]
 
 

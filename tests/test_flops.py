@@ -75,7 +75,7 @@ def measured(made: Trainer, readings: Any) -> int:
     """What torch counts of forward and backward, without the angles of rotary embeddings."""
     counter = FlopCounterMode(display=False)
     with sdpa_kernel(SDPBackend.MATH), counter:
-        made._backward(readings)
+        made.steps.backward(made.steps.prepare(readings))
     counts = counter.get_flop_counts()
     angles = sum(sum(found.values()) for name, found in counts.items() if name.endswith("rotary_emb"))
     return counter.get_total_flops() - angles
@@ -148,7 +148,7 @@ def test_the_counted_passes_are_those_computed(method: str, tmp_path: Path) -> N
     counter = Counter(made.model, made.batches.schedule.method.objective)
     readings = made.batches.readings(0, made.plans[-1], made.plans)
     with observed(made.model) as seen:
-        made._backward(readings)
+        made.steps.backward(made.steps.prepare(readings))
     assert seen == [one for part in counter.share(readings, 0) for one in part.passes] != []
 
 
@@ -204,6 +204,7 @@ def test_a_training_that_an_earlier_version_began_has_no_count(tmp_path: Path) -
 def test_a_training_that_computes_other_passes_than_are_counted_has_no_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, backward = trainer(tmp_path, "coconut"), Trainer._backward
-    monkeypatch.setattr(made, "_backward", lambda readings: sum(backward(made, readings) for _ in range(2)))
+    made = trainer(tmp_path, "coconut")
+    backward = made.steps.backward
+    monkeypatch.setattr(made.steps, "backward", lambda parts: [backward(parts) for _ in range(2)][0])
     assert made.run().flops is None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from micro import MICRO, write_recipe
 
@@ -24,6 +25,8 @@ from coconut_bench.benchmarks.run.recall import RecallTrainer
 from coconut_bench.benchmarks.run.spec import RunSpec, overrides, run_folder
 from coconut_bench.cli import main
 from coconut_bench.coconut.interrupt import Stopped
+from coconut_bench.coconut.objectives import Loss
+from coconut_bench.coconut.steps import Done, Steps
 from coconut_bench.coconut.training import Trainer
 from coconut_bench.generators.files import owner
 from coconut_bench.generators.stored.write import generate, plan
@@ -311,7 +314,8 @@ def test_a_learning_rate_that_diverges_stops_the_run_with_one_line(
 
 def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     before = Path("stopped/checkpoint.pt").read_bytes()
-    monkeypatch.setattr(Trainer, "_backward", lambda self, readings: float("nan"))
+    lost = Loss(torch.tensor(float("nan")), {})
+    monkeypatch.setattr(Steps, "backward", lambda self, parts: Done([(1.0, lost)]))
     done = invoke("run", "--method", "coconut", "--recipe", "micro.yaml", "--out", "stopped")
     refused(done, "the loss is nan at stage 1, step 3 of 4", "stopped/checkpoint.pt is kept as it was")
     assert Path("stopped/checkpoint.pt").read_bytes() == before

@@ -9,15 +9,15 @@ Axes: B batch, T tokens, D width, V vocabulary, N labeled positions.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from transformers import DynamicCache
 
 from ...coconut.encoding import IGNORE, Batch, Row
-from ...coconut.loss import label_loss, predicting
+from ...coconut.loss import label_loss
 from ...coconut.modeling import CoconutForCausalLM
-from ...coconut.padding import without_left_padding
 from .findings import Finding, Setting, finding, interleave, ratios
 from .models import LATENT, PAD, batches, build, rows
 from .training import step
@@ -67,11 +67,9 @@ def whole_last_layer_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
         model: The model.
         batch: A batch padded on the left, as `collate` makes it.
     """
-    is_thought_T = (batch.input_ids == LATENT).any(0)
-    first = int((~is_thought_T).cumprod(0).sum())  # the first thought's column, or T
-    layout = without_left_padding(batch.input_ids, batch.attention_mask, batch.labels, first)
-    h_ND, targets_N = predicting(model.passes(layout, None).states_P, layout)
-    return label_loss(model.logits(h_ND), targets_N, None)
+    layout = replace(model.arranged(batch), read_R=None).to(model.device)
+    found = model.labeled(layout)
+    return label_loss(model.logits(found.h_ND), found.targets_N, None)
 
 
 def masked_loss(model: CoconutForCausalLM, batch: Batch, cache: DynamicCache | None = None) -> Tensor:

@@ -1,0 +1,43 @@
+"""Answers over a cache of fixed size: those of the growing one, pass for pass."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny_models import CONFIGS, coconut, reasoner, rows
+
+from coconut_bench.coconut import thinking
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("markers", [False, True])
+@pytest.mark.parametrize("architecture", CONFIGS)
+def test_a_fixed_cache_gives_the_same_answers_thoughts_and_passes(
+    architecture: str, markers: bool, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = [row.prompt for row in rows([0] * 5, seed=2)]
+    with_markers = {"markers": markers, "empty_markers": markers}
+    made = reasoner(coconut(architecture, seed=3), count, **with_markers)
+    expected = made.answer(questions, 12)
+    monkeypatch.setattr(thinking.Reasoner, "_replays", True)
+    assert made.answer(questions, 12) == expected
+    again = made.answer(questions[::-1], 12)  # the same memory, other questions
+    assert again == expected[::-1]
+    assert len(made._replayers) == 1
+
+
+def test_projected_thoughts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = reasoner(coconut("llama", recurrence="projected"), 2)
+    questions = [row.prompt for row in rows([0] * 3)]
+    expected = made.answer(questions, 9)
+    monkeypatch.setattr(thinking.Reasoner, "_replays", True)
+    assert made.answer(questions, 9) == expected
+
+
+def test_it_is_not_used_on_a_cpu_nor_for_thoughts_updated_together() -> None:
+    from coconut_bench.coconut.replay import can_replay
+
+    assert not reasoner(coconut("gpt2"), 1)._replays
+    assert can_replay(coconut("gpt2"))
+    assert not can_replay(coconut("gpt2", recurrence="jacobi", slots=2, sweeps=1))
+    torch.manual_seed(0)
