@@ -28,7 +28,6 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 NAME = "coconut_deferred"
 
@@ -217,8 +216,9 @@ def attend(
     return out.reshape(rows, heads, queries, width).transpose(1, 2), None
 
 
+# Its masks are those that a pass is given; to make one of its own, transformers would look at values, or under
+# a CUDA graph, where it cannot, hand every prefix a mask that rules out the fastest kernel.
 AttentionInterface.register(NAME, attend)
-AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
 @contextmanager

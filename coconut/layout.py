@@ -181,7 +181,8 @@ def prompt_layout(ids_BT: Tensor, mask_BT: Tensor | None, latent: int, keep: int
 def rounded(layout: Layout) -> Layout:
     """Round the numbers of labels and of read positions up, so that few different ones occur.
 
-    The labels added do not count, and the positions added are read in vain.
+    The labels added do not count, and the positions added are read in vain. Where the thoughts are, which only a
+    halting classifier reads, is left out: their number differs from batch to batch.
 
     Args:
         layout: The layout of a batch with labels, on the CPU.
@@ -197,7 +198,7 @@ def rounded(layout: Layout) -> Layout:
         is_free[read_R] = False
         free = is_free.nonzero().squeeze(1)[: _round(len(read_R)) - len(read_R)]
         read_R = torch.cat([read_R, free])
-    return replace(layout, labels=labels, read_R=read_R)
+    return replace(layout, labels=labels, read_R=read_R, thoughts_K=None)
 
 
 def thought_columns(ids_BT: Tensor, latent: int) -> tuple[int, int] | None:

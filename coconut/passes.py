@@ -216,7 +216,7 @@ class PassesMixin:
             read_R = None
         with (
             any_shape(inputs_BTD.device),
-            attending(self.base, isinstance(cache, PassCache) and cache.is_deferred),
+            attending(self.base, self.is_deferred and (cache is None or isinstance(cache, PassCache))),
             read_only_at(self.base, read_R, inputs_BTD.shape[:2]),
         ):
             output = self.base.get_decoder()(

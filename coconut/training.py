@@ -27,6 +27,7 @@ from .processes import join, stream_seed
 from .progress import Progress, StageLog, Validation, progress_bar
 from .settings import OptimizerSettings
 from .steps import Prepared, Steps
+from .throughput import Throughput
 
 FIELDS = ("stage", "thoughts", "progress", "model", "best", "optimizers", "rng")
 """Fields of a checkpoint besides the run's identity."""
@@ -106,6 +107,7 @@ class Trainer:
         self.counter = Counter(model, objective, settings.micro_batch, here.count, here.rank)
         self.optimizers = Optimizers(self.model, settings.optimizer)
         self._resume()
+        self.throughput = Throughput(here.device, settings.precision)
         self.processes.check_same(self.model)
 
     def run(self) -> Progress:
@@ -145,7 +147,8 @@ class Trainer:
             at.recent_losses.append(self._step(plan))
             del at.recent_losses[: -max(1, plan.steps // 10)]
             at.step, at.global_step = at.step + 1, at.global_step + 1
-            self.bar.set_postfix_str(f"loss {at.recent_losses[-1]:.4f}", refresh=False)
+            speed = f"{self.throughput.rate:.3g} steps/s"
+            self.bar.set_postfix_str(f"loss {at.recent_losses[-1]:.4f}, {speed}", refresh=False)
             self.bar.update()
         self._finish(plan)
 
@@ -166,6 +169,7 @@ class Trainer:
         done, at.flops = self.counter.counted(
             lambda _: self.steps.backward(batch.parts), batch.readings, at.flops, is_checked=at.step == 0
         )
+        self.throughput.step(batch.readings)
         self._prepare_next(plan)  # while a GPU computes
         (loss,) = self.processes.total([done.loss])
         self.parts = done.parts
@@ -242,7 +246,7 @@ class Trainer:
 
     def _check(self, plan: StagePlan) -> None:
         """Validate; in the last stage, keep the weights if they are better than all earlier ones."""
-        at = self.progress
+        at, speed = self.progress, self.throughput.look(self.progress.flops)
         accuracy = self.validate(plan.stage)
         self.model.train()
         entry = {"stage": plan.stage, "step": at.step, "global_step": at.global_step}
@@ -250,7 +254,8 @@ class Trainer:
         terms = {name: sum(share.get(name, 0.0) for share in shares) for name in self.parts}
         parts = {"parts": terms} if terms else {}
         if self.processes.is_main:
-            self.log({**entry, "loss": at.loss, **parts, "valid": accuracy})
+            self.log({**entry, "loss": at.loss, **parts, "valid": accuracy, **speed})
+        self.throughput.begin(at.flops)
         at.validations.append(Validation(plan.stage, at.global_step, at.loss, accuracy))
         if plan is self.plans[-1] and accuracy > at.best_accuracy:
             at.best_accuracy = accuracy

@@ -83,11 +83,11 @@ def test_the_parts_of_a_batch_hold_prompts_of_like_lengths(
 ) -> None:
     lengths: list[list[int]] = []
 
-    def collated(rows: list[Row], pad: int) -> Batch:
+    def collated(rows: list[Row], *others: Any) -> Batch:
         lengths.append([len(row.prompt) for row in rows])
-        return collate(rows, pad)
+        return collate(rows, *others)
 
-    monkeypatch.setattr("coconut_bench.coconut.training.collate", collated)
+    monkeypatch.setattr("coconut_bench.coconut.objectives.collate", collated)
     made = trainer(tmp_path, SETTINGS._replace(micro_batch=3))
     rows = [Row([9] * length, [9], length) for length in (7, 2, 9, 2, 8, 3)]
     made.steps.backward(made.steps.prepare([{"student": row} for row in rows]))
@@ -189,7 +189,7 @@ def test_gradients_are_clipped_unless_the_norm_is_0(norm: float, tmp_path: Path)
     optimizer = OptimizerSettings(name="muon", lr=0.001, max_grad_norm=norm)
     made, seen = trainer(tmp_path, SETTINGS._replace(optimizer=optimizer)), []
     embeddings = made.model.get_input_embeddings()
-    made.optimizers.step = lambda factor: seen.append(float(embeddings.weight.grad.norm()))
+    made.optimizers.step = lambda factor, keeps_gradients: seen.append(float(embeddings.weight.grad.norm()))
     made._step(made.plans[0])
     assert seen[0] > 1e-3 if norm == 0 else seen[0] <= norm
 

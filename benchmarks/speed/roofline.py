@@ -14,16 +14,13 @@ from torch import Tensor, nn
 from ...coconut.encoding import IGNORE, Batch
 from ...coconut.last_layer import positionwise_weights
 from ...coconut.modeling import CoconutForCausalLM
-from .findings import Finding, Setting, finding, hardware, interleave, ratios
+from ...coconut.throughput import bf16_peak
+from .findings import Finding, Setting, finding, interleave, ratios
 from .models import Size, batches, build
 from .training import step
 
 SIDE = {"cpu": 2048, "cuda": 8192}
 """Side of the square matrices whose product stands for the peak of the device."""
-
-
-PEAKS = {"A100": 312.0, "H100 80GB HBM3": 989.0, "H200": 989.0}
-"""Part of a GPU's name -> peak of dense bf16 matrix products by its data sheet, in TFLOP/s."""
 
 
 class Flops(NamedTuple):
@@ -130,9 +127,8 @@ def roofline(setting: Setting) -> Iterator[Finding]:
 
 def peaks(setting: Setting) -> list[float]:
     """Return the bf16 peak of a known GPU in TFLOP/s; nothing for another GPU or ``setting`` fp32."""
-    if setting.precision != "bf16":
-        return []
-    return [peak for part, peak in PEAKS.items() if part in hardware(setting.device)]
+    peak = bf16_peak(torch.device(setting.device)) if setting.precision == "bf16" else None
+    return [] if peak is None else [peak]
 
 
 def _product(side: int, setting: Setting) -> Callable[[], object]:
