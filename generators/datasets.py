@@ -147,8 +147,6 @@ _AXES = {
     "order": "the same with every premise told before those that lead to it",
 }
 
-_TINY_LEAKY = prosqa.PublishedConfig(nodes=11, min_hops=2, max_hops=2, pool=16)
-
 _ROWS = (
     Dataset(
         name="prosqa",
@@ -157,7 +155,7 @@ _ROWS = (
         description="ProsQA as published: 3 to 6 hops among 14 to 28 nodes",
         surfaces=surfaces("prosqa"),
         sizes={"train": 17_886, "valid": 300, "test": 500},
-        sampler=partial(prosqa.sample, prosqa.PublishedConfig()),
+        sampler=partial(prosqa.sample, prosqa.PUBLISHED),
         twins=False,
         split_by="shape",
         leak="a rule that never looks at the query entity is right on 91 % of the published test split",
@@ -177,17 +175,13 @@ _ROWS = (
     _tiny("prosqa-tiny", fair.FairConfig(hops=2, pool=16)),
     _tiny("prosqa-tiny-3hop", fair.FairConfig(hops=3, pool=20)),
     Dataset(
-        name="prosqa-tiny-leaky",
-        family="prosqa",
-        version="1.0.0",
+        name="prosqa-tiny-leaky", family="prosqa", version="1.0.0",
         description="ProsQA as published at the size of prosqa-tiny: 2 hops, 11 nodes or fewer",
         surfaces=surfaces("prosqa", first="symbolic"),
         sizes={"train": 20_000, "valid": 500, "test": 500},
-        sampler=partial(prosqa.sample, _TINY_LEAKY),
-        twins=False,
-        split_by="shape",
-        leak="a rule that never looks at the query entity is right on 87 %",
-    ),
+        sampler=partial(prosqa.sample, prosqa.TINY),
+        twins=False, split_by="shape", leak="a rule that never looks at the query entity is right on 87 %",
+    ),  # fmt: skip
     *_out_of(
         "prosqa",
         LayeredConfig(hops=(3, 4, 5, 6)),

@@ -7,8 +7,9 @@ Nodes 0 and 1 are two entities; every later node draws its parents among the ear
     1 -> 7 <- 4             4 drew no parent, so it is an entity too
 
 Hao et al. 2024 (arXiv 2412.06769), Algorithm 1, with the constants that fit the published files better than
-those printed there: 28 nodes are tried (11 for the small dataset), nodes that end up alone are dropped, and a new node draws its
-parents from the nodes under entity 0 alone (.35), under entity 1 alone (.445) or from all (.205).
+those printed there: 28 nodes are tried (11 for the small dataset), nodes that end up alone are dropped, and a
+new node draws its parents from the nodes under entity 0 alone (.35), under entity 1 alone (.445) or from all
+(.205).
 
 Axes: B graphs, N nodes, P parents (in the order drawn, -1 where there are fewer).
 """

@@ -69,6 +69,11 @@ class PublishedConfig:
                 raise ValueError(f"{name} must be in {low}..{high}, got {value}")
 
 
+PUBLISHED = PublishedConfig()
+TINY = PublishedConfig(nodes=11, min_hops=2, max_hops=2, pool=16)
+"""The size of ``prosqa-tiny``."""
+
+
 class Question(NamedTuple):
     """The question about each graph [B], and the distances from its root; 0 hops: no question is possible."""
 
@@ -83,7 +88,8 @@ def choose(config: PublishedConfig, graphs: Ontologies, words_B3: U64) -> Questi
     """Choose the query entity (root) and the two candidates (target, negative).
 
     Root: whichever of nodes 0 and 1 has the deepest leaf that the other does not reach, as many hops away as
-    the configuration allows; a coin decides a tie. Target: one of its deepest such leaves. Negative: any such leaf of the other.
+    the configuration allows; a coin decides a tie. Target: one of its deepest such leaves. Negative: any such
+    leaf of the other.
 
     Args:
         config: Which depths are allowed.
