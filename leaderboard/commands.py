@@ -160,6 +160,25 @@ def compare(path: Path | None, rows: tuple[str, ...], dataset: str | None, recip
     click.echo(comparison(path, rows, dataset=dataset, recipe=recipe))
 
 
+@leaderboard.command("beside")
+@leaderboard_files
+@click.argument("first", metavar="DATASET[:RECIPE]")
+@click.argument("second", metavar="DATASET[:RECIPE]")
+@click.option("--format", type=click.Choice(["text", "markdown"]), default="text", help="Output format.")
+@click.option("--plot", "figure", type=PATH, metavar="FILE", help="Also save a figure: .png, .svg or .pdf.")
+def beside_command(path: Path | None, first: str, second: str, format: str, figure: Path | None) -> None:
+    """Put the methods of two datasets side by side, with the difference and its interval.
+
+    Without a RECIPE, the one that most of the dataset's rows have is taken.
+    """
+    from .beside import beside, plot, text
+
+    found = beside(path, first, second)
+    if figure is not None:
+        plot(found, figure)
+    click.echo(text(found, format))
+
+
 @leaderboard.command()
 @leaderboard_files
 @click.option("--out", type=PATH, required=True, help="Output directory.")
