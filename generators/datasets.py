@@ -85,8 +85,7 @@ class Dataset:
         """Return the largest size of a split: its share (train 1/2, others 1/4) of all questions."""
         if self.capacity is None:
             return MAX_INDEX
-        questions = self.capacity * (2 if self.twins else 1)
-        return min(MAX_INDEX, questions // (2 if split == "train" else 4))
+        return min(MAX_INDEX, self.capacity * (2 if self.twins else 1) // (2 if split == "train" else 4))
 
 
 def _tiny(name: str, config: fair.FairConfig) -> Dataset:
@@ -147,6 +146,13 @@ _AXES = {
     "order": "the same with every premise told before those that lead to it",
 }
 
+_TINY_LEAKY = Dataset(
+    name="prosqa-tiny-leaky", family="prosqa", version="1.0.0",
+    description="ProsQA as published at the size of prosqa-tiny: 2 hops, 11 nodes or fewer",
+    surfaces=surfaces("prosqa", first="symbolic"), sizes={"train": 20_000, "valid": 500, "test": 500},
+    sampler=partial(prosqa.sample, prosqa.TINY), twins=False, split_by="shape",
+    leak="a rule that never looks at the query entity is right on 87 %",
+)  # fmt: skip
 _ROWS = (
     Dataset(
         name="prosqa",
@@ -155,7 +161,7 @@ _ROWS = (
         description="ProsQA as published: 3 to 6 hops among 14 to 28 nodes",
         surfaces=surfaces("prosqa"),
         sizes={"train": 17_886, "valid": 300, "test": 500},
-        sampler=prosqa.sample,
+        sampler=partial(prosqa.sample, prosqa.PUBLISHED),
         twins=False,
         split_by="shape",
         leak="a rule that never looks at the query entity is right on 91 % of the published test split",
@@ -174,6 +180,7 @@ _ROWS = (
     ),
     _tiny("prosqa-tiny", fair.FairConfig(hops=2, pool=16)),
     _tiny("prosqa-tiny-3hop", fair.FairConfig(hops=3, pool=20)),
+    _TINY_LEAKY,
     *_out_of(
         "prosqa",
         LayeredConfig(hops=(3, 4, 5, 6)),
@@ -242,8 +249,7 @@ def examples(
     surface = resolve_surface(dataset, surface)
     _check_range(dataset, pick({known: known for known in SPLITS}, split, "split"), seed, start, count)
     whole = dataset.largest(split) if split == "train" else max(start, dataset.sizes[split])
-    stop = whole if count is None else start + count
-    return _stream(dataset, split, seed, surface, start, stop)
+    return _stream(dataset, split, seed, surface, start, whole if count is None else start + count)
 
 
 def content_hash(

@@ -69,8 +69,8 @@ of_recipe = click.option("--recipe", metavar="NAME", help="Only rows of this rec
 @click.option("--method", metavar="NAME", help="Only rows of this method.")
 @of_recipe
 @click.option(
-    "--kind", type=click.Choice(["measured", "external", "quoted", "all"]), default="all",
-    help="Only rows measured here, or answered elsewhere, or quoted from papers.",
+    "--kind", type=click.Choice(["measured", "external", "rule", "quoted", "all"]), default="all",
+    help="Only rows measured here, answered elsewhere, of rules, or quoted from papers.",
 )  # fmt: skip
 @click.option("--quick/--no-quick", default=True, help="Include rows of quick runs.")
 @click.option(
@@ -119,19 +119,29 @@ def check(path: Path) -> None:
 
 
 @leaderboard.command()
-@click.argument("sources", nargs=-1, required=True, type=PATH)
+@click.argument("sources", nargs=-1, type=PATH)
 @click.option("--to", "path", type=PATH, default="leaderboard.json", help="Leaderboard file to merge into.")
 @click.option("--replace", is_flag=True, help="Replace recorded results of the same seed.")
+@click.option(
+    "--rule", "rules", multiple=True, metavar="DATASET",
+    help="Also add the audit's best rule on the dataset, as a row (repeatable).",
+)  # fmt: skip
+@click.option("--n", type=click.IntRange(4), metavar="N", show_default="the dataset's",
+              help="Number of questions that a rule answers.")  # fmt: skip
 @no_collector()
-def add(sources: tuple[Path, ...], path: Path, replace: bool) -> None:
+def add(sources: tuple[Path, ...], path: Path, replace: bool, rules: tuple[str, ...], n: int | None) -> None:
     """Merge the rows of other leaderboard files, or of finished runs, and their predictions: all, or none.
 
     A shipped run made again, with other answers, is filed as a reproduction: a row of yours beside it.
     """
-    from .submit import submit
+    from .submit import submit, submit_rule
 
-    for line in submit(path, sources, replace=replace):
+    if not sources and not rules:
+        raise ValueError("SOURCES or --rule must be given, got neither")
+    for line in submit(path, sources, replace=replace) if sources else []:
         click.echo(line)
+    for name in rules:
+        click.echo(submit_rule(path, name, n=n, replace=replace))
 
 
 @leaderboard.command()
@@ -148,6 +158,25 @@ def compare(path: Path | None, rows: tuple[str, ...], dataset: str | None, recip
     from .report import comparison
 
     click.echo(comparison(path, rows, dataset=dataset, recipe=recipe))
+
+
+@leaderboard.command("beside")
+@leaderboard_files
+@click.argument("first", metavar="DATASET[:RECIPE]")
+@click.argument("second", metavar="DATASET[:RECIPE]")
+@click.option("--format", type=click.Choice(["text", "markdown"]), default="text", help="Output format.")
+@click.option("--plot", "figure", type=PATH, metavar="FILE", help="Also save a figure: .png, .svg or .pdf.")
+def beside_command(path: Path | None, first: str, second: str, format: str, figure: Path | None) -> None:
+    """Put the methods of two datasets side by side, with the difference and its interval.
+
+    Without a RECIPE, the one that most of the dataset's rows have is taken.
+    """
+    from .beside import beside, plot, text
+
+    found = beside(path, first, second)
+    if figure is not None:
+        plot(found, figure)
+    click.echo(text(found, format))
 
 
 @leaderboard.command()

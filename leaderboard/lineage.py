@@ -36,8 +36,14 @@ class Run(NamedTuple):
 
     @property
     def start(self) -> tuple[object, ...]:
-        """What runs must share to have the same base weights."""
-        return (*self.base, self.entry.seed) if self.row.base_model.per_seed else self.base
+        """What runs must share to have the same base weights.
+
+        Recipes that differ only in their data make the same base model, but perhaps on another machine, where
+        its last bits are others: only the runs of one recipe must start from the same bits.
+        """
+        if not self.row.base_model.per_seed:
+            return self.base
+        return (*self.base, self.entry.seed, self.row.recipe.name)
 
     @property
     def recipe(self) -> tuple[str, str]:

@@ -82,11 +82,17 @@ def paper_table(path: Path | None, *, dataset: str | None, recipe: str | None, f
     boards = read_boards(path)
     chosen = select(boards.rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
     rows = [row for row in chosen if isinstance(row, Result)]
-    return render_paper_table(rows, boards.quoted, boards.folders, format=format)
+    rules = [row for row in boards.measured if row.kind == "rule"]
+    return render_paper_table(rows, boards.quoted, boards.folders, format=format, rules=rules)
 
 
 def render_paper_table(
-    rows: Sequence[Result], quoted: Sequence[QuotedResult], folder: Folders, *, format: str = "text"
+    rows: Sequence[Result],
+    quoted: Sequence[QuotedResult],
+    folder: Folders,
+    *,
+    format: str = "text",
+    rules: Sequence[Result] = (),
 ) -> str:
     """Draw rows in Table 1's form, without those that are answered with another number of thoughts.
 
@@ -95,6 +101,7 @@ def render_paper_table(
         quoted: The paper's.
         folder: The folder of the predictions files, or several.
         format: A format of `paper_text.render`.
+        rules: Rows of rules; a table on the same questions says how often they are right.
 
     Returns:
         The tables, without a newline at their end.
@@ -110,7 +117,7 @@ def render_paper_table(
             groups.setdefault((*same, row.quick), []).append(row)
     if not groups:
         raise ValueError("rows must be at least 1 measured one, got 0")
-    made = [_one_table(group, quoted, Answers(folder)) for group in groups.values()]
+    made = [_one_table(group, quoted, rules, Answers(folder)) for group in groups.values()]
     # Another version of a recipe has the same name.
     titles = Counter(table.title for table in made)
     hashes = [str(group[0].recipe.hash)[:8] for group in groups.values()]
@@ -121,7 +128,9 @@ def render_paper_table(
     return render(named, format)
 
 
-def _one_table(rows: Sequence[Result], quoted: Sequence[QuotedResult], answers: Answers) -> Table:
+def _one_table(
+    rows: Sequence[Result], quoted: Sequence[QuotedResult], rules: Sequence[Result], answers: Answers
+) -> Table:
     data, recipe, base = rows[0].dataset, rows[0].recipe, rows[0].base_model
     paper = _paper(data.name)
     printed = {row.method: row for row in quoted if paper is not None and row.dataset == paper.dataset}
@@ -140,8 +149,18 @@ def _one_table(rows: Sequence[Result], quoted: Sequence[QuotedResult], answers: 
         header=(*COLUMNS, *(("paper %", "paper tokens") if is_paper_s else ())),
         lines=[_cells(line, is_paper_s) for line in lines],
         is_best=_best(rows, judged, answers),
-        said=[_sentence(pair, printed) for pair in judge(judged, answers)],
+        said=[*(_sentence(pair, printed) for pair in judge(judged, answers)), *_floor(rows[0], rules)],
     )
+
+
+def _floor(row: Result, rules: Sequence[Result]) -> list[str]:
+    """Say how often a rule is right that does not read the query entity, on the questions of a row."""
+    return [
+        f"The floor: {rule.method}, which does not read the query entity, is right on "
+        f"{100 * aggregate(rule).accuracy:.1f} %."
+        for rule in rules
+        if (rule.dataset.content_hash, rule.dataset.split) == (row.dataset.content_hash, row.dataset.split)
+    ]
 
 
 def _name(row: Result) -> str:

@@ -13,7 +13,7 @@ from .lineage import changes, recipe_name
 from .own import OwnResult
 from .result import QuotedResult, Result
 
-Kind = Literal["measured", "external", "quoted", "all"]
+Kind = Literal["measured", "external", "rule", "quoted", "all"]
 Row = Result | QuotedResult
 MOST_KEYS = 20
 """How many keys a message lists."""
@@ -53,7 +53,7 @@ def select(
 
     Args:
         rows: Measured and quoted rows.
-        kind: Keep ``measured``, ``external``, ``quoted`` or ``all`` rows.
+        kind: Keep ``measured``, ``external``, ``rule``, ``quoted`` or ``all`` rows.
         dataset: Keep rows of this dataset.
         method: Keep rows of this method.
         recipe: Keep rows of this recipe.

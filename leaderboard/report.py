@@ -96,8 +96,8 @@ def check_report(path: Path) -> CheckReport:
     problems = check(board, side_files(path))
     found = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
     counts = Counter(row.kind for row in board.rows)
-    external = f", {counts['external']} external" if counts["external"] else ""
-    last = f"{path}: {counts['measured']} measured{external} and {counts['quoted']} quoted rows, {found}"
+    others = "".join(f", {counts[kind]} {kind}" for kind in ("external", "rule") if counts[kind])
+    last = f"{path}: {counts['measured']} measured{others} and {counts['quoted']} quoted rows, {found}"
     return CheckReport("\n".join([*problems, last]), not problems)
 
 

@@ -1,8 +1,8 @@
 """The record of a result: what was measured, on which data, by which code, and how to reproduce it.
 
 A leaderboard file is ``{"schema_version": 2, "rows": [...]}``. A row is ``measured`` (`Result`: one method
-on one dataset, one entry per seed), ``external`` (`Result` too: trained or answered elsewhere) or ``quoted``
-(`QuotedResult`: printed in a paper). Shortened, a measured row is
+on one dataset, one entry per seed), ``external`` or ``rule`` (`Result` too: trained or answered elsewhere, or
+a guess without a model) or ``quoted`` (`QuotedResult`: printed in a paper). Shortened, a measured row is
 
     {"kind": "measured", "method": "coconut", "quick": false,
      "dataset": {"name": "prosqa", "version": "1.0.0", "split": "test", "n": 500, "content_hash": "9f86…", …},
@@ -182,11 +182,11 @@ class Result(Record):
 
     ``thoughts`` is None where questions are answered with as many thoughts as in training, else their number.
     A row of the kind ``external`` was trained or answered elsewhere and scored here: what is unknown of it is
-    None, and its provenance is that of the scoring. ``controls`` is None, and not written, where the thoughts
-    were not tested.
+    None, and its provenance is that of the scoring. A ``rule`` is a guess of the audit that does not read the
+    query entity. ``controls`` is None, and not written, where the thoughts were not tested.
     """
 
-    kind: Literal["measured", "external"] = "measured"
+    kind: Literal["measured", "external", "rule"] = "measured"
     dataset: Dataset
     method: Name
     recipe: Recipe

@@ -45,11 +45,11 @@ class Estimate(NamedTuple):
     freedom: int
 
 
-def wilson(n_correct: int, n: int, confidence: float = CONFIDENCE) -> Interval:
+def wilson(n_correct: float, n: int, confidence: float = CONFIDENCE) -> Interval:
     """Wilson's score interval of a proportion (Wilson 1927).
 
     Args:
-        n_correct: Number of right answers, in 0..n.
+        n_correct: Number of right answers, in 0..n; the mean over several runs may be a fraction.
         n: Number of answers, at least 1.
         confidence: Confidence level.
 

@@ -16,7 +16,7 @@ from ..generators.files import read_if_sealed
 from ..generators.terminal import counted
 from .own import own_rows, reproductions
 from .result import Result, Row
-from .store import DEFAULT, SHIPPED, Addition, add_all, read, side_files
+from .store import DEFAULT, SHIPPED, Addition, add_all, read, record, side_files
 
 RESULT = "result.json"
 """The record of a run, in its directory."""
@@ -51,6 +51,31 @@ def submit(path: Path, sources: Sequence[Path], *, replace: bool = False) -> lis
     if here:
         lines.append(f"{DEFAULT}: {counted(add_all(DEFAULT, here, copies=copies), 'row')} added or changed")
     return lines
+
+
+def submit_rule(path: Path, name: str, *, n: int | None = None, replace: bool = False) -> str:
+    """Add the audit's best rule on a dataset as a row, see `rule_row`.
+
+    Args:
+        path: The leaderboard file to add to.
+        name: The dataset.
+        n: Number of test questions; None for the dataset's.
+        replace: Replace the rule's row, if it is recorded with another result.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError: As `rule_row.rule_row` and `store.add` do.
+        OSError: As `store.add` does.
+    """
+    from .rule_row import rule_row
+
+    row = rule_row(name, side_files(path), n=n)
+    record(path, row, replace=replace)
+    score = row.seeds[0].test
+    said = f"{row.seeds[0].checkpoint_rule}: {score.counts} right ({score.accuracy:.1%})"
+    return f"{path}: {row.method} on {name}, {said}"
 
 
 def rows_of(sources: Sequence[Path]) -> list[Addition]:

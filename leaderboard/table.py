@@ -165,6 +165,6 @@ def _notes(row: Result) -> list[str]:
     answered = row.seeds[0].answered
     halts = ["thoughts ended by a classifier"] if answered and answered.halting == "classifier" else []
     own = [row.note] if isinstance(row, OwnResult) else []
-    kind = ["external"] if row.kind == "external" else []
+    kind = [row.kind] if row.kind in ("external", "rule") else []
     changed = [found] if (found := changes(row)) else []
     return [*kind, *own, *changed, *forced, *halts, *(["quick"] if row.quick else [])]

@@ -48,7 +48,7 @@ def filled(path: Path) -> str:
 
 
 def test_every_shipped_row_says_what_it_costs() -> None:
-    for row in read(SHIPPED).measured:
+    for row in (row for row in read(SHIPPED).measured if row.kind == "measured"):
         for entry in row.seeds:
             assert entry.compute and None not in entry.compute.model_dump().values(), (row.key, entry.seed)
             assert entry.compute.parameters == row.base_model.parameters, "no method here has other parts"

@@ -104,7 +104,7 @@ PRONTOQA: dict[str, Any] = {
 
 def test_the_published_prosqa_record_is_proved() -> None:
     proved = prove(Example.from_json(PROSQA))
-    published_prosqa(proved)
+    published_prosqa(proved, hops=(3, 6), nodes=28)
     assert proved.chain == ("Tom", "terpus", "brimpus", "lempus")
     assert proved.other == "scrompus"
 

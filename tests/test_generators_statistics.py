@@ -5,6 +5,7 @@ published splits agree. ProntoQA: the structure exactly, the shares within four 
 """
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from statistics import fmean
@@ -13,6 +14,9 @@ import networkx as nx
 import pytest
 
 from coconut_bench.generators import Example, Graph, examples
+from coconut_bench.generators.audit.puzzle import Puzzle
+from coconut_bench.generators.audit.rules import RULES, credit
+from coconut_bench.generators.families.prosqa import PublishedConfig
 from coconut_bench.generators.families.vocabulary import (
     CONCEPTS,
     ENTITIES,
@@ -156,3 +160,27 @@ def test_prontoqa_premises_stand_where_they_stood(prontoqa: list[Example]) -> No
     words = [len(one.question.split()) for one in prontoqa]
     assert min(words) >= 85 and max(words) <= 124  # 90 and 119 in 1,000 published records
     assert fmean(words) == pytest.approx(104.6, abs=0.5)
+
+
+def test_the_small_leaky_dataset_leaks_as_the_published_one() -> None:
+    """The size and the wording of ``prosqa-tiny``, and a rule that never looks at the query entity."""
+    small = list(examples("prosqa-tiny-leaky", "train", count=4000))
+    assert {one.hops for one in small} == {2}
+    assert fmean(len(graph_of(one).edges) for one in small) == pytest.approx(11.0, abs=0.2)
+    assert max(len(graph_of(one).symbols) for one in small) == 11
+    puzzles = [Puzzle.read(one.question, one.answer) for one in small]
+    assert fmean(credit(RULES["nearest-entity"], one) for one in puzzles) == pytest.approx(0.857, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"nodes": 29}, "nodes must be in 4..28, got 29"),
+        ({"min_hops": 7}, "min_hops must be in 1..6, got 7"),
+        ({"nodes": 6}, "max_hops must be in 1..4, got 6"),
+        ({"pool": 27}, "pool must be in 28..10000, got 27"),
+    ],
+)
+def test_sizes_that_the_published_sampler_has_not_are_refused(changed: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        PublishedConfig(**changed)

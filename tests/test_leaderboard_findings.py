@@ -180,7 +180,7 @@ def test_samples_are_the_recorded_answers_to_the_generated_questions(shipped: st
     questions, record = regenerate(row.dataset), row.seeds[0].predictions
     assert record
     given = {one.id: one for one in read_predictions(record, side_files(SHIPPED))}
-    found = re.findall(r'<article data-wrong="([^"]*)"><h3>(\S+?)<span', shipped)
+    found = re.findall(r'<article data-wrong="([^"]*)"><h3>(prosqa-tiny/\S+?)<span', shipped)
     shown = {name: wrong.split("\n") for wrong, name in found}
     assert 10 < len(shown) == len(found) < 50
     for name, wrong in shown.items():

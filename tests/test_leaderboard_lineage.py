@@ -107,6 +107,14 @@ def test_bases_of_different_revisions_may_differ() -> None:
     assert list(lineage_problems([other.model_copy(update={"base_model": unnamed}), row("pause", "a")])) == []
 
 
+def test_recipes_with_a_base_for_each_seed_may_differ_in_its_last_bits() -> None:
+    """``tiny`` and ``tiny-leaky`` make the same base model, perhaps on other machines."""
+    here, there = row("coconut", "ab", per_seed=True), row("coconut", "cd", per_seed=True)
+    other = there.model_copy(update={"recipe": there.recipe.model_copy(update={"name": "another"})})
+    assert list(lineage_problems([here, other])) == []
+    assert len(list(lineage_problems([here, there.model_copy(update={"method": "cot"})]))) == 2
+
+
 def test_the_check_says_what_to_run_again(tmp_path: Path) -> None:
     path = tmp_path / "leaderboard.json"
     mixed = row("coconut", "ab", folder=tmp_path / "run").model_copy(update={"quick": True, "thoughts": 1})

@@ -139,5 +139,6 @@ def test_the_seeds_of_all_rows_unfold_into_a_table(here: Path) -> None:
     assert set(table.columns) >= {"seed", "test.accuracy", "tokens.generated", "predictions.sha256"}
     measured = json.loads(invoke("show", "--format", "json", "--kind", "measured"))
     table = pandas.json_normalize(measured, "seeds", ["method", ["dataset", "name"], "quick"])
-    assert set(table["dataset.name"]) == {"prosqa-tiny", "synthetic"}
+    own = {row.dataset.name for row in read_boards().measured if row.kind == "measured"}
+    assert set(table["dataset.name"]) == own > {"synthetic"}
     assert [row["method"] for row in rows if row.get("yours")].count("coconut") == 2

@@ -128,6 +128,7 @@ def test_a_run_on_another_dataset_has_a_base_that_fits() -> None:
     assert made_for.with_dataset("prosqa-tiny").base == made_for.base
     assert default_recipe("prosqa-tiny-3hop") == ("tiny-3hop", "it is made for prosqa-tiny-3hop")
     assert default_recipe("prosqa-tiny") == ("tiny", "")
+    assert default_recipe("prosqa-tiny-leaky") == ("tiny-leaky", "it is made for prosqa-tiny-leaky")
 
 
 @pytest.mark.parametrize("option", ["-o ", "-o", "--override ", "--override="])

@@ -1,7 +1,7 @@
-"""docs/results.md shows what the shipped leaderboard holds, and compares methods in its verdicts' words.
+"""results.md and leak.md show what the shipped leaderboard holds; results.md compares in its verdicts' words.
 
-The output of each `leaderboard table` on the page stands between two comments. After a change of the shipped
-rows, ``python tests/test_results_page.py`` writes it again.
+The output of each `leaderboard table` and `beside` on a page stands between two comments. After a change of
+the shipped rows, ``python tests/test_results_page.py`` writes it again, and the figure of leak.md.
 """
 
 import re
@@ -9,14 +9,18 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from coconut_bench.cli import main
 from coconut_bench.leaderboard.paper_table import ORDER
 from coconut_bench.leaderboard.store import SHIPPED
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "results.md"
-COMMAND = r"^    coconut-bench (leaderboard table [^\n]+)\n"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = DOCS / "results.md"
+PAGES = (PAGE, DOCS / "leak.md")
+FIGURE = "leaderboard beside prosqa-tiny-leaky prosqa-tiny --plot docs/figures/leak.png"
+COMMAND = r"^    coconut-bench (leaderboard (?:table|beside) [^\n]+ --format markdown)\n"
 SHOWN = re.compile(COMMAND + r"\n<!-- OUTPUT -->\n.*?^<!-- END -->$", re.MULTILINE | re.DOTALL)
 TITLES = sorted((title.removeprefix("– ") for title in ORDER.values()), key=len, reverse=True)
 TITLE = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, TITLES))})(?![\w-])", re.IGNORECASE)
@@ -44,8 +48,9 @@ def compared_by_hand(page: str) -> Iterator[str]:
             yield text
 
 
-def test_the_tables_and_sentences_are_what_the_commands_print() -> None:
-    page = PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_the_tables_and_sentences_are_what_the_commands_print(path: Path) -> None:
+    page = path.read_text(encoding="utf-8")
     assert len(SHOWN.findall(page)) == len(re.findall(COMMAND, page, re.MULTILINE)) >= 1
     assert filled(page) == page
 
@@ -69,4 +74,6 @@ def test_an_output_that_is_out_of_date_would_be_found() -> None:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in PAGES:
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+    output(FIGURE.replace("docs", str(DOCS)))

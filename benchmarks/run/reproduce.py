@@ -92,10 +92,9 @@ def reproduce(board: Path | None, name: str, seed: int | None, out: Path | None,
     """
     boards = read_boards(board)
     row = find(boards.measured, name)
-    if row.kind == "external":
-        raise ValueError(
-            f"{row.key} {row.method} is external (made elsewhere) and cannot be trained again here"
-        )
+    if row.kind != "measured":
+        what = "external (made elsewhere)" if row.kind == "external" else "a rule"
+        raise ValueError(f"{row.key} {row.method} is {what} and cannot be trained again here")
     entries = {entry.seed: entry for entry in row.seeds}
     seed = row.seeds[0].seed if seed is None else seed
     if seed not in entries:

@@ -7,8 +7,9 @@ Nodes 0 and 1 are two entities; every later node draws its parents among the ear
     1 -> 7 <- 4             4 drew no parent, so it is an entity too
 
 Hao et al. 2024 (arXiv 2412.06769), Algorithm 1, with the constants that fit the published files better than
-those printed there: 28 nodes are tried, nodes that end up alone are dropped, and a new node draws its
-parents from the nodes under entity 0 alone (.35), under entity 1 alone (.445) or from all (.205).
+those printed there: 28 nodes are tried (11 for the small dataset), nodes that end up alone are dropped, and a
+new node draws its parents from the nodes under entity 0 alone (.35), under entity 1 alone (.445) or from all
+(.205).
 
 Axes: B graphs, N nodes, P parents (in the order drawn, -1 where there are fewer).
 """
@@ -57,7 +58,7 @@ class Ontologies(NamedTuple):
     from_1_BN: NDArray[np.int16]
 
 
-def grow(keys: U64, attempt: U64) -> Ontologies:
+def grow(keys: U64, attempt: U64, nodes: int = NODES) -> Ontologies:
     """Grow one graph for each key and attempt [B].
 
     A node with k ~ Poisson(1.5) parents draws them without replacement from its group, with weights
@@ -66,22 +67,23 @@ def grow(keys: U64, attempt: U64) -> Ontologies:
     Args:
         keys: Example keys [B].
         attempt: Attempts of rejection sampling [B].
+        nodes: How many nodes are tried, at most as many as published.
 
     Returns:
         The B graphs.
     """
     # While graphs grow, the batch is the last axis: node by node, each operation reads contiguous memory.
-    side_NB = below(draws(keys, purpose=_SIDE, count=NODES, attempt=attempt), _SIDE_BOUND).T
-    count_NB = np.searchsorted(_POISSON, draws(keys, purpose=_COUNT, count=NODES, attempt=attempt).T, "right")
+    side_NB = below(draws(keys, purpose=_SIDE, count=nodes, attempt=attempt), _SIDE_BOUND).T
+    count_NB = np.searchsorted(_POISSON, draws(keys, purpose=_COUNT, count=nodes, attempt=attempt).T, "right")
     stream_B = streams(keys, purpose=_PICK, attempt=attempt)
-    parents_NPB = np.full((NODES, PARENTS, len(keys)), -1, np.int8)
+    parents_NPB = np.full((nodes, PARENTS, len(keys)), -1, np.int8)
     # Rows: distance from the nearest entity, from node 0, from node 1.
-    distance_3NB = np.full((3, NODES, len(keys)), FAR, np.int16)
+    distance_3NB = np.full((3, nodes, len(keys)), FAR, np.int16)
     distance_3NB[0] = 0  # a node is an entity until it gets a parent
     distance_3NB[1, 0] = distance_3NB[2, 1] = 0
-    depth_NB, under_2NB = distance_3NB[0], np.zeros((2, NODES, len(keys)), np.bool_)
-    weight_NB = np.zeros((NODES, len(keys)), np.int16)
-    for node in range(NODES):
+    depth_NB, under_2NB = distance_3NB[0], np.zeros((2, nodes, len(keys)), np.bool_)
+    weight_NB = np.zeros((nodes, len(keys)), np.int16)
+    for node in range(nodes):
         if node > 1:
             own = np.where(side_NB[node] < _ONLY_0, under_2NB[0, :node], under_2NB[1, :node])
             own |= side_NB[node] >= _ONLY_1

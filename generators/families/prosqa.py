@@ -9,7 +9,8 @@ Hao et al. 2024 (arXiv 2412.06769), section 5 and Algorithm 1; their generator i
 selection below is read off their files, where it holds in every record of the validation and test splits.
 
 It leaks: the right candidate is a deepest leaf, the wrong one a leaf of any depth, so depth alone gives the
-answer to 9 of 10 questions. The dataset is here to reproduce published results, not to measure reasoning.
+answer to 9 of 10 questions. The dataset is here to reproduce published results, not to measure reasoning;
+``prosqa-tiny-leaky`` is the same sampler at the size of ``prosqa-tiny``, to measure what the leak is worth.
 
 Axes: B graphs, N nodes, P parents.
 """
@@ -17,6 +18,7 @@ Axes: B graphs, N nodes, P parents.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
@@ -30,13 +32,46 @@ from ..wordings.table import WORDINGS
 from .ontology import FAR, NODES, PARENTS, Ontologies, edge_list, grow, out_degrees, shape_hash
 from .vocabulary import CONCEPTS, ENTITIES
 
-MIN_HOPS, MAX_HOPS = 3, 6
-POOL = tuple(str(label) for label in range(40))
-_POOL, _NAMES = np.array(POOL, object), np.array(ENTITIES + CONCEPTS, object)
+_NAMES = np.array(ENTITIES + CONCEPTS, object)
 T = TypeVar("T")
 
 # Purposes of draws; 0 to 2 are the ontology's. The numbers are part of the dataset's version.
 _CHOICE, _ENTITY_LABELS, _LABELS, _ORDER, _COINS = range(3, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedConfig:
+    """Size of the graphs; the defaults are those of the published files.
+
+    Attributes:
+        nodes: How many are tried; those that end up without an edge are dropped.
+        min_hops: The fewest edges of the right path.
+        max_hops: The most.
+        pool: Symbolic ids are drawn from 0..pool-1.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    nodes: int = NODES
+    min_hops: int = 3
+    max_hops: int = 6
+    pool: int = 40
+
+    def __post_init__(self) -> None:
+        limits = {
+            "nodes": (4, NODES), "min_hops": (1, self.max_hops), "max_hops": (1, self.nodes - 2),
+            "pool": (self.nodes, 10_000),
+        }  # fmt: skip
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must be in {low}..{high}, got {value}")
+
+
+PUBLISHED = PublishedConfig()
+TINY = PublishedConfig(nodes=11, min_hops=2, max_hops=2, pool=16)
+"""The size of ``prosqa-tiny``."""
 
 
 class Question(NamedTuple):
@@ -49,13 +84,15 @@ class Question(NamedTuple):
     distance_BN: NDArray[np.int16]
 
 
-def choose(graphs: Ontologies, words_B3: U64) -> Question:
+def choose(config: PublishedConfig, graphs: Ontologies, words_B3: U64) -> Question:
     """Choose the query entity (root) and the two candidates (target, negative).
 
-    Root: whichever of nodes 0 and 1 has the deepest leaf that the other does not reach, 3 to 6 hops away; a
-    coin decides a tie. Target: one of its deepest such leaves. Negative: any such leaf of the other.
+    Root: whichever of nodes 0 and 1 has the deepest leaf that the other does not reach, as many hops away as
+    the configuration allows; a coin decides a tie. Target: one of its deepest such leaves. Negative: any such
+    leaf of the other.
 
     Args:
+        config: Which depths are allowed.
         graphs: B graphs.
         words_B3: Random words: tie, target, negative.
 
@@ -73,7 +110,7 @@ def choose(graphs: Ontologies, words_B3: U64) -> Question:
     asks_0 = root[:, None] == 0
     distance = np.where(asks_0, from_0, from_1)
     own, other = np.where(asks_0, under_0, under_1), np.where(asks_0, under_1, under_0)
-    valid = (hops >= MIN_HOPS) & (hops <= MAX_HOPS) & other.any(axis=1)
+    valid = (hops >= config.min_hops) & (hops <= config.max_hops) & other.any(axis=1)
     target = _one_of(own & (distance == hops[:, None]), words_B3[:, 1])
     return Question(root, target, _one_of(other, words_B3[:, 2]), np.where(valid, hops, 0), distance)
 
@@ -85,10 +122,11 @@ def _one_of(mask_BN: NDArray[np.bool_], words_B: U64) -> NDArray[np.int64]:
     return (rank == below(words_B, rank[:, -1])[:, None] + 1).argmax(axis=1)
 
 
-def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Example]:
+def sample(config: PublishedConfig, keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Example]:
     """Sample one example for each key.
 
     Args:
+        config: Size of the graphs.
         keys: Example keys [B].
         ids: Ids of the B examples.
         split: Split that the graphs must belong to.
@@ -99,8 +137,8 @@ def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Exam
     """
 
     def propose(keys: U64, attempt: U64) -> tuple[Arrays, NDArray[np.bool_]]:
-        graphs = grow(keys, attempt)
-        question = choose(graphs, draws(keys, purpose=_CHOICE, count=3, attempt=attempt))
+        graphs = grow(keys, attempt, config.nodes)
+        question = choose(config, graphs, draws(keys, purpose=_CHOICE, count=3, attempt=attempt))
         accepted = question.hops > 0
         accepted[accepted] = split_mask(shape_hash(graphs.parents_BNP[accepted]), split)
         return (graphs.parents_BNP, *question), accepted
@@ -116,7 +154,7 @@ def sample(keys: U64, ids: Sequence[str], split: str, surface: str) -> list[Exam
         ids,
         edges,
         _orders(keys, [len(some) for some in edges]),
-        _cut(_symbols(keys, wording.uses_ids, is_entity_BN, used_BN), sizes),
+        _cut(_symbols(keys, config.pool if wording.uses_ids else 0, is_entity_BN, used_BN), sizes),
         _cut(is_entity_BN[used_BN].tolist(), sizes),
         index_BN.tolist(),
         _ways(parents_BNP, distance_BN),
@@ -168,14 +206,15 @@ def _write(graph: _Drawn, writer: Writer) -> Example:
 def _ways(parents_BNP: NDArray[np.int8], distance_BN: NDArray[np.int16]) -> Iterator[_Ways]:
     """Pack parents and distances of each graph."""
     # Both fit in a byte: nodes are below 28, distances at most FAR = 99.
-    own = np.arange(NODES, dtype=np.int8)[:, None]
+    nodes = parents_BNP.shape[1]
+    own = np.arange(nodes, dtype=np.int8)[:, None]
     parents, distance = (
         np.where(parents_BNP < 0, own, parents_BNP).tobytes(),
         distance_BN.astype(np.int8).tobytes(),
     )
-    row = NODES * PARENTS
+    row = nodes * PARENTS
     for at in range(len(parents_BNP)):
-        yield _Ways(parents[at * row : (at + 1) * row], distance[at * NODES : (at + 1) * NODES])
+        yield _Ways(parents[at * row : (at + 1) * row], distance[at * nodes : (at + 1) * nodes])
 
 
 def _shortest_path(ways: _Ways, target: int, word: int) -> tuple[int, ...]:
@@ -213,14 +252,12 @@ def _orders(keys: U64, counts: Sequence[int]) -> list[list[int]]:
     return [row[:count] for row, count in zip(shuffled(words_BE).tolist(), counts, strict=True)]
 
 
-def _symbols(
-    keys: U64, uses_ids: bool, is_entity_BN: NDArray[np.bool_], used_BN: NDArray[np.bool_]
-) -> list[str]:
-    """Draw the names of all used nodes, graph after graph."""
-    if uses_ids:
-        labels = shuffled(draws(keys, purpose=_LABELS, count=len(POOL)))
+def _symbols(keys: U64, pool: int, is_entity_BN: NDArray[np.bool_], used_BN: NDArray[np.bool_]) -> list[str]:
+    """Draw the names of all used nodes, graph after graph: ids of the pool, words where it is 0."""
+    if pool:
+        labels = shuffled(draws(keys, purpose=_LABELS, count=pool))
         label_BN = np.take_along_axis(labels, used_BN.cumsum(axis=1) - 1, axis=1)
-        return _POOL[label_BN[used_BN]].tolist()
+        return np.array([str(label) for label in range(pool)], object)[label_BN[used_BN]].tolist()
     entities = shuffled(draws(keys, purpose=_ENTITY_LABELS, count=len(ENTITIES)))
     concepts = shuffled(draws(keys, purpose=_LABELS, count=len(CONCEPTS))) + len(ENTITIES)
     # The k-th entity of a graph gets the k-th of the shuffled names, and so does the k-th concept.

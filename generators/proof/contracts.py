@@ -53,17 +53,27 @@ def _known_names(proved: Proved, entities: tuple[str, ...], concepts: tuple[str,
         )
 
 
-def published_prosqa(proved: Proved) -> None:
-    """Both candidates are leaves; the right one is a deepest leaf, 3 to 6 hops away, no rival's."""
+def published_prosqa(proved: Proved, hops: tuple[int, int], nodes: int) -> None:
+    """Both candidates are leaves; the right one is a deepest leaf, no rival's.
+
+    Args:
+        proved: The question.
+        hops: How far the target must be, the least and the most.
+        nodes: The most nodes that a graph may have.
+
+    Raises:
+        ValueError: With the first broken promise.
+    """
     graph, root = proved.reading.graph, proved.reading.root
     _known_names(proved, ENTITIES, CONCEPTS)
-    hops = len(proved.chain) - 1
-    require(3 <= hops <= 6, f"hops must be in 3..6, found {hops}")
+    require(len(graph) <= nodes, f"there must be at most {nodes} nodes, found {len(graph)}")
+    depth = len(proved.chain) - 1
+    require(hops[0] <= depth <= hops[1], f"hops must be in {hops[0]}..{hops[1]}, found {depth}")
     for candidate in (proved.target, proved.other):
         require(graph.out_degree(candidate) == 0, f"candidate {candidate!r} must be a leaf")
     rivals = entities_above(graph, proved.other)
     require(
-        any(_deepest_leaf(graph, root, rival, hops, proved.target) for rival in rivals),
+        any(_deepest_leaf(graph, root, rival, depth, proved.target) for rival in rivals),
         f"{proved.target!r} must be a deepest leaf of {root!r} that the rival of the question does not reach",
     )
 
@@ -199,10 +209,11 @@ def _fair(promise: Mirrored, **changed: Any) -> Contract:
 
 
 _ROWS = {
-    "prosqa": Contract("prosqa", published_prosqa, shape),
+    "prosqa": Contract("prosqa", partial(published_prosqa, hops=(3, 6), nodes=28), shape),
     "prontoqa": Contract("prontoqa", published_prontoqa, properties),
     "prosqa-tiny": Contract("prosqa", partial(two_alike_components, hops=2), labels, twins=True),
     "prosqa-tiny-3hop": Contract("prosqa", partial(two_alike_components, hops=3), labels, twins=True),
+    "prosqa-tiny-leaky": Contract("prosqa", partial(published_prosqa, hops=(2, 2), nodes=11), shape),
     "prosqa-fair": _fair(_PROSQA_FAIR),
     "prosqa-fair-hops": _fair(_PROSQA_FAIR, hops=(7, 8, 9, 10, 11, 12)),
     "prosqa-fair-density": _fair(_PROSQA_FAIR, premises=92),
@@ -239,7 +250,7 @@ def contract_of(name: str, version: str) -> Contract:
     given = dict(part.split("=", 1) for part in text.split("+") if "=" in part)
     if isinstance(own.check, Mirrored):
         return replace(own, check=_remade(own.check, given))
-    if isinstance(own.check, partial):
+    if isinstance(own.check, partial) and own.check.func is two_alike_components:
         hops = int(given.get("hops", own.check.keywords["hops"]))
         return replace(own, check=partial(own.check.func, hops=hops))
     raise ValueError(f"{name} has no contract for the settings {text}")

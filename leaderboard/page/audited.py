@@ -33,6 +33,8 @@ AUDITED: dict[tuple[str, str, str], Audited] = {
     ("prosqa-tiny", "1.0.0", "natural"): Audited("text-distance", 0.5069),
     ("prosqa-tiny-3hop", "1.0.0", "symbolic"): Audited("shared-letters", 0.5033),
     ("prosqa-tiny-3hop", "1.0.0", "natural"): Audited("logistic-regression", 0.5024),
+    ("prosqa-tiny-leaky", "1.0.0", "symbolic"): Audited("boosted-trees", 0.9788),
+    ("prosqa-tiny-leaky", "1.0.0", "natural"): Audited("boosted-trees", 0.9761),
     ("prosqa-fair", "1.0.0", "natural"): Audited("shared-letters", 0.5062),
     ("prosqa-fair", "1.0.0", "symbolic"): Audited("not boosted-trees", 0.5066),
     ("prosqa-fair-hops", "1.0.0", "natural"): Audited("not logistic-regression", 0.5091),

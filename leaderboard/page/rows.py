@@ -179,9 +179,11 @@ def _badges(row: Result, on_front: bool) -> list[Markup]:
     yours = [tag("span", "yours", class_="badge", title=row.note)] if isinstance(row, OwnResult) else []
     said = "Answered or trained elsewhere, scored here."
     external = [tag("span", "external", class_="badge", title=said)] if row.kind == "external" else []
+    said = "A guess without a model that does not read the query entity: the floor of this table."
+    rule = [tag("span", "rule", class_="badge", title=said)] if row.kind == "rule" else []
     said = f"The recipe was changed by -o; its hash is {(row.recipe.hash or 'unknown')[:8]}."
     changed = [tag("span", found, class_="badge", title=said)] if (found := changes(row)) else []
-    return [*quick, *yours, *external, *changed, *front]
+    return [*quick, *yours, *external, *rule, *changed, *front]
 
 
 def _tested(row: Result, thoughts: float) -> Markup:
