@@ -80,4 +80,4 @@ def test_the_line_is_spelled_in_one_way_on_every_page() -> None:
         for line in re.findall(
             r"pip install[^`\n]*\[(?:plots|audit|hub|track|tools|inspect|cluster)\]'?", text
         ):
-            assert re.fullmatch(r"pip install '\.\[\w+\]'", line), (page, line)
+            assert re.fullmatch(r"pip install (?:-q )?(?:-c \S+ )?'\.\[\w+\]'", line), (page, line)
