@@ -118,4 +118,7 @@ def get_method(name: str) -> Method:
     Raises:
         ValueError: No method has that name; names the nearest.
     """
-    return pick(METHODS, name, "method")
+    try:
+        return pick(METHODS, name, "method")
+    except ValueError as error:  # of a run, it may be a method of a plugin that is not loaded
+        raise ValueError(f"{error}; --plugin FILE loads others") from None

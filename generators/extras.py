@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 EXTRAS = {
@@ -45,6 +46,20 @@ def require(module: str, purpose: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise missing(module, purpose) from error
+
+
+def check_installed(module: str, purpose: str) -> None:
+    """Check that a module of an extra is there, without the time that its import takes.
+
+    Args:
+        module: A key of `EXTRAS`.
+        purpose: What needs it, at the start of the message.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise missing(module, purpose)
 
 
 def missing(module: str, purpose: str) -> MissingExtraError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .extras import require
+from .extras import check_installed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ def require_plot(path: str | Path) -> None:
     """
     if Path(path).suffix not in SUFFIXES:
         raise ValueError(f"plot must be a .png, .svg or .pdf file, got {Path(path).name}")
-    require("matplotlib", "a plot")
+    check_installed("matplotlib", "a plot")
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -6,6 +6,7 @@ A shape is a type or dataclass of plain values that pydantic checks. pydantic is
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,8 @@ def _described(found: Any) -> str:
     if found["type"] == "missing":
         return f"missing key {where}"
     rule = found["msg"].removeprefix("Value error, ")
+    if found["type"] == "value_error" and isinstance(found["input"], Mapping):
+        return rule if not found["loc"] else f"{where}: {rule}"  # a rule about several fields names them
     return f"{where}: {rule}, got {shown(found['input'])}"
 
 

@@ -21,7 +21,16 @@ _LATEX = {
     ord("<"): "$<$",
     ord(">"): "$>$",
     ord("|"): r"\textbar{}",
+    ord("["): "{[}",  # the end of a row before it, or a rule, would take it for the start of an argument
+    ord("*"): "{*}",
+    ord("…"): r"\dots{}",
+    ord("×"): r"$\times$",
+    ord("→"): r"$\to$",
+    ord("`"): r"\textasciigrave{}",
 }
+_LAST_LETTER = "\u017f"
+_UNPRINTED = frozenset("«»ÐðÞþĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲųſ")
+"""LaTeX without packages prints the letters up to the last one but for these: pdfTeX stops at the others."""
 
 
 def csv_cell(text: str) -> str:
@@ -56,6 +65,14 @@ def latex_cell(text: str) -> str:
         text: The cell.
 
     Returns:
-        LaTeX that prints the text.
+        LaTeX that prints the text; a letter that needs a package is shown as its number, ``[U+4E2D]``.
     """
-    return text.translate(_LATEX)
+    return "".join(map(_latex, text))
+
+
+def _latex(sign: str) -> str:
+    """One character in LaTeX."""
+    known = _LATEX.get(ord(sign))
+    if known is None and (sign > _LAST_LETTER or sign in _UNPRINTED):
+        return f"{{[}}U+{ord(sign):04X}]"
+    return known or sign

@@ -8,9 +8,10 @@
     Coconut and CoT: undecided, 99.2 % and 96.1 %, +3.1 points (95 % interval over 5 seeds …
 
 (a sample of the form). Accuracy is the mean over seeds with their standard deviation, tokens are generated
-tokens a question, steps those of the seeds whose last stage validates at 99 %. The paper's numbers stand in a
-column of their own where the recipe is the paper's. Below the table, what may be said of pairs of methods:
-`verdicts`.
+tokens a question, steps those of the seeds whose last stage validates at 99 %. What a row costs stands beside
+them where it is known: forward passes a question, operations of training, parameters. The paper's numbers
+stand in a column of their own where the recipe is the paper's. Below the table, what may be said of pairs of
+methods: `verdicts`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import NamedTuple
 from ..generators.datasets import DATASETS
 from ..generators.wordings.row import Paper
 from ..generators.wordings.table import PAPERS
-from .aggregate import aggregate
+from .aggregate import aggregate, shown, shown_count, shown_flops
 from .compare import Answers
 from .lineage import recipe_name
 from .own import OwnResult, is_repeat, read_boards
@@ -48,6 +49,12 @@ ORDER = {
 }
 """The lines of the paper's table, then those of later methods: method → its name. Unknown ones follow."""
 COLUMNS = ("method", "seeds", "accuracy %", "tokens", "steps to 99 %")
+COSTS = ("passes", "train FLOPs", "parameters")
+"""Columns that a table has where one of its rows has a value there."""
+
+
+PAPER_COLUMNS = ("paper %", "paper tokens")
+"""Columns of a table whose recipe is the paper's."""
 
 
 class Line(NamedTuple):
@@ -142,12 +149,18 @@ def _one_table(
     judged = [row for row in rows if not is_repeat(row)]
     version = "" if recipe.numerics is None else f", numerics {recipe.numerics}"
     name = recipe_name(rows[0])
+    costs = list(zip(*(_costs(line.row) for line in lines), strict=True))
+    known = [place for place, column in enumerate(costs) if any(column)]
+    more = [tuple(costs[place][at] for place in known) for at in range(len(lines))]
     return Table(
         title=f"{data.name} {data.version} {data.surface}, {data.n} {data.split} questions; "
         f"recipe {name}{', quick' if rows[0].quick else ''}, {base.name}{version}",
         about=(f"{data.name} {data.version}", name, base.name),
-        header=(*COLUMNS, *(("paper %", "paper tokens") if is_paper_s else ())),
-        lines=[_cells(line, is_paper_s) for line in lines],
+        header=(*COLUMNS, *(PAPER_COLUMNS if is_paper_s else ()), *(COSTS[place] for place in known)),
+        lines=[
+            (*_cells(line), *_printed(line, is_paper_s), *cost)
+            for line, cost in zip(lines, more, strict=True)
+        ],
         is_best=_best(rows, judged, answers),
         said=[*(_sentence(pair, printed) for pair in judge(judged, answers)), *_floor(rows[0], rules)],
     )
@@ -183,18 +196,28 @@ def _paper(dataset: str) -> Paper | None:
     return PAPERS.get(family)
 
 
-def _cells(line: Line, is_paper_s: bool) -> tuple[str, ...]:
+def _costs(row: Result) -> tuple[str, ...]:
+    """The cells of `COSTS`, empty where unknown."""
+    found = aggregate(row)
+    return shown(found.passes), shown_flops(found.training_flops), shown_count(found.parameters)
+
+
+def _cells(line: Line) -> tuple[str, ...]:
     row, found = line.row, aggregate(line.row)
     spread = f" ± {100 * stdev(entry.test.accuracy for entry in row.seeds):.1f}" if len(row.seeds) > 1 else ""
     accuracy = f"{100 * found.accuracy:.1f}{spread}"
-    cells = (line.name, str(len(row.seeds)), accuracy, f"{found.generated:.1f}", str(found.reached or ""))
+    return (line.name, str(len(row.seeds)), accuracy, f"{found.generated:.1f}", str(found.reached or ""))
+
+
+def _printed(line: Line, is_paper_s: bool) -> tuple[str, ...]:
+    """The cells of `PAPER_COLUMNS`."""
     if not is_paper_s:
-        return cells
+        return ()
     if line.quoted is None:
-        return (*cells, "", "")
+        return "", ""
     deviation = line.quoted.plus_minus
     plus_minus = "" if deviation is None else f" ± {100 * deviation:.1f}"
-    return (*cells, f"{100 * line.quoted.accuracy:.1f}{plus_minus}", f"{line.quoted.generated_tokens:.1f}")
+    return (f"{100 * line.quoted.accuracy:.1f}{plus_minus}", f"{line.quoted.generated_tokens:.1f}")
 
 
 def _sentence(pair: Judged, printed: Mapping[str, QuotedResult]) -> str:

@@ -24,6 +24,11 @@ from .escape import csv_cell, latex_cell, markdown_cell
 
 ACCURACY = 2
 """The column of the accuracy."""
+OPTIONAL = ("train FLOPs", "parameters", "passes")
+"""Columns that are left out where the terminal is too narrow, the first one first."""
+MOST_COLUMNS = 6
+"""How many columns fit LaTeX's default text width in its default size."""
+_NARROW = r"  \scriptsize\setlength{\tabcolsep}{2.5pt}"
 NOTE = (
     "Bold: the best accuracy, and those that do not differ significantly from it (the verdict of compare, "
     "Holm over the rows beside the best)."
@@ -79,7 +84,7 @@ def _text(made: Sequence[Table]) -> str:
         "\n".join(
             [
                 tables.folded(one.title, width),
-                *tables.aligned([one.header, *one.lines], width=width),
+                *tables.aligned([one.header, *one.lines], width=width, optional=OPTIONAL),
                 *_below([tables.folded(text, width) for text in one.said]),
             ]
         )
@@ -109,6 +114,7 @@ def _one_latex(one: Table) -> str:
             *(f"% {text}" for text in one.said),
             r"\begin{table}",
             r"  \centering",
+            *([_NARROW] if len(one.header) > MOST_COLUMNS else ()),
             rf"  \caption{{{latex_cell(f'{one.title}.{note}')}}}",
             rf"  \begin{{tabular}}{{l{'r' * (len(one.header) - 1)}}}",
             r"    \toprule",

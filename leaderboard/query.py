@@ -127,7 +127,8 @@ def find_all(rows: Sequence[Result], names: Sequence[str]) -> list[Result]:
         rows: Measured rows.
         names: Starts of keys, and methods. A method means a row evaluated as trained; of several, a shipped
             one rather than yours, then one of the same recipe as another row that is named without doubt,
-            then one whose recipe no ``-o`` has changed. ``yours:NAME`` means one of yours.
+            then one whose recipe no ``-o`` has changed, then a full run rather than a quick one.
+            ``yours:NAME`` means one of yours.
 
     Returns:
         A row per name.
@@ -141,6 +142,7 @@ def find_all(rows: Sequence[Result], names: Sequence[str]) -> list[Result]:
     for name, fit in zip(names, fits, strict=True):
         found = [row for row in fit if _setting(row) in shared] or fit
         found = [row for row in found if not changes(row)] or found
+        found = [row for row in found if not row.quick] or found
         if len(found) > 1:
             more = f" and {len(found) - MOST_KEYS} more" if len(found) > MOST_KEYS else ""
             listed = ", ".join(map(_listed, found[:MOST_KEYS]))

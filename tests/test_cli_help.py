@@ -146,6 +146,8 @@ BAD_ARGUMENTS = {
     "run --method cot --device gpu": "--device must be cpu, mps, cuda or cuda:N, got 'gpu'",
     "controls nowhere": "nowhere must hold a finished run (result.json), got none",
     "analyze nowhere": "nowhere must hold a finished run (result.json), got none",
+    "plot nowhere": "nowhere must be a run's directory, with log.jsonl or result.json",
+    "publish nowhere --repo org/name": "source must be a folder of `generate`",
 }
 
 
@@ -153,10 +155,10 @@ def test_bad_arguments_are_told_before_torch_is_imported(tmp_path: Path) -> None
     """In half a second on an idle machine; torch and transformers alone take seconds."""
     code = (
         "import json, sys\nfrom click.testing import CliRunner\nfrom coconut_bench.cli import main\n"
-        "told = {}\n"
+        "told, heavy = {}, {'torch', 'transformers', 'matplotlib'}\n"
         "for line in json.loads(sys.argv[1]):\n"
         "    done = CliRunner().invoke(main, line.split())\n"
-        "    told[line] = [done.exit_code, done.output, sorted({'torch', 'transformers'} & {*sys.modules})]\n"
+        "    told[line] = [done.exit_code, done.output, sorted(heavy & {*sys.modules})]\n"
         "print(json.dumps(told))"
     )
     command = [sys.executable, "-c", code, json.dumps(list(BAD_ARGUMENTS))]

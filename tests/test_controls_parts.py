@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -21,9 +21,10 @@ from coconut_bench.benchmarks.controls.battery import (
 )
 from coconut_bench.benchmarks.controls.conclusion import conclude
 from coconut_bench.benchmarks.controls.pairs import batches, candidate_answers, donors, pair_of, paired
+from coconut_bench.benchmarks.controls.plot import COLORS
 from coconut_bench.benchmarks.controls.probes import frontier_labels, probe_thoughts, target_labels
 from coconut_bench.benchmarks.controls.report import Report
-from coconut_bench.benchmarks.controls.verdict import Line, Outcome, guessing_p, verdicts
+from coconut_bench.benchmarks.controls.verdict import Line, Outcome, Verdict, guessing_p, verdicts
 from coconut_bench.coconut.reference import reference_logits
 from coconut_bench.generators import examples
 from coconut_bench.generators.example import Example
@@ -106,6 +107,20 @@ def test_verdicts_need_evidence() -> None:
     family = verdicts([outcome(7, 40)] * 10)
     assert verdicts([outcome(7, 40)])[0].verdict == "needed"
     assert {line.verdict for line in family} == {"undecided"}
+
+
+def test_what_is_better_without_is_harmful_and_a_guess_makes_no_claim() -> None:
+    n = 40
+    rise = Outcome("x", "the thoughts", [i >= 20 for i in range(n)], [True] * n, list(range(n)), donor=1)
+    [found] = verdicts([rise])
+    assert (found.verdict, found.only_trained, found.only_here) == ("harmful", 0, 20)
+    assert str(found).startswith("harmful ") and str(found).endswith("1 answer is the donor's, 20 stay right")
+    assert str(found._replace(stay_right=1, donor=2)).endswith("2 answers are the donor's, 1 stays right")
+    lines = [found._replace(verdict="no claim")]
+    report = Report(["a"], "coconut", n, 2.0, lines, 0.4, {}, None, None, "The controls say nothing.")
+    assert "not above guessing between two candidates" in str(report)
+    assert Report.from_json(report.to_json()).lines == lines
+    assert set(COLORS) == set(get_args(Verdict))
 
 
 def test_twins_are_one_cluster_of_the_verdicts() -> None:

@@ -75,63 +75,6 @@ def test_an_option_that_is_not_there_would_be_found() -> None:
     assert list(commands("text\n    coconut-bench run --quick   # why\n")) == [["run", "--quick"]]
 
 
-def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
-    lines = [line for block in blocks(DOCS / "tutorial.md", "") for line in block.splitlines()]
-    shown = [
-        line for line in lines if line.startswith("coconut-bench ") and "# not run by the tests" not in line
-    ]
-    assert len(shown) >= 9
-    for line in shown:
-        done = CliRunner().invoke(main, shlex.split(line, comments=True)[1:])
-        assert done.exit_code == 0, f"{line}\n{done.output}"
-    for made in (
-        "data/tiny/manifest.json",
-        "runs/tiny-coconut-0-quick/result.json",
-        "runs/tiny-coconut-0-quick/analysis/report.html",
-        "controls.png",
-        "all.json",
-    ):
-        assert (tmp_path / made).stat().st_size > 0
-    assert (tmp_path / "site" / "index.html").exists()
-
-
-# What a command of the README has instead here, so that it takes seconds; micro.py's recipe stands for tiny.
-SMALLER = {
-    "--train 20000": "--train 40 --valid 10 --test 10",
-    "audit prosqa --n 2000": "audit prosqa --n 40",
-    "run --method all --seeds 5": "run --method coconut,cot,no-cot --seeds 2 --recipe tiny.yaml",
-    "speed": "speed --quick --size micro --only evaluation",
-    "--version 1.0.0": "--version 1.0.0 --dry-run",
-}
-# Those that want a GPU, a cluster, the Hub or hours, and the tests of the same commands without.
-ELSEWHERE = {
-    "--recipe gpt2-prosqa": "test_run_pretrained.py",
-    "--ood": "test_run_ood.py",
-    "leaderboard reproduce": "test_reproduce.py",
-    "--cluster slurm": "test_cluster.py",
-    "verify org/name@v1.0.0": "test_publish.py",
-}
-
-
-def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = [shlex.join(line) for line in commands((ROOT / "README.md").read_text(encoding="utf-8"))]
-    for part, test in ELSEWHERE.items():
-        assert any(part in line for line in shown) and (ROOT / "tests" / test).exists(), part
-    assert [part for part in SMALLER if not any(part in line for line in shown)] == []
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
-    write_recipe(tmp_path).rename("tiny.yaml")
-    for line in shown:
-        if any(part in line for part in ELSEWHERE):
-            continue
-        for part, smaller in SMALLER.items():
-            line = line.replace(part, smaller) if re.search(rf"(^| ){part}( |$)", line) else line
-        done = CliRunner().invoke(main, shlex.split(line))
-        assert done.exit_code == 0, f"{line}\n{done.output}"
-
-
 def test_the_examples_of_other_tools_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of lm-eval and reasoning-gym: ``make tools``; an import of a checkpoint: test_external.py."""
     monkeypatch.chdir(tmp_path)

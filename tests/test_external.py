@@ -191,6 +191,7 @@ def test_an_imported_checkpoint_is_a_run_that_the_other_commands_take(
     assert result.exit_code == 0, (result.output, result.exception)
     row = read_result(Path("imported"))
     assert (row.kind, row.method, row.seeds[0].training.seconds) == ("external", "coconut", None)
+    assert row.base_model.name == folder.name, "not its path, which says whose machine it was"
     assert row.seeds[0].answered is not None
     assert row.seeds[0].answered.thoughts == 6
     run = load_run(Path("imported"))

@@ -6,40 +6,16 @@ import configparser
 import importlib
 import re
 import sys
-from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
+from hidden import hide
 
 from coconut_bench.cli import main
 from coconut_bench.generators.extras import DISTRIBUTIONS, EXTRAS, MissingExtraError
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-class Without(MetaPathFinder):
-    """All finders, for which one package is not installed."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.finders = name, list(sys.meta_path)
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] == self.name:
-            return None
-        found = (finder.find_spec(fullname, path, target) for finder in self.finders)
-        return next((spec for spec in found if spec is not None), None)
-
-
-def remove(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for loaded in [one for one in sys.modules if one.partition(".")[0] == name]:
-        monkeypatch.delitem(sys.modules, loaded)
-    monkeypatch.setattr(sys, "meta_path", [Without(name)])
 
 
 @pytest.mark.parametrize(
@@ -61,14 +37,15 @@ def remove(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_command_names_the_line_that_helps(
     module: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    remove(module, monkeypatch)
+    (folder := tmp_path / "empty").mkdir()
+    monkeypatch.chdir(folder)
+    hide([module], tmp_path / "path", monkeypatch)
     done = CliRunner().invoke(main, line.split())
     assert done.exit_code == 2, (done.output, done.exception)
     assert f"needs {DISTRIBUTIONS.get(module, module)}, which is not installed" in done.output
     assert f"pip install '.[{EXTRAS[module]}]'" in done.output
     assert done.stderr.count("\n") == 1
-    assert not list(tmp_path.iterdir())
+    assert not list(folder.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -76,11 +53,11 @@ def test_a_command_names_the_line_that_helps(
     [("reasoning_gym", "reasoning_gym"), ("lm_eval", "lm_eval_model"), ("inspect_ai",) * 2],
 )
 def test_an_integration_names_the_line_that_helps(
-    module: str, name: str, monkeypatch: pytest.MonkeyPatch
+    module: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = f"coconut_bench.benchmarks.integrations.{name}"
     monkeypatch.delitem(sys.modules, ours, raising=False)
-    remove(module, monkeypatch)
+    hide([module], tmp_path / "path", monkeypatch)
     with pytest.raises(MissingExtraError, match=re.escape(f"pip install '.[{EXTRAS[module]}]'")):
         importlib.import_module(ours)
 
@@ -103,4 +80,4 @@ def test_the_line_is_spelled_in_one_way_on_every_page() -> None:
         for line in re.findall(
             r"pip install[^`\n]*\[(?:plots|audit|hub|track|tools|inspect|cluster)\]'?", text
         ):
-            assert re.fullmatch(r"pip install '\.\[\w+\]'", line), (page, line)
+            assert re.fullmatch(r"pip install (?:-q )?(?:-c \S+ )?'\.\[\w+\]'", line), (page, line)

@@ -136,6 +136,8 @@ def test_lm_eval_results_are_valid(path: Path, tmp_path: Path) -> None:
         (task,) = data["results"]
         metrics = data["results"][task]
         assert metrics["sample_len"] == data["n-samples"][task]["effective"]
+        costs = ("forward_passes", "training_flops", "parameters")
+        assert all(metrics[f"{name},none"] > 0 and not data["higher_is_better"][task][name] for name in costs)
         p, n = metrics["exact_match,none"], metrics["sample_len"]
         assert metrics["exact_match_stderr,none"] == pytest.approx((p * (1 - p) / (n - 1)) ** 0.5)
         for keyed in ("configs", "versions", "n-shot", "higher_is_better", "group_subtasks"):

@@ -62,7 +62,7 @@ def test_the_headline_says_which_row_is_best_and_which_are_tied_with_it(tmp_path
     first, second = comparisons(found, found.series[0].row.key)
     assert " b" in first and "a is above c" in second and "Holm over 3 pairs" in second
     alone = find(series(tmp_path, a=190), Answers(tmp_path))
-    assert text(headline(alone)) == "Only one row: a (95.0 %). There is nothing to compare it with."
+    assert text(headline(alone)) == "Only one row of a model: a (95.0 %). There is none to compare it with."
 
 
 def test_rows_without_predictions_are_said_not_to_be_compared(tmp_path: Path) -> None:

@@ -58,6 +58,17 @@ def test_a_method_means_the_recipe_as_it_stands(path: Path, changed: list[Result
     assert find_all(rows, [second.key, "coconut"]) == [second, second]
 
 
+def test_a_method_means_the_full_run_of_a_recipe_that_was_tried_quickly_before(path: Path) -> None:
+    plain = next(row for row in read(path).measured if row.method == "coconut")
+    quick = plain.model_copy(update={"recipe": Recipe(name="tiny", hash=digest("quick")), "quick": True})
+    add(path, quick)
+    rows = read(path).measured
+    assert [row.quick for row in rows if row.method == "coconut"].count(True) == 1
+    assert find_all(rows, ["coconut"]) == [plain]
+    assert find_all(rows, [quick.key]) == [quick]
+    assert find_all([quick], ["coconut"]) == [quick]
+
+
 def test_a_changed_recipe_is_told_from_the_plain_one(
     path: Path, changed: list[Result], tmp_path: Path
 ) -> None:

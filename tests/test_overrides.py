@@ -119,6 +119,14 @@ def test_a_run_with_other_settings_is_another_row_in_a_folder_of_its_own(tmp_pat
     assert short(more[1::2]) == "-lr-1e-3-thoughts_per_step-2"
 
 
+def test_a_rule_about_several_settings_does_not_repeat_the_recipe() -> None:
+    with pytest.raises(ValueError, match="exactly one of") as error:
+        load_recipe("tiny").with_settings(["validate_every=null"])
+    assert str(error.value) == (
+        "-o validate_every=null: recipe must have exactly one of checks_in_last_stage and validate_every"
+    )
+
+
 def test_a_run_on_another_dataset_has_a_base_that_fits() -> None:
     tiny, made_for = load_recipe("tiny"), load_recipe("tiny-3hop")
     assert tiny.base and made_for.base

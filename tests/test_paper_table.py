@@ -14,6 +14,7 @@ from coconut_bench.benchmarks.recipe import recipe_names
 from coconut_bench.cli import main
 from coconut_bench.coconut.methods import METHODS
 from coconut_bench.generators.wordings.table import PAPERS
+from coconut_bench.leaderboard.escape import latex_cell
 from coconut_bench.leaderboard.paper_table import ORDER, render_paper_table
 from coconut_bench.leaderboard.result import QuotedResult, Result
 from coconut_bench.leaderboard.store import SHIPPED, read
@@ -43,11 +44,21 @@ def test_every_method_has_its_line_in_the_paper_s_order_with_the_paper_s_title()
 
 def test_mean_deviation_tokens_and_the_paper_s_numbers_stand_side_by_side() -> None:
     lines = render_paper_table([row("coconut", 190, 194, 192)], QUOTED, NOWHERE).splitlines()
-    assert lines[2].split() == ["Coconut", "3", "96.0", "±", "1.0", "4.0", "97.0", "±", "0.3", "14.2"]
+    assert lines[2].split()[:10] == ["Coconut", "3", "96.0", "±", "1.0", "4.0", "97.0", "±", "0.3", "14.2"]
     own = render_paper_table([row("coconut", 190, 194, 192, recipe="tiny")], QUOTED, NOWHERE).splitlines()
-    assert own[2].split() == ["Coconut", "3", "96.0", "±", "1.0", "4.0"]
+    assert own[2].split() == ["Coconut", "3", "96.0", "±", "1.0", "4.0", "4.0", "1.00e14", "495,872"]
     markdown = render_paper_table([row("coconut", 190)], QUOTED, NOWHERE, format="markdown").splitlines()
-    assert markdown[-1] == "| Coconut | 1 | 95.0 | 4.0 |  | 97.0 ± 0.3 | 14.2 |"
+    assert markdown[-1] == "| Coconut | 1 | 95.0 | 4.0 |  | 97.0 ± 0.3 | 14.2 | 4.0 | 1.00e14 | 495,872 |"
+
+
+def test_what_a_row_costs_stands_beside_it_where_it_is_known() -> None:
+    made = row("coconut", 190, recipe="tiny")
+    [entry] = made.seeds
+    unknown = made.model_copy(update={"seeds": [entry.model_copy(update={"compute": None})]})
+    header = render_paper_table([made], QUOTED, NOWHERE, format="csv").splitlines()[0]
+    assert ",passes,train FLOPs,parameters," in header
+    header = render_paper_table([unknown], QUOTED, NOWHERE, format="csv").splitlines()[0]
+    assert ",passes," in header and "FLOPs" not in header and "parameters" not in header
 
 
 def test_the_paper_s_order_is_told_where_both_are_beyond_their_noise(tmp_path: Path) -> None:
@@ -138,6 +149,16 @@ def test_latex_has_the_cells_of_the_text_and_nothing_that_it_would_read_as_a_com
     for name in ("table", "tabular"):
         assert latex.count(rf"\begin{{{name}}}") == latex.count(rf"\end{{{name}}}") == 1
     assert latex.isascii()
+
+
+def test_latex_is_not_stopped_by_a_name() -> None:
+    """Compiled once with pdfTeX (TeX Live 2022): these, and each letter from U+00A0 to U+017F."""
+    assert latex_cell("[x] *") == "{[}x] {*}"  # after the end of a row both would be its arguments
+    assert latex_cell("中 → σ Đ «") == r"{[}U+4E2D] $\to$ {[}U+03C3] {[}U+0110] {[}U+00AB]"
+    assert (
+        latex_cell("é ß Ž ± × … `q`") == r"é ß Ž $\pm$ $\times$ \dots{} \textasciigrave{}q\textasciigrave{}"
+    )
+    assert latex_cell("\u200b") == "{[}U+200B]"
 
 
 def test_csv_has_one_header_for_all_tables(tmp_path: Path) -> None:

@@ -77,6 +77,12 @@ def test_every_command_takes_plugins() -> None:
         assert "--plugin FILE" in CliRunner().invoke(main, [*command, "--help"]).output
 
 
+def test_a_method_that_only_a_plugin_has_points_to_the_option() -> None:
+    """Of a run that is read back, too: `samples`, `controls`, `analyze`."""
+    with pytest.raises(ValueError, match=r"^unknown method 'mine'.*; --plugin FILE loads others$"):
+        get_method("mine")
+
+
 def test_a_plugin_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["run", "--method", "cot", "--plugin", str(tmp_path / "no.py")])
     assert (done.exit_code, done.output.count("\n")) == (2, 1)

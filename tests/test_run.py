@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -338,3 +339,16 @@ def test_the_published_schedules_are_the_paper_s() -> None:
             assert (optimizer.max_grad_norm, recipe.empty_markers) == (0, True)
             assert recipe.max_new_tokens == (64 if data == "gsm8k" else 128)
             assert recipe.precision == ("fp32" if model == "gpt2" else "auto")
+
+
+def test_a_base_model_that_is_reused_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(tmp_path / "cache"))
+    recipe = str(write_recipe(tmp_path))
+    told = [
+        CliRunner().invoke(main, ["run", "--recipe", recipe, "--method", method]).output
+        for method in ("cot", "no-cot")
+    ]
+    first, second = (next(line for line in text.splitlines() if "base model:" in line) for text in told)
+    assert re.search(r"\(trained in \d+ s\)$", first)
+    assert re.search(r"\(reused, its training took \d+ s\)$", second)

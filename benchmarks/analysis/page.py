@@ -105,6 +105,14 @@ def _figures(analysis: Analysis) -> Iterator[tuple[str, Figure]]:
             yield case_name(index, number), search_tree(analysis, index, number)
 
 
+MORE = (
+    ("What each part shows, and what it does not", "analysis"),
+    ("The controls", "controls"),
+    ("Add your row to the leaderboard", "leaderboard"),
+)
+"""What the documentation says more of → its page."""
+
+
 def _page(
     analysis: Analysis, figures: Mapping[str, Path], controls: Report | None, samples: Sequence[Transcript]
 ) -> str:
@@ -124,6 +132,8 @@ def _page(
         *_samples(samples),
         *sections,
         *cases,
+        tag("h2", "More", id="more"),
+        *(tag("p", text, ": ", tag("code", f"coconut-bench docs {page}")) for text, page in MORE),
     )
 
 

@@ -18,6 +18,7 @@ _HEADS: Mapping[tuple[Verdict, Verdict], str] = {
     ("needed", "needed"): "The {noun} are needed",
     ("not needed", "not needed"): "The {noun} are not needed",
     ("needed", "not needed"): "The {noun} are used but not needed",
+    ("harmful", "harmful"): "The {noun} are harmful",
     ("not needed", "needed"): "Something must stand where the {noun} stand, but which {noun} does not matter",
 }
 """(Verdict on the content, on the removal) → what is said; with any other pair it is undecided."""

@@ -8,7 +8,8 @@ from ...generators.figures import new_figure, require_plot
 from ...generators.terminal import counted
 from .report import Report
 
-COLORS = {"needed": "#4477aa", "not needed": "#ee6677", "undecided": "#bbbbbb"}
+COLORS = {"needed": "#4477aa", "not needed": "#ee6677", "undecided": "#bbbbbb",
+          "harmful": "#aa3377", "no claim": "#dddddd"}  # fmt: skip
 
 
 def plot(report: Report, path: Path) -> None:

@@ -26,8 +26,8 @@ from .probes import Probe, probe_thoughts
 from .verdict import Line, Outcome, guessing_p, verdicts
 
 _GUESSES = (
-    '"needed" then shows only that an answer is written there, not that it is computed there, and '
-    '"not needed" shows nothing'
+    "a lower accuracy under a control then shows only that an answer is written there, not that it is "
+    "computed there, so no line below is a verdict"
 )
 REPORT = Path("controls", "controls.json")
 """The report of a single run, relative to its directory."""
@@ -117,7 +117,7 @@ class Report:
         runs, thoughts = counted(len(self.runs), "run"), counted(self.thoughts, "thought")
         head = f"{self.method}, {runs}, {self.n} questions each, {thoughts}"
         trained = f"as trained: {100 * self.lines[0].trained:.1f} % right" if self.lines else ""
-        if self.guessing is not None and self.guessing >= ALPHA:
+        if _is_guessing(self.guessing):
             trained += f", not above guessing between two candidates (p = {self.guessing:.3f}): {_GUESSES}"
         probes = [f"{run}: {probe}" for run, found in self.probes.items() for probe in found]
         cost = [] if self.cost is None else [f"all controls took {self.cost:.2f} times a plain evaluation"]
@@ -170,20 +170,25 @@ def controls(
         )
         say(f"{run.folder}: {len(questions)} questions under {len(rows)} conditions")
     pooled = {name: _pooled(found) for name, found in outcomes.items()}
-    for (
-        outcome
-    ) in pooled.values():  # few questions may have a twin, a donor, two candidates, or thoughts enough
+    for outcome in pooled.values():  # few may have a twin, a donor, two candidates, or thoughts enough
         if len(set(outcome.clusters)) < 2:
             say(f"{outcome.name}: left out, it applies to too few questions ({len(outcome.clusters)})")
     lines = verdicts([pooled[row.name] for row in rows[1:] if len(set(pooled[row.name].clusters)) >= 2])
     guessing = guessing_p(pooled[AS_TRAINED]) if two_candidates else None
     noun = "pauses" if runs[0].method.filler == "pause" else "thoughts"
-    verdict = conclude(lines, pooled, is_guessing=guessing is not None and guessing >= ALPHA, noun=noun)
+    is_guess = _is_guessing(guessing)
+    lines = [line._replace(verdict="no claim") if is_guess else line for line in lines]
+    verdict = conclude(lines, pooled, is_guessing=is_guess, noun=noun)
     names = [str(run.folder) for run in runs]
     battery_seconds, plain = (value or None for value in seconds)
     mean = used / (len(runs) * len(questions))
     name, n = runs[0].method.name, len(questions)
     return Report(names, name, n, mean, lines, guessing, probes, battery_seconds, plain, verdict)
+
+
+def _is_guessing(p: float | None) -> bool:
+    """Whether the run as trained is not above guessing between two candidates."""
+    return p is not None and p >= ALPHA
 
 
 def _check(runs: Sequence[TrainedRun]) -> None:

@@ -2,13 +2,14 @@
 
     needed      the thoughts     99.6 -> 49.7 %   499 only as trained, 0 only here, p < .001
 
-*Needed*: fewer answers are right (exact McNemar test). *Not needed*: accuracy differs by less than 2 points
-(two one-sided tests). Otherwise *undecided*, which does not mean equal. All tests take twins (contrast pairs:
-same premises, other query entity, other answer) as clusters, in all runs of a report. P-values are
-Holm-adjusted over all controls of a report.
+*Needed*: fewer answers are right (exact McNemar test). *Harmful*: more are. *Not needed*: accuracy differs by
+less than 2 points (two one-sided tests). Otherwise *undecided*, which does not mean equal. All tests take
+twins (contrast pairs: same premises, other query entity, other answer) as clusters, in all runs of a report.
+P-values are Holm-adjusted over all controls of a report.
 
 A run that only guesses between the two candidates can "need" its thoughts too, because it has learned at
-which position an answer is written. The report therefore tests whether the run as trained is above guessing.
+which position an answer is written. The report therefore tests whether the run as trained is above guessing;
+if it is not, its lines make *no claim*.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, Literal, NamedTuple
 
+from ...generators.terminal import counted
 from ...leaderboard.compare import ALPHA, MARGIN
 from ...leaderboard.mcnemar import mcnemar
 from ...leaderboard.statistics import Estimate, cluster_estimate, holm, t_test, tost
 
-Verdict = Literal["needed", "not needed", "undecided"]
+Verdict = Literal["needed", "not needed", "undecided", "harmful", "no claim"]
 
 
 class Outcome(NamedTuple):
@@ -56,7 +58,8 @@ class Line(NamedTuple):
         only_here: Questions answered right only under the control.
         p: P-value of a difference, Holm-adjusted.
         equivalence_p: P-value of equivalence, Holm-adjusted.
-        verdict: Whether the subject is needed.
+        verdict: Whether the subject is needed; ``harmful`` if significantly more answers are right without
+            it, ``no claim`` where the run as trained only guesses.
         donor: Number of answers that equal the donor's; None for controls without donors.
         stay_right: Number of answers that are right as trained and under the control.
     """
@@ -81,11 +84,10 @@ class Line(NamedTuple):
         accuracy = f"{100 * self.trained:.1f} -> {100 * self.here:.1f} % of {self.n}"
         counts = f"{self.only_trained} right only as trained, {self.only_here} only here"
         tests = f"p {p_text(self.p)}, equivalence p {p_text(self.equivalence_p)}"
-        donor = (
-            ""
-            if self.donor is None
-            else f"; {self.donor} answers are the donor's, {self.stay_right} stay right"
-        )
+        donor = ""
+        if self.donor is not None:
+            are, stay = "is" if self.donor == 1 else "are", "stays" if self.stay_right == 1 else "stay"
+            donor = f"; {counted(self.donor, 'answer')} {are} the donor's, {self.stay_right} {stay} right"
         return f"{self.verdict:<11} {self.subject} ({self.name}): {accuracy}; {counts}, {tests}{donor}"
 
 
@@ -156,8 +158,8 @@ def _line(outcome: Outcome, test: _Tests, p: float, equivalence_p: float) -> Lin
     verdict: Verdict = "undecided"
     if equivalence_p < ALPHA:
         verdict = "not needed"
-    elif p < ALPHA and test.only_trained > test.only_here:
-        verdict = "needed"
+    elif p < ALPHA:
+        verdict = "needed" if test.only_trained > test.only_here else "harmful"
     return Line(
         outcome.name, outcome.subject, n, right / n, sum(outcome.here) / n, test.only_trained, test.only_here,
         p, equivalence_p, verdict, outcome.donor, right - test.only_trained,

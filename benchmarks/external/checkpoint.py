@@ -219,7 +219,12 @@ def _result(
         dataset=questions,
         method=evaluator.schedule.method.name,
         recipe=RecipeRecord(name=recipe.name, hash=recipe.hash),
-        base_model=Base(name=str(recipe.model.pretrained), parameters=model.base.num_parameters()),
+        base_model=Base(name=_name(str(recipe.model.pretrained)), parameters=model.base.num_parameters()),
         quick=False,
         seeds=[entry],
     )
+
+
+def _name(base: str) -> str:
+    """The name of a model; of a local folder the last part, which says nothing of whose machine it is on."""
+    return Path(base).resolve().name if Path(base).is_dir() else base

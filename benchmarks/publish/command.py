@@ -42,6 +42,8 @@ def publish_command(
     from ...generators.hub.repository import Hub, next_step
     from .model import is_run
 
+    if not source.is_dir():
+        raise ValueError(f"source must be a folder of `generate` or of a finished run, got {source}")
     hub = Hub(repo, "model" if is_run(source) else "dataset", token)
     user = None if dry_run else hub.login()  # fail before the work
     with scratch_folder(Path(tempfile.gettempdir()), "coconut-bench") as scratch:

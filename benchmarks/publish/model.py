@@ -28,7 +28,6 @@ from ...leaderboard.samples import Sample, read_samples
 from ...leaderboard.store import dump
 from ..recipe import Recipe, load_recipe, recipe_names
 from ..run.saved import check_model, read_recipe, read_result
-from .card import model_card
 
 _UNPUBLISHED = "_name_or_path"  # where a model was loaded from on the machine that trained it
 
@@ -78,6 +77,8 @@ def build_model(
     """
     if version is not None:
         parse_version(version)
+    from .card import model_card  # imports transformers, which `is_run` does not need
+
     run = _read_run(folder)
     files = {**_model_files(folder / "model"), **_record_files(run)}
     exported = hub.files(run.row, run.samples, Target(dataset_repo=dataset_repo))

@@ -75,6 +75,7 @@ class BaseModel:
         recall: Share of premises recalled correctly in the last tenth of training; None if not trained.
         seconds: Duration of that training.
         per_seed: Whether each training seed has a base model of its own.
+        is_reused: Whether it was trained before this run.
     """
 
     model: PreTrainedModel
@@ -85,16 +86,20 @@ class BaseModel:
     recall: float | None = None
     seconds: float = 0.0
     per_seed: bool = False
+    is_reused: bool = False
 
     @property
     def record(self) -> dict[str, Any]:
-        """All but the model and its tokenizer, as plain values."""
-        return {name: value for name, value in vars(self).items() if name not in ("model", "tokenizer")}
+        """All that it is, as plain values, but the model and its tokenizer."""
+        left_out = ("model", "tokenizer", "is_reused")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __str__(self) -> str:
         if self.recall is None:
             return f"{self.name}, {self.model.num_parameters():,} parameters"
-        return f"recalls {self.recall:.1%} of the premises (trained in {self.seconds:.0f} s)"
+        how = f"reused, its training took {self.seconds:.0f} s"
+        how = how if self.is_reused else f"trained in {self.seconds:.0f} s"
+        return f"recalls {self.recall:.1%} of the premises ({how})"
 
 
 def cache_folder() -> Path:
@@ -142,7 +147,7 @@ def base_model(
     if record is not None:
         model = from_scratch(bound, word_level)
         model.config.architectures = [type(model).__name__]  # as in the cached one
-        return BaseModel(model, word_level, **record)
+        return BaseModel(model, word_level, **record, is_reused=True)
     return _trained_on_recall(bound, word_level, words, revision=_origin(recipe, words))
 
 
@@ -166,7 +171,8 @@ def _trained_on_recall(
     sweep_temporary(folder.parent)
     for left in leftovers(folder.parent, r"base-[0-9a-f]{16}\.([^.]+)\.partial"):
         shutil.rmtree(left, ignore_errors=True)
-    if not _is_made(folder):
+    is_reused = _is_made(folder)
+    if not is_reused:
         with locked(folder.with_name(f".{folder.name}.lock"), _tell):  # who comes second waits for the model
             if not _is_made(folder):
                 if folder.exists():
@@ -181,8 +187,9 @@ def _trained_on_recall(
         weights = file_digest(folder / "model.safetensors")
         name = f"{recipe.model.architecture}, premise recall"
         return BaseModel(
-            model, tokenizer, name, revision, weights, record.recall, record.seconds, digest != revision
-        )
+            model, tokenizer, name, revision, weights, record.recall, record.seconds, digest != revision,
+            is_reused,
+        )  # fmt: skip
     except (ValueError, OSError) as error:
         raise ValueError(
             f"cached base model in {folder} cannot be read ({error}); delete that directory"

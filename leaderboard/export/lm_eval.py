@@ -56,7 +56,7 @@ def _results(row: Result, entry: SeedResult, written: list[dict[str, Any]], targ
         f"{METRIC}_stderr,{FILTER}": spread,
     }
     better = {METRIC: True}
-    for name, mean in (("generated_tokens", entry.tokens.generated), ("thoughts", entry.tokens.thoughts)):
+    for name, mean in _costs(entry).items():
         if mean is not None:
             metrics[f"{name},{FILTER}"], better[name] = mean, False
     packages = entry.provenance.environment.packages
@@ -88,6 +88,18 @@ def _results(row: Result, entry: SeedResult, written: list[dict[str, Any]], targ
         "model_name_sanitized": model.replace("/", "__"),
         "task_hashes": {task: _digest(hashes)} if written else {},
         "total_evaluation_time_seconds": str(entry.inference.seconds),
+    }
+
+
+def _costs(entry: SeedResult) -> dict[str, float | None]:
+    """What was written, thought and computed per question; the training's operations; the parameters."""
+    tokens, compute = entry.tokens, entry.compute
+    return {
+        "generated_tokens": tokens.generated,
+        "thoughts": tokens.thoughts,
+        "forward_passes": tokens.forward_passes,
+        "training_flops": compute.training_flops if compute else None,
+        "parameters": compute.parameters if compute else None,
     }
 
 

@@ -69,7 +69,8 @@ def headline(found: Findings) -> Markup:
     top = tag("b", best.name), unbroken(share)
     pairs = found.pairs[best.row.key]
     if not pairs:
-        return tag("p", "Only one row: ", *top, ". There is nothing to compare it with.", class_="verdict")
+        only = ("Only one row of a model: ", *top, ". There is none to compare it with.")
+        return tag("p", *only, class_="verdict")
     ties = [pair for pair in pairs if not _is_above(best.row, pair)]
     above, left = len(pairs) - len(ties), len(found.series) - 1 - len(pairs)
     rest = f" The {left} less accurate rows are not compared here." if left else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..manual import YOUR_ROW, read_page, title
 from .markup import Markup, tag
 
 READING = (
@@ -53,27 +54,35 @@ ADDING = (
         "coconut-bench leaderboard add theirs/leaderboard.json --to leaderboard.json",
     ),
     ("Build this page:", "coconut-bench leaderboard page --out site"),
-    (
-        "Documentation: docs/leaderboard.md (what a row holds), docs/extending.md (a dataset, method or "
-        "recipe of your own).",
-        "",
-    ),
 )
 """Steps and their commands."""
 
 
+DOCS = "docs"
+"""The folder of the documentation's pages, beside the page of the leaderboard."""
+LINKED = ("tutorial", "data", "training", "controls", "analysis", "leaderboard", "results", "extending")
+"""The pages that are linked."""
+
+
+def _more() -> Markup:
+    link = tag("a", "how your row gets into the shipped leaderboard", href=f"{DOCS}/{YOUR_ROW}")
+    return tag("p", "More: ", link, "; ", tag("code", "coconut-bench docs leaderboard"), ".")
+
+
 def guide() -> list[Markup]:
-    """Build both parts.
+    """Build the parts.
 
     Returns:
-        The asides with the ids ``reading`` and ``add``.
+        The asides with the ids ``reading``, ``add`` and ``docs``.
     """
     terms = (tag("div", tag("dt", term), tag("dd", meaning)) for term, meaning in READING)
     steps = (
         tag("li", text, *([tag("pre", tag("code", code), tabindex="0")] if code else []))
         for text, code in ADDING
     )
+    links = (tag("li", tag("a", title(read_page(name)), href=f"{DOCS}/{name}.md")) for name in LINKED)
     return [
         tag("aside", tag("h2", "How to read this page"), tag("dl", *terms), id="reading", class_="guide"),
-        tag("aside", tag("h2", "Add your row"), tag("ol", *steps), id="add", class_="guide"),
+        tag("aside", tag("h2", "Add your row"), tag("ol", *steps), _more(), id="add", class_="guide"),
+        tag("aside", tag("h2", "Documentation"), tag("ul", *links), id="docs", class_="guide"),
     ]

@@ -3,6 +3,7 @@
     DIR/index.html          everything: tables, charts, style, script
     DIR/leaderboard.json    the file it was made from
     DIR/predictions/        the predictions files, to download
+    DIR/docs/               the pages of the documentation that it links to
 
 The page can be read without its script; with it, tables sort and filter, and rows open. Its content security
 policy allows only its own style and script, by hash: no name in a record can make it load anything.
@@ -19,11 +20,12 @@ from pathlib import Path
 
 from ...generators.files import write_whole
 from ..compare import Answers
+from ..manual import copy_manual
 from ..own import read_boards
 from ..ranking import ranks
 from ..result import Leaderboard, QuotedResult, Result
 from ..store import PREDICTIONS, dump
-from .guide import guide
+from .guide import DOCS, guide
 from .markup import Markup, tag
 from .rows import MEASURED
 from .sections import sections
@@ -63,6 +65,7 @@ def write_page(path: Path | str | None, out: Path | str) -> Path:
         for name in sorted(wanted.intersection(os.listdir(folder))):
             (out / PREDICTIONS).mkdir(exist_ok=True)
             shutil.copyfile(os.path.join(folder, name), os.path.join(out, PREDICTIONS, name))
+    copy_manual(out / DOCS)
     write_whole(out / "leaderboard.json", one)
     write_whole(out / "index.html", html.encode())
     return out / "index.html"
@@ -118,7 +121,10 @@ def _hash_source(text: str) -> str:
 
 def _header(board: Leaderboard) -> Markup:
     seeds = sum(len(row.seeds) for row in board.measured)
-    links = (("#results", "Results"), ("#reading", "How to read this page"), ("#add", "Add your row"))
+    links = (
+        ("#results", "Results"), ("#reading", "How to read this page"), ("#add", "Add your row"),
+        ("#docs", "Documentation"),
+    )  # fmt: skip
     return tag(
         "header",
         tag("h1", TITLE),
