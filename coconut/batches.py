@@ -177,10 +177,10 @@ class TrainBatches(NamedTuple):
         """The stage of each row."""
         first, last = plans[0].stage, plans[-1].stage
         schedule = self.schedule
-        if schedule.mixing is not None and first < last:
+        if schedule.stage_mixing is not None and first < last:
             keys = self._keys("example-mixing", global_step, len(parts))
             steps = [len(one.steps) for one in parts]
-            return mixed_stages(schedule.mixing, keys, stage, first, last, steps).tolist()
+            return mixed_stages(schedule.stage_mixing, keys, stage, first, last, steps).tolist()
         # Where the prompt does not show the stage, another stage is another target of the same prompt.
         if stage > first and schedule.earlier_stages and schedule.method.shows_stage:
             words = draws(

@@ -16,9 +16,11 @@ thoughts per step, a chain of steps 1…n becomes (``L`` a continuous thought, `
     pause-as-thought        0…S      P × c·s, steps s+1 … n
     codi                    one      L × c·S                            its teacher: 1 2 … n−1
     pccot                   one      L × c·S, updated together          its teacher: 1 2 … n−1
+    coconut-mixed           0…S      L × c·i, steps i+1 … n             i ≤ s drawn with weight i + 1
 
-The first eight are Table 1 of arXiv 2412.06769; codi is arXiv 2502.21074, pccot arXiv 2506.18582. A recipe
-may end with an extra stage (GSM8k's): as many thoughts as in the previous stage, and no step left.
+The first eight are Table 1 of arXiv 2412.06769; codi is arXiv 2502.21074, pccot arXiv 2506.18582,
+coconut-mixed arXiv 2602.22441. A recipe may end with an extra stage (GSM8k's): as many thoughts as in the
+previous stage, and no step left.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from typing import Literal
 
 from ..generators.lookup import pick
 from ..generators.plugins import table
+from .settings import Mixing
 
 Filler = Literal["none", "latent", "pause"]
 Curriculum = Literal["none", "steps", "tokens"]
@@ -51,6 +54,8 @@ class Method:
         views: What a training step reads of an example; at inference, as in the first.
         objective: The row of `objectives.OBJECTIVES` that is minimized over the views.
         recurrence: The row of `recurrence.RECURRENCES` that computes the thoughts.
+        mixing: How single examples are drawn from other stages, whatever the recipe says; None for as the
+            recipe says.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Method:
     views: tuple[View, ...] = ("student",)
     objective: str = "labels"
     recurrence: str = "sequential"
+    mixing: Mixing | None = None
 
     @property
     def thinks(self) -> bool:
@@ -103,6 +109,8 @@ _ROWS = (
            views=_DISTILLED, objective="distillation", recurrence="projected"),
     Method("pccot", "PCCoT", "CODI with all thoughts updated together, T times", "latent", "none",
            views=_DISTILLED, objective="distillation", recurrence="jacobi"),
+    Method("coconut-mixed", "Coconut, stages mixed", "Coconut, earlier stages mixed into each stage",
+           "latent", "steps", mixing=Mixing(probability=1.0, stages="earlier", weights="stage")),
 )  # fmt: skip
 
 METHODS = table("METHODS", {method.name: method for method in _ROWS}, Method)

@@ -54,6 +54,11 @@ LAYOUTS = {
     },
     "codi": {2: f"{Q} {L} {L} | {ANSWER}"},
     "pccot": {2: f"{Q} {L} {L} | {ANSWER}"},
+    "coconut-mixed": {
+        0: f"{Q} | {STEP1} {STEP2} {ANSWER}",
+        1: f"{Q} {L} | {STEP2} {ANSWER}",
+        2: f"{Q} {L} {L} | {ANSWER}",
+    },
 }
 TEACHER = f"{Q} | {STEP1} {ANSWER}"
 """What the teacher of a distilled method reads: the chain without the step that has the answer."""
