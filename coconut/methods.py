@@ -17,10 +17,11 @@ thoughts per step, a chain of steps 1…n becomes (``L`` a continuous thought, `
     codi                    one      L × c·S                            its teacher: 1 2 … n−1
     pccot                   one      L × c·S, updated together          its teacher: 1 2 … n−1
     coconut-mixed           0…S      L × c·i, steps i+1 … n             i ≤ s drawn with weight i + 1
+    coconut-bfs             0…S      L × c·s, a concept s+1 edges away   the answer once no step is left
 
 The first eight are Table 1 of arXiv 2412.06769; codi is arXiv 2502.21074, pccot arXiv 2506.18582,
-coconut-mixed arXiv 2602.22441. A recipe may end with an extra stage (GSM8k's): as many thoughts as in the
-previous stage, and no step left.
+coconut-mixed arXiv 2602.22441, coconut-bfs arXiv 2505.12514. A recipe may end with an extra stage (GSM8k's):
+as many thoughts as in the previous stage, and no step left.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from .settings import Mixing
 
 Filler = Literal["none", "latent", "pause"]
 Curriculum = Literal["none", "steps", "tokens"]
+Target = Literal["chain", "frontier"]
+"""What is to be written while steps are left: the rest of the chain, or a concept of the frontier."""
 View = Literal["student", "teacher"]
 """How a training step reads an example: as at inference, or with the chain (but its last step) in words."""
 
@@ -56,6 +59,7 @@ class Method:
         recurrence: The row of `recurrence.RECURRENCES` that computes the thoughts.
         mixing: How single examples are drawn from other stages, whatever the recipe says; None for as the
             recipe says.
+        target: What is to be written before the last stage.
     """
 
     name: str
@@ -68,11 +72,17 @@ class Method:
     objective: str = "labels"
     recurrence: str = "sequential"
     mixing: Mixing | None = None
+    target: Target = "chain"
 
     @property
     def thinks(self) -> bool:
         """Whether there are thoughts or pause tokens between question and answer."""
         return self.filler != "none"
+
+    @property
+    def needs_graphs(self) -> bool:
+        """Whether its training reads the graph behind each example."""
+        return self.target == "frontier"
 
     @property
     def shows_stage(self) -> bool:
@@ -111,6 +121,8 @@ _ROWS = (
            views=_DISTILLED, objective="distillation", recurrence="jacobi"),
     Method("coconut-mixed", "Coconut, stages mixed", "Coconut, earlier stages mixed into each stage",
            "latent", "steps", mixing=Mixing(probability=1.0, stages="earlier", weights="stage")),
+    Method("coconut-bfs", "Coconut-BFS", "Coconut that writes a frontier concept instead of the chain",
+           "latent", "steps", target="frontier"),
 )  # fmt: skip
 
 METHODS = table("METHODS", {method.name: method for method in _ROWS}, Method)

@@ -46,6 +46,7 @@ ORDER = {
     "codi": "CODI",
     "pccot": "PCCoT",
     "coconut-mixed": "Coconut, stages mixed",
+    "coconut-bfs": "Coconut-BFS",
 }
 """The lines of the paper's table, then those of later methods: method → its name. Unknown ones follow."""
 COLUMNS = ("method", "seeds", "accuracy %", "tokens", "steps to 99 %")

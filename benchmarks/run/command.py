@@ -133,6 +133,7 @@ def run_command(
         if len(devices) > 1:
             raise ValueError(f"--device must be one without --cluster local, got {device}")
         use_device(devices[0])  # before anything looks for a GPU
+    from ...generators.stored.sources import is_source
     from ...leaderboard.paper_table import render_paper_table
     from ...leaderboard.store import SHIPPED, read, side_files
     from ...leaderboard.table import render
@@ -142,7 +143,7 @@ def run_command(
     from .cluster import parse_cluster
     from .ending import ending
     from .spec import overrides
-    from .sweep import Grid, method_names, sweep
+    from .sweep import ALL, Grid, method_names, sweep
 
     if recipe is None:
         recipe, why = default_recipe(dataset)
@@ -156,7 +157,14 @@ def run_command(
     place = parse_cluster(cluster, job, devices) if cluster else None
     label = short(settings) + overrides(own, chosen)
     chosen = chosen.quick() if quick else chosen
-    grid = Grid(chosen, method_names(method), numbers, quick, ood, thoughts, track, place, label)
+    names = method_names(method)
+    if method == ALL and is_source(chosen.data.name):
+        from .needs import fitting  # with torch
+
+        names, every = fitting(names, chosen), names
+        if left := [name for name in every if name not in names]:
+            say(f"left out: {', '.join(left)}, which need examples with graphs")
+    grid = Grid(chosen, names, numbers, quick, ood, thoughts, track, place, label)
     if leaderboard.exists():
         read(leaderboard)  # fail on a damaged file before training
     rows = sweep(grid, leaderboard, replace=replace, say=say, out=out)
