@@ -6,11 +6,15 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ...generators.listing import PATH, SEED, ListingCommand, complete_dataset, completer
 from ...leaderboard.commands import leaderboard_files
+
+if TYPE_CHECKING:
+    from ..recipe import Recipe
 
 
 def run_tables() -> dict[str, list[tuple[str, str]]]:
@@ -143,7 +147,7 @@ def run_command(
     from .cluster import parse_cluster
     from .ending import ending
     from .spec import overrides
-    from .sweep import ALL, Grid, method_names, sweep
+    from .sweep import Grid, sweep
 
     if recipe is None:
         recipe, why = default_recipe(dataset)
@@ -157,14 +161,7 @@ def run_command(
     place = parse_cluster(cluster, job, devices) if cluster else None
     label = short(settings) + overrides(own, chosen)
     chosen = chosen.quick() if quick else chosen
-    names = method_names(method)
-    if method == ALL and is_source(chosen.data.name):
-        from .needs import fitting  # with torch
-
-        names, every = fitting(names, chosen), names
-        if left := [name for name in every if name not in names]:
-            say(f"left out: {', '.join(left)}, which need examples with graphs")
-    grid = Grid(chosen, names, numbers, quick, ood, thoughts, track, place, label)
+    grid = Grid(chosen, _chosen_methods(method, chosen), numbers, quick, ood, thoughts, track, place, label)
     if leaderboard.exists():
         read(leaderboard)  # fail on a damaged file before training
     rows = sweep(grid, leaderboard, replace=replace, say=say, out=out)
@@ -173,6 +170,23 @@ def run_command(
         say("\n" + render_paper_table(rows, read(SHIPPED).quoted, side_files(leaderboard)))
     if rows:  # of several processes, only the first one has them
         say("\n" + ending(grid.cells(out), rows, leaderboard))
+
+
+def _chosen_methods(text: str, recipe: Recipe) -> tuple[str, ...]:
+    """The methods that are named, or of all those that the data have graphs enough for."""
+    from ...generators.stored.sources import is_source
+    from .sweep import ALL, method_names
+
+    names = method_names(text)
+    if text != ALL or not is_source(recipe.data.name):
+        return names
+    from .needs import fitting  # with torch
+
+    fit = fitting(names, recipe)
+    if len(fit) < len(names):
+        left = ", ".join(name for name in names if name not in fit)
+        say(f"left out: {left}, for which the data have no graphs")
+    return fit
 
 
 @click.command("reproduce")
