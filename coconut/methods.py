@@ -17,6 +17,7 @@ thoughts per step, a chain of steps 1…n becomes (``L`` a continuous thought, `
     codi                    one      L × c·S                            its teacher: 1 2 … n−1
     pccot                   one      L × c·S, updated together          its teacher: 1 2 … n−1
     coconut-mixed           0…S      L × c·i, steps i+1 … n             i ≤ s drawn with weight i + 1
+    bottleneck              one      L × c·S                            the answer attends to them alone
     coconut-bfs             0…S      L × c·s, a concept s+1 edges away   the answer once no step is left
 
 The first eight are Table 1 of arXiv 2412.06769; codi is arXiv 2502.21074, pccot arXiv 2506.18582,
@@ -123,10 +124,19 @@ _ROWS = (
            "latent", "steps", mixing=Mixing(probability=1.0, stages="earlier", weights="stage")),
     Method("coconut-bfs", "Coconut-BFS", "Coconut that writes a frontier concept instead of the chain",
            "latent", "steps", target="frontier"),
+    Method("bottleneck", "Bottleneck", "thoughts and answers only; the answer cannot attend to the question",
+           "latent", "none", recurrence="bottleneck"),
 )  # fmt: skip
 
 METHODS = table("METHODS", {method.name: method for method in _ROWS}, Method)
 """Name -> row, those of plugins included."""
+
+
+_ELSEWHERE = {
+    "latent-only": "it is 'coconut-no-curriculum': K thoughts, answers only, no chain and no stages",
+    "looped": "it is a recipe, so that any method can be run on it: --method no-cot --recipe tiny-looped",
+}
+"""Names that others give to something that is here under another one."""
 
 
 def get_method(name: str) -> Method:
@@ -136,6 +146,8 @@ def get_method(name: str) -> Method:
         name: A name in `METHODS`.
 
     Raises:
-        ValueError: No method has that name; names the nearest.
+        ValueError: No method has that name; names the nearest, or what others call by that name.
     """
+    if name in _ELSEWHERE and name not in METHODS:
+        raise ValueError(f"unknown method {name!r} ({_ELSEWHERE[name]}); known: {', '.join(METHODS)}")
     return pick(METHODS, name, "method")

@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from . import checkpointing
-from .cache import PassCache, training_cache
+from .cache import PassCache, hidden_columns, training_cache
 from .last_layer import read_only_at
 from .loss import halting_loss, predicting, read_positions
 from .padding import Layout, unless_full, without_left_padding
@@ -221,6 +221,12 @@ class PassesMixin:
         else:
             positions_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)[:, start:stop]
             mask_BT = mask_BT[:, :stop]
+        if hidden := hidden_columns(cache):  # positions still count what is hidden
+            shape = (len(inputs_BTD), stop)
+            mask_BT = (
+                torch.ones(shape, dtype=torch.long, device=inputs_BTD.device) if mask_BT is None else mask_BT
+            )
+            mask_BT = torch.cat([torch.zeros_like(mask_BT[:, :hidden]), mask_BT[:, hidden:]], dim=1)
         if is_read_BT is not None:
             checkpointed = bool(self._checkpointed) and torch.is_grad_enabled()
             is_read_BT = None if checkpointed else is_read_BT[:, : inputs_BTD.shape[1]]

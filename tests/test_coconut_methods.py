@@ -55,6 +55,7 @@ LAYOUTS = {
     },
     "codi": {2: f"{Q} {L} {L} | {ANSWER}"},
     "pccot": {2: f"{Q} {L} {L} | {ANSWER}"},
+    "bottleneck": {2: f"{Q} {L} {L} | {ANSWER}"},
     "coconut-bfs": {
         0: f"{Q} | 7 <eos>",
         1: f"{Q} {L} | 1 <eos>",
@@ -249,3 +250,7 @@ def test_the_learning_rate_rises_and_falls_within_a_stage() -> None:
 def test_the_nearest_method_is_named() -> None:
     with pytest.raises(ValueError, match="did you mean 'coconut'"):
         get_method("cocnut")
+    with pytest.raises(ValueError, match="it is 'coconut-no-curriculum': K thoughts, answers only"):
+        get_method("latent-only")
+    with pytest.raises(ValueError, match="--recipe tiny-looped"):
+        get_method("looped")

@@ -91,6 +91,10 @@ def say(line: str) -> None:
     "--thoughts", multiple=True, type=click.IntRange(0, 10_000), metavar="N",
     help="Also evaluate with N thoughts (repeatable).",
 )  # fmt: skip
+@click.option(
+    "--sweeps", type=click.IntRange(0, 10_000), metavar="T",
+    help="How often pccot updates its thoughts: 0 (slots) to their number (as one after another).",
+)  # fmt: skip
 @click.option("--quick", is_flag=True, help="Smoke test at about 1 % of the work; its row is marked quick.")
 @click.option("--ood", is_flag=True, help="Also evaluate on the dataset's out-of-distribution variants.")
 @click.option(
@@ -118,10 +122,9 @@ def say(line: str) -> None:
 @click.option("--replace", is_flag=True, help="Replace the seed's recorded result, if there is one.")
 def run_command(
     method: str, recipe: str | None, seed: int, seeds: int, dataset: str | None, model: str | None,
-    settings: tuple[str, ...], halting: str | None, thoughts: tuple[int, ...], quick: bool, ood: bool,
-    track: str | None, device: str | None, cluster: str | None, job: tuple[str, ...], out: Path | None,
-    leaderboard: Path,
-    replace: bool,
+    settings: tuple[str, ...], halting: str | None, thoughts: tuple[int, ...], sweeps: int | None,
+    quick: bool, ood: bool, track: str | None, device: str | None, cluster: str | None,
+    job: tuple[str, ...], out: Path | None, leaderboard: Path, replace: bool,
 ) -> None:  # fmt: skip
     """Generate data, train, evaluate and record the result: one or several methods on one recipe.
 
@@ -137,7 +140,6 @@ def run_command(
         if len(devices) > 1:
             raise ValueError(f"--device must be one without --cluster local, got {device}")
         use_device(devices[0])  # before anything looks for a GPU
-    from ...generators.stored.sources import is_source
     from ...leaderboard.paper_table import render_paper_table
     from ...leaderboard.store import SHIPPED, read, side_files
     from ...leaderboard.table import render
@@ -153,6 +155,7 @@ def run_command(
         recipe, why = default_recipe(dataset)
         if why:
             say(f"recipe {recipe}: {why}")
+    settings = (*settings, *_dial(sweeps, method))
     own = load_recipe(recipe).with_settings(settings)
     chosen = own.changed(dataset=dataset, model=model, halting=halting)
     numbers = tuple(range(seed, seed + seeds))
@@ -170,6 +173,17 @@ def run_command(
         say("\n" + render_paper_table(rows, read(SHIPPED).quoted, side_files(leaderboard)))
     if rows:  # of several processes, only the first one has them
         say("\n" + ending(grid.cells(out), rows, leaderboard))
+
+
+def _dial(sweeps: int | None, text: str) -> list[str]:
+    """``--sweeps`` as a setting of the recipe; ValueError where no method has sweeps."""
+    from .sweep import method_names
+
+    if sweeps is None:
+        return []
+    if "pccot" not in (names := method_names(text)):
+        raise ValueError(f"--sweeps needs the method pccot, got {', '.join(names)}")
+    return [f"curriculum.sweeps={sweeps}"]
 
 
 def _chosen_methods(text: str, recipe: Recipe) -> tuple[str, ...]:
