@@ -157,11 +157,11 @@ class TrainBatches(NamedTuple):
         """
         parts = self._segments(global_step)
         stages = self._stages(global_step, parts, plan.stage, plans)
-        removed = self._removed(global_step, len(parts))
+        removed, words = self._removed(global_step, len(parts)), self._words(global_step, len(parts))
         views = self.schedule.method.views
         read = [
-            {view: self.encoder.row(part, self.schedule, stage, tokens, view) for view in views}
-            for part, stage, tokens in zip(parts, stages, removed, strict=True)
+            {view: self.encoder.row(part, self.schedule, stage, tokens, view, word) for view in views}
+            for part, stage, tokens, word in zip(parts, stages, removed, words, strict=True)
         ]
         check_lengths([row for reading in read for row in reading.values()], self.positions)
         return read
@@ -177,10 +177,10 @@ class TrainBatches(NamedTuple):
         """The stage of each row."""
         first, last = plans[0].stage, plans[-1].stage
         schedule = self.schedule
-        if schedule.mixing is not None and first < last:
+        if schedule.stage_mixing is not None and first < last:
             keys = self._keys("example-mixing", global_step, len(parts))
             steps = [len(one.steps) for one in parts]
-            return mixed_stages(schedule.mixing, keys, stage, first, last, steps).tolist()
+            return mixed_stages(schedule.stage_mixing, keys, stage, first, last, steps).tolist()
         # Where the prompt does not show the stage, another stage is another target of the same prompt.
         if stage > first and schedule.earlier_stages and schedule.method.shows_stage:
             words = draws(
@@ -195,6 +195,12 @@ class TrainBatches(NamedTuple):
         if self.removal is None:
             return [0] * count
         return self.removal.draw(self._keys("token-removal", global_step, count), global_step).tolist()
+
+    def _words(self, global_step: int, count: int) -> list[int]:
+        """The random bits by which each of ``count`` rows draws a concept of its frontier."""
+        if self.schedule.method.target != "frontier":
+            return [0] * count
+        return draws(self._keys("frontier-label", global_step, count), purpose=0, count=1)[:, 0].tolist()
 
     def _keys(self, purpose: str, global_step: int, count: int) -> U64:
         first = global_step * self.batch_size

@@ -162,6 +162,26 @@ def training_cache(config: PreTrainedConfig, length: int, is_deferred: bool = Fa
     return PassCache(config.num_hidden_layers, length, is_deferred=is_deferred)
 
 
+def hide(cache: Cache, columns: int) -> None:
+    """Hide the first columns of a cache from what is computed over it from now on; positions stay.
+
+    Args:
+        cache: Keys and values; a fork made before (`decoding.fork`) hides nothing.
+        columns: Their number.
+    """
+    setattr(cache, _HIDDEN, columns)
+
+
+def hidden_columns(cache: Cache | None) -> int:
+    """Return how many columns `hide` hid.
+
+    Args:
+        cache: Keys and values, or None.
+    """
+    return int(getattr(cache, _HIDDEN, 0))
+
+
+_HIDDEN = "coconut_hidden_columns"
 MORE_ROOM = 32
 """Spare columns allocated by a growing cache, at least."""
 

@@ -59,6 +59,11 @@ class Schedule:
     optimizer_resets: Literal["stage", "epoch"] = "stage"
 
     @property
+    def stage_mixing(self) -> Mixing | None:
+        """How single examples are drawn from other stages: the method's own way, or the recipe's."""
+        return self.method.mixing or self.mixing
+
+    @property
     def latent_stages(self) -> int:
         """The first stage with the largest number of thoughts."""
         return self.last - self.extra_stage

@@ -24,8 +24,9 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from ..generators.answers import ANSWER_MARKER
-from ..generators.example import Example
+from ..generators.example import Example, Graph
 from .curriculum import Schedule
+from .frontier import drawn
 from .methods import Method, View
 from .tokens import SpecialIds, leading_tokens
 
@@ -33,11 +34,19 @@ IGNORE = -100
 
 
 class Segments(NamedTuple):
-    """One example as token ids, independent of the method: question, each step, marker + answer + end."""
+    """One example as token ids, independent of the method.
+
+    Attributes:
+        question: The question.
+        steps: Each step.
+        answer: Marker, answer, end token.
+        graph: The graph behind it, if it is known.
+    """
 
     question: list[int]
     steps: list[list[int]]
     answer: list[int]
+    graph: Graph | None = None
 
 
 class Row(NamedTuple):
@@ -96,6 +105,7 @@ class Encoder:
         self.tokenizer, self.ids, self.markers = tokenizer, ids, markers
         self.empty_markers, self.leading = empty_markers, leading_tokens(tokenizer)
         self.answer_prefix = f"{ANSWER_MARKER} " if answer_marker else ""
+        self._concepts: dict[str, list[int]] = {}
         self._marker_tokens = len(self._tokens([ANSWER_MARKER])[0]) if answer_marker else 0
 
     def segments(self, examples: Sequence[Example]) -> list[Segments]:
@@ -117,9 +127,23 @@ class Encoder:
                 [*self.leading, *next(tokens)],
                 [next(tokens) for _ in example.steps],
                 [*next(tokens), self.ids.end],
+                example.graph,
             )
             for example in examples
         ]
+
+    def concept(self, symbol: str) -> list[int]:
+        """Return the tokens of a node's name, as it stands alone.
+
+        Args:
+            symbol: The name.
+
+        Raises:
+            ValueError: A word is not in the tokenizer's vocabulary.
+        """
+        if symbol not in self._concepts:
+            [self._concepts[symbol]] = self._tokens([symbol])
+        return self._concepts[symbol]
 
     def keeps_markers(self, method: Method) -> bool:
         """Return whether the markers stand around zero thoughts too.
@@ -136,6 +160,7 @@ class Encoder:
         stage: int,
         tokens_removed: int = 0,
         view: View = "student",
+        word: int = 0,
     ) -> Row:
         """Build the row of an example at a stage.
 
@@ -146,15 +171,34 @@ class Encoder:
             tokens_removed: The number of tokens removed from the front of the chain (iCoT).
             view: The student's view, or the teacher's: the chain in words without its last step, which would
                 reveal the answer (arXiv 2502.21074, section 3).
+            word: Random bits by which a concept of the frontier is drawn (Coconut-BFS).
+
+        Raises:
+            ValueError: The method needs the example's graph, and it has none.
         """
         steps = len(parts.steps)
         if view == "teacher":
             return self._filled(parts, [], parts.steps[:-1], is_marked=False)
         filler = self.ids.latent if schedule.method.filler == "latent" else self.ids.pause
         fillers = [filler] * schedule.thoughts(stage, steps)
-        chain = parts.steps[schedule.steps_removed(stage, steps) :]
+        removed = schedule.steps_removed(stage, steps)
+        chain = parts.steps[removed:]
         is_marked = (self.markers and bool(fillers)) or self.keeps_markers(schedule.method)
+        if schedule.method.target == "frontier" and chain:
+            return self._searching(parts, fillers, removed + 1, is_marked, word)
         return self._filled(parts, fillers, chain, is_marked, tokens_removed)
+
+    def _searching(
+        self, parts: Segments, fillers: list[int], distance: int, is_marked: bool, word: int
+    ) -> Row:
+        """The row whose target is a concept ``distance`` edges from the root; the answer if there is none."""
+        if parts.graph is None:
+            raise ValueError("a concept of the frontier needs an example with a graph, got one without")
+        row, concept = self._filled(parts, fillers, [], is_marked), drawn(parts.graph, distance, word)
+        if concept is None:
+            return row
+        target = [*self.concept(concept), self.ids.end]
+        return row._replace(target=target, answer=len(target))
 
     def _filled(
         self,

@@ -187,12 +187,20 @@ def _jacobi(rows: int, start: int, thoughts: int, after: int, sweeps: int) -> tu
     return [*passes, last], rows * thoughts * sweeps
 
 
+def _bottleneck(rows: int, start: int, thoughts: int, after: int, sweeps: int) -> tuple[list[Pass], int]:
+    """One pass a thought, and one for the columns after them; the prefix is masked there, not left out."""
+    passes = [Pass(rows, 1, start + k + 1) for k in range(thoughts)]
+    end = start + thoughts + after
+    return [*passes, *([Pass(rows, after, end)] if after else [])], rows * thoughts
+
+
 Count = Callable[[int, int, int, int, int], tuple[list[Pass], int]]
 """(rows, first thought's column, thoughts, columns after them, T) → passes, and vectors projected."""
 RECURRENCES: Mapping[str, Count] = {
     "sequential": _sequential,
     "projected": _sequential,
     "jacobi": _jacobi,
+    "bottleneck": _bottleneck,
 }
 """Row of `recurrence.RECURRENCES` → what it computes; one that is not here is not counted."""
 

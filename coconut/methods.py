@@ -16,9 +16,13 @@ thoughts per step, a chain of steps 1…n becomes (``L`` a continuous thought, `
     pause-as-thought        0…S      P × c·s, steps s+1 … n
     codi                    one      L × c·S                            its teacher: 1 2 … n−1
     pccot                   one      L × c·S, updated together          its teacher: 1 2 … n−1
+    coconut-mixed           0…S      L × c·i, steps i+1 … n             i ≤ s drawn with weight i + 1
+    bottleneck              one      L × c·S                            the answer attends to them alone
+    coconut-bfs             0…S      L × c·s, a concept s+1 edges away   the answer once no step is left
 
-The first eight are Table 1 of arXiv 2412.06769; codi is arXiv 2502.21074, pccot arXiv 2506.18582. A recipe
-may end with an extra stage (GSM8k's): as many thoughts as in the previous stage, and no step left.
+The first eight are Table 1 of arXiv 2412.06769; codi is arXiv 2502.21074, pccot arXiv 2506.18582,
+coconut-mixed arXiv 2602.22441, coconut-bfs arXiv 2505.12514. A recipe may end with an extra stage (GSM8k's):
+as many thoughts as in the previous stage, and no step left.
 """
 
 from __future__ import annotations
@@ -28,9 +32,12 @@ from typing import Literal
 
 from ..generators.lookup import pick
 from ..generators.plugins import table
+from .settings import Mixing
 
 Filler = Literal["none", "latent", "pause"]
 Curriculum = Literal["none", "steps", "tokens"]
+Target = Literal["chain", "frontier"]
+"""What is to be written while steps are left: the rest of the chain, or a concept of the frontier."""
 View = Literal["student", "teacher"]
 """How a training step reads an example: as at inference, or with the chain (but its last step) in words."""
 
@@ -51,6 +58,9 @@ class Method:
         views: What a training step reads of an example; at inference, as in the first.
         objective: The row of `objectives.OBJECTIVES` that is minimized over the views.
         recurrence: The row of `recurrence.RECURRENCES` that computes the thoughts.
+        mixing: How single examples are drawn from other stages, whatever the recipe says; None for as the
+            recipe says.
+        target: What is to be written before the last stage.
     """
 
     name: str
@@ -62,11 +72,18 @@ class Method:
     views: tuple[View, ...] = ("student",)
     objective: str = "labels"
     recurrence: str = "sequential"
+    mixing: Mixing | None = None
+    target: Target = "chain"
 
     @property
     def thinks(self) -> bool:
         """Whether there are thoughts or pause tokens between question and answer."""
         return self.filler != "none"
+
+    @property
+    def needs_graphs(self) -> bool:
+        """Whether its training reads the graph behind each example."""
+        return self.target == "frontier"
 
     @property
     def shows_stage(self) -> bool:
@@ -103,10 +120,23 @@ _ROWS = (
            views=_DISTILLED, objective="distillation", recurrence="projected"),
     Method("pccot", "PCCoT", "CODI with all thoughts updated together, T times", "latent", "none",
            views=_DISTILLED, objective="distillation", recurrence="jacobi"),
+    Method("coconut-mixed", "Coconut, stages mixed", "Coconut, earlier stages mixed into each stage",
+           "latent", "steps", mixing=Mixing(probability=1.0, stages="earlier", weights="stage")),
+    Method("coconut-bfs", "Coconut-BFS", "Coconut that writes a frontier concept instead of the chain",
+           "latent", "steps", target="frontier"),
+    Method("bottleneck", "Bottleneck", "thoughts and answers only; the answer cannot attend to the question",
+           "latent", "none", recurrence="bottleneck"),
 )  # fmt: skip
 
 METHODS = table("METHODS", {method.name: method for method in _ROWS}, Method)
 """Name -> row, those of plugins included."""
+
+
+_ELSEWHERE = {
+    "latent-only": "it is 'coconut-no-curriculum': K thoughts, answers only, no chain and no stages",
+    "looped": "it is a recipe, so that any method can be run on it: --method no-cot --recipe tiny-looped",
+}
+"""Names that others give to something that is here under another one."""
 
 
 def get_method(name: str) -> Method:
@@ -116,8 +146,10 @@ def get_method(name: str) -> Method:
         name: A name in `METHODS`.
 
     Raises:
-        ValueError: No method has that name; names the nearest.
+        ValueError: No method has that name; names the nearest, or what others call by that name.
     """
+    if name in _ELSEWHERE and name not in METHODS:
+        raise ValueError(f"unknown method {name!r} ({_ELSEWHERE[name]}); known: {', '.join(METHODS)}")
     try:
         return pick(METHODS, name, "method")
     except ValueError as error:  # of a run, it may be a method of a plugin that is not loaded

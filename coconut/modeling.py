@@ -65,7 +65,7 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         self.base = share_layers(AutoModelForCausalLM.from_config(config.base_config))
         fuse_activations(self.base)
         width, needs = config.get_text_config().hidden_size, RECURRENCES[config.recurrence]
-        if (config.halting or needs.has_slots) and not PassCache.fits(config.get_text_config()):
+        if (config.halting or needs.is_constant) and not PassCache.fits(config.get_text_config()):
             # Both hide columns by a mask, which a window would count all the same.
             what = "halting" if config.halting else f"recurrence {config.recurrence}"
             raise ValueError(

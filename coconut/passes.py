@@ -22,7 +22,7 @@ from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import Cache
 
 from . import checkpointing
-from .cache import PassCache, training_cache
+from .cache import PassCache, hidden_columns, training_cache
 from .deferred import attending
 from .kernels import any_shape, visible
 from .last_layer import POSITIONWISE, read_only_at
@@ -209,6 +209,11 @@ class PassesMixin:
             positions_BT = torch.arange(start, stop, device=inputs_BTD.device)[None] if start else None
         else:
             positions_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)[:, start:stop]
+        if hidden := hidden_columns(cache):  # positions still count what is hidden
+            shape = (len(inputs_BTD), stop)
+            mask_BT = mask_BT if mask_BT is not None else torch.ones(shape, device=inputs_BTD.device)
+            mask_BT = torch.cat([torch.zeros_like(mask_BT[:, :hidden]), mask_BT[:, hidden:]], dim=1).long()
+        if mask_BT is not None:
             is_ours = cache is None or isinstance(cache, (PassCache, DynamicCache))  # no columns beyond stop
             plain = not (is_ours and self.takes_masks)
             mask_BT = mask_BT[:, :stop] if plain else visible(mask_BT, start, stop)

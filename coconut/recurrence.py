@@ -5,6 +5,10 @@
     jacobi       arXiv 2506.18582: K slots in one pass, T + 1 passes. Their first inputs are learned vectors;
                  then, T times, slot k's input becomes the projected hidden state of slot k − 1 in the
                  previous pass (of the prefix's end for slot 1).
+    bottleneck   sequential, but what follows the thoughts attends to them alone. It has a pass of its own.
+
+    bottleneck, K = 2           q q q q L L     the last thought still reads the question
+                                - - - - L L a a     the columns after it do not
 
     jacobi, K = 3, T = 2       slots        inputs of the slots (L: equal to the sequential thought)
         pass 0                 s s s        learned vectors
@@ -31,7 +35,7 @@ from transformers import DynamicCache
 from transformers.cache_utils import Cache
 
 from ..generators.plugins import table
-from .cache import PassCache
+from .cache import PassCache, hide
 
 Replace = Callable[[int, Tensor], Tensor]
 """(k from 0, input vector of thought k [B, D]) → the vector to use in its place [B, D]."""
@@ -109,9 +113,7 @@ def sequential(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: 
     fed: list[Tensor] = []
     for k in range(span.thoughts):
         fed.append(_input(latent, k, h_BD, replace))
-        thought_B1D = fed[-1][:, None]
-        if span.is_thought_BK is not None:
-            thought_B1D = torch.where(span.is_thought_BK[:, k, None, None], thought_B1D, span.words_KB1D[k])
+        thought_B1D = _column(span, k, fed[-1])
         if k == span.thoughts - 1 and span.after_BTD is not None:
             thought_B1D = torch.cat([thought_B1D, span.after_BTD], dim=1)
         if isinstance(cache, PassCache):
@@ -156,6 +158,41 @@ def jacobi(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: Repl
     return Thoughts([states_BTD], fed, latent.sweeps + 1)
 
 
+def bottleneck(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: Replace | None) -> Thoughts:
+    """Compute one thought after another, then hide the columns before the first from all later ones.
+
+    Args:
+        latent: The parts of the model.
+        h_BD: The hidden state before the first thought.
+        span: The columns to compute, at least one thought, the same number in every row (training and
+            evaluation give each row the stage's number).
+        cache: Keys and values of the columns before; extended.
+        replace: Changes the input vector of each thought, None for no change.
+    """
+    passes: list[Tensor] = []
+    fed: list[Tensor] = []
+    for k in range(span.thoughts):
+        fed.append(_input(latent, k, h_BD, replace))
+        if isinstance(cache, PassCache):
+            cache = cache.following(span.start + k)
+        passes.append(latent.decode(_column(span, k, fed[-1]), span.mask_BT, cache, span.start + k))
+        h_BD = passes[-1][:, -1]
+    end = span.start + span.thoughts
+    if isinstance(cache, PassCache):
+        cache = cache.following(end)
+    hide(cache, span.start)
+    if span.after_BTD is not None:
+        passes.append(latent.decode(span.after_BTD, span.mask_BT, cache, end))
+    return Thoughts(passes, fed, len(passes))
+
+
+def _column(span: Span, k: int, vector_BD: Tensor) -> Tensor:
+    """What is fed in column k, [B, 1, D]: thought k, or a row's own token where it has no thought there."""
+    if span.is_thought_BK is None:
+        return vector_BD[:, None]
+    return torch.where(span.is_thought_BK[:, k, None, None], vector_BD[:, None], span.words_KB1D[k])
+
+
 def _beside(
     span: Span, cache: Cache, mask_BT: Tensor | None, start: int, h_BD: Tensor
 ) -> tuple[Tensor | None, int]:
@@ -188,6 +225,12 @@ class Recurrence(NamedTuple):
     think: Callable[[Latent, Tensor, Span, Cache, Replace | None], Thoughts]
     has_projection: bool = False
     has_slots: bool = False
+    hides_prefix: bool = False
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether every row must have as many thoughts, so that no classifier can end them."""
+        return self.has_slots or self.hides_prefix
 
 
 RECURRENCES: Mapping[str, Recurrence] = table(
@@ -196,6 +239,7 @@ RECURRENCES: Mapping[str, Recurrence] = table(
         "sequential": Recurrence(sequential),
         "projected": Recurrence(sequential, has_projection=True),
         "jacobi": Recurrence(jacobi, has_projection=True, has_slots=True),
+        "bottleneck": Recurrence(bottleneck, hides_prefix=True),
     },
     Recurrence,
 )

@@ -39,7 +39,7 @@ def can_replay(model: CoconutForCausalLM) -> bool:
     Args:
         model: The model.
     """
-    return model.takes_masks and not RECURRENCES[model.config.recurrence].has_slots
+    return model.takes_masks and not RECURRENCES[model.config.recurrence].is_constant
 
 
 class _FixedLayer(CacheLayerMixin):

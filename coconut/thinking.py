@@ -112,15 +112,15 @@ class Reasoner:
         thinking: What is between question and answer.
 
     Raises:
-        ValueError: ``thinking.halts`` with a model that has no classifier, or whose thoughts are updated
-            together.
+        ValueError: ``thinking.halts`` with a model that has no classifier, or whose thoughts must be equally
+            many in every row.
     """
 
     def __init__(self, model: CoconutForCausalLM, ids: SpecialIds, thinking: Thinking) -> None:
         if thinking.halts and model.halting_head is None:
             raise ValueError("a model without a halting head (config.halting) cannot end its thoughts")
-        if thinking.halts and RECURRENCES[model.config.recurrence].has_slots:
-            raise ValueError("a classifier cannot end thoughts that are updated together")
+        if thinking.halts and RECURRENCES[model.config.recurrence].is_constant:
+            raise ValueError("a classifier cannot end thoughts whose number must be constant")
         self.model, self.ids, self.thinking = model, ids, thinking
         self._replayers: dict[Hashable, Replayer] = {}
 
@@ -259,8 +259,8 @@ class Reasoner:
         """
         model, (h_BD, mask_BT, cache, passes) = self.model, fork(readings.opened)
         rows, latent = len(h_BD), model.latent()
-        if latent.slots_KD is not None:
-            raise ValueError("counts must be left out for thoughts that are updated together")
+        if RECURRENCES[model.config.recurrence].is_constant:
+            raise ValueError("counts must be left out for thoughts whose number must be constant")
         most_B = torch.full((rows,), self.thinking.count) if counts is None else torch.tensor(counts)
         most_B = most_B.to(h_BD.device)
         used_B, replace = torch.zeros_like(most_B), self._replacing(replace, rows)

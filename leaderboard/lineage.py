@@ -93,15 +93,17 @@ def recorded_settings(command: str) -> list[str]:
         command: A shell-quoted command line.
 
     Returns:
-        ``key=value`` of each ``-o``; none where the line cannot be read.
+        ``key=value`` of each ``-o``, and of ``--sweeps``; none where the line cannot be read.
     """
-    if not re.search(" (-o|--override)", command):  # most have none, and are not split
+    if not re.search(" (-o|--override|--sweeps)", command):  # most have none, and are not split
         return []
     words = re.sub(r" (--override=|-o(?=[^ ]))", " -o ", command)  # click takes these forms as well
     try:
-        return [value for option, value in pairwise(shlex.split(words)) if option in ("-o", "--override")]
+        given = list(pairwise(shlex.split(words.replace(" --sweeps=", " --sweeps "))))
     except ValueError:  # an open quote
         return []
+    settings = [value for option, value in given if option in ("-o", "--override")]
+    return settings + [f"curriculum.sweeps={value}" for option, value in given if option == "--sweeps"]
 
 
 def lineage_problems(rows: Sequence[Result]) -> Iterator[str]:

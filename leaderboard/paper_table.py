@@ -46,6 +46,9 @@ ORDER = {
     "pause-as-thought": "– pause as thought",
     "codi": "CODI",
     "pccot": "PCCoT",
+    "coconut-mixed": "Coconut, stages mixed",
+    "coconut-bfs": "Coconut-BFS",
+    "bottleneck": "Bottleneck",
 }
 """The lines of the paper's table, then those of later methods: method → its name. Unknown ones follow."""
 COLUMNS = ("method", "seeds", "accuracy %", "tokens", "steps to 99 %")

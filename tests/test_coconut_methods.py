@@ -16,6 +16,7 @@ from coconut_bench.coconut.encoding import IGNORE, Encoder, Row, collate
 from coconut_bench.coconut.methods import METHODS, View, get_method
 from coconut_bench.coconut.settings import Mixing
 from coconut_bench.generators import Example
+from coconut_bench.generators.example import Graph
 from coconut_bench.generators.seeding import example_keys
 
 EXAMPLE = Example(
@@ -25,7 +26,7 @@ EXAMPLE = Example(
     answer="1",
     hops=2,
     twin=None,
-    graph=None,
+    graph=Graph(("4", "7", "1", "9"), ((0, 1), (1, 2)), root=0, target=2, neg_target=3),
 )
 Q, STEP1, STEP2, ANSWER = "4 7 . 7 1 . > 4 < 1 < 9", "4 7 .", "7 1 .", "### 1 <eos>"
 L, P = "<latent>", "<pause>"
@@ -54,6 +55,17 @@ LAYOUTS = {
     },
     "codi": {2: f"{Q} {L} {L} | {ANSWER}"},
     "pccot": {2: f"{Q} {L} {L} | {ANSWER}"},
+    "bottleneck": {2: f"{Q} {L} {L} | {ANSWER}"},
+    "coconut-bfs": {
+        0: f"{Q} | 7 <eos>",
+        1: f"{Q} {L} | 1 <eos>",
+        2: f"{Q} {L} {L} | {ANSWER}",
+    },
+    "coconut-mixed": {
+        0: f"{Q} | {STEP1} {STEP2} {ANSWER}",
+        1: f"{Q} {L} | {STEP2} {ANSWER}",
+        2: f"{Q} {L} {L} | {ANSWER}",
+    },
 }
 TEACHER = f"{Q} | {STEP1} {ANSWER}"
 """What the teacher of a distilled method reads: the chain without the step that has the answer."""
@@ -238,3 +250,7 @@ def test_the_learning_rate_rises_and_falls_within_a_stage() -> None:
 def test_the_nearest_method_is_named() -> None:
     with pytest.raises(ValueError, match="did you mean 'coconut'"):
         get_method("cocnut")
+    with pytest.raises(ValueError, match="it is 'coconut-no-curriculum': K thoughts, answers only"):
+        get_method("latent-only")
+    with pytest.raises(ValueError, match="--recipe tiny-looped"):
+        get_method("looped")

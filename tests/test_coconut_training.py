@@ -171,6 +171,18 @@ def test_stages_are_mixed_row_by_row_as_the_schedule_says(tmp_path: Path) -> Non
     assert rows != made.batches.readings(1, now, made.plans)
 
 
+def test_mixed_stages_are_drawn_with_weight_i_plus_1_from_those_so_far(tmp_path: Path) -> None:
+    made = trainer(tmp_path, SETTINGS, method="coconut-mixed", batch_size=600, earlier_stages=0.5)
+    for stage, expected in ((0, [1.0]), (1, [1 / 3, 2 / 3]), (2, [1 / 6, 2 / 6, 3 / 6])):
+        rows = made.batches.readings(3, StagePlan(stage, 1, 1.0), made.plans)
+        thoughts = [row["student"].prompt.count(made.batches.encoder.ids.latent) for row in rows]
+        shares = [thoughts.count(k) / len(rows) for k in range(stage + 1)]
+        assert sum(shares) == 1.0
+        assert shares == pytest.approx(expected, abs=0.07)
+    again = trainer(tmp_path, SETTINGS, method="coconut-mixed", batch_size=600)
+    assert rows == again.batches.readings(3, StagePlan(2, 1, 1.0), again.plans)
+
+
 @pytest.mark.parametrize(
     ("method", "written"),
     [("coconut", {9, 6, 3}), ("pause-as-thought", {9, 6, 3}), ("coconut-no-thought", {3})],

@@ -53,7 +53,8 @@ def test_a_short_training_is_the_one_that_was_recorded(kind: str, method: str, t
     digests = GOLDEN["digests"].get(recorder.environment())
     if digests is not None:  # elsewhere the last bits may differ
         assert found["base"][:16] == digests[f"{kind} base"], HINT
-        assert found["weights"][:16] == digests[f"{kind} {method}"], HINT
+        if f"{kind} {method}" in digests:  # not yet of a method that was recorded in another environment
+            assert found["weights"][:16] == digests[f"{kind} {method}"], HINT
 
 
 def test_a_learning_rate_that_is_one_percent_higher_is_noticed(

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from coconut_bench.benchmarks.run.trained import load_run
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import read, read_predictions
+from coconut_bench.leaderboard.lineage import recorded_settings
 
 METHODS = ("codi", "pccot")
 
@@ -50,6 +51,7 @@ def test_what_slots_cannot_do_is_refused_before_the_training(tmp_path: Path) -> 
     cases = (
         (["--halting", "classifier"], "halting must be constant for pccot"),
         (["--thoughts", "5"], "--thoughts must be in 0..2 for pccot, got 5"),
+        (["--sweeps", "3"], "sweeps must be in 0..2 (its number of thoughts: one after another) for pccot"),
     )
     for arguments, message in cases:
         out = ["--out", str(tmp_path / "run"), "--leaderboard", str(tmp_path / "rows.json")]
@@ -66,3 +68,31 @@ def test_controls_and_analyses_take_them(finished: Path, monkeypatch: pytest.Mon
         for command in (["controls", run, "--n", "16"], ["analyze", run, "--n", "8"]):
             done = CliRunner().invoke(main, command)
             assert done.exit_code == 0, done.output
+
+
+def test_sweeps_are_a_setting_of_the_recipe_and_of_pccot_alone(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T = 0 costs one pass for all thoughts."""
+    monkeypatch.chdir(finished)
+    monkeypatch.setenv("COCONUT_BENCH_CACHE", str(finished / "cache"))
+    command = [
+        "run",
+        "--method",
+        "pccot",
+        "--quick",
+        "--sweeps",
+        "0",
+        "--leaderboard",
+        str(tmp_path / "t.json"),
+    ]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    run = load_run(finished / "runs" / "tiny-pccot-0-sweeps-0-quick")
+    assert (run.model.config.slots, run.model.config.sweeps) == (2, 0)
+    [found] = run.reasoner().answer([run.encoder.segments(run.questions())[0].question], 1)
+    assert found.forward_passes == 2
+    assert recorded_settings("coconut-bench run --sweeps 2 -o a.b=1") == ["a.b=1", "curriculum.sweeps=2"]
+    refused = CliRunner().invoke(main, ["run", "--method", "codi", "--sweeps", "1"])
+    assert refused.exit_code == 2
+    assert "--sweeps needs the method pccot, got codi" in refused.stderr

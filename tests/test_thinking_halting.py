@@ -112,7 +112,7 @@ def test_halting_needs_a_head_and_thoughts_that_follow_one_another() -> None:
     with pytest.raises(ValueError, match=r"without a halting head \(config\.halting\)"):
         reasoner(coconut("llama"), 3, halts=True)
     together = coconut("llama", halting=True, recurrence="jacobi", slots=3, sweeps=1)
-    with pytest.raises(ValueError, match="cannot end thoughts that are updated together"):
+    with pytest.raises(ValueError, match="cannot end thoughts whose number must be constant"):
         reasoner(together, 3, halts=True)
     mind = reasoner(together, 3)
     with pytest.raises(ValueError, match="counts must be left out"):

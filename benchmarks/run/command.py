@@ -6,11 +6,15 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ...generators.listing import PATH, SEED, ListingCommand, complete_dataset, completer
 from ...leaderboard.commands import leaderboard_files
+
+if TYPE_CHECKING:
+    from ..recipe import Recipe
 
 
 def run_tables() -> dict[str, list[tuple[str, str]]]:
@@ -87,6 +91,10 @@ def say(line: str) -> None:
     "--thoughts", multiple=True, type=click.IntRange(0, 10_000), metavar="N",
     help="Also evaluate with N thoughts (repeatable).",
 )  # fmt: skip
+@click.option(
+    "--sweeps", type=click.IntRange(0, 10_000), metavar="T",
+    help="How often pccot updates its thoughts: 0 (slots) to their number (as one after another).",
+)  # fmt: skip
 @click.option("--quick", is_flag=True, help="Smoke test at about 1 % of the work; its row is marked quick.")
 @click.option("--ood", is_flag=True, help="Also evaluate on the dataset's out-of-distribution variants.")
 @click.option(
@@ -114,10 +122,9 @@ def say(line: str) -> None:
 @click.option("--replace", is_flag=True, help="Replace the seed's recorded result, if there is one.")
 def run_command(
     method: str, recipe: str | None, seed: int, seeds: int, dataset: str | None, model: str | None,
-    settings: tuple[str, ...], halting: str | None, thoughts: tuple[int, ...], quick: bool, ood: bool,
-    track: str | None, device: str | None, cluster: str | None, job: tuple[str, ...], out: Path | None,
-    leaderboard: Path,
-    replace: bool,
+    settings: tuple[str, ...], halting: str | None, thoughts: tuple[int, ...], sweeps: int | None,
+    quick: bool, ood: bool, track: str | None, device: str | None, cluster: str | None,
+    job: tuple[str, ...], out: Path | None, leaderboard: Path, replace: bool,
 ) -> None:  # fmt: skip
     """Generate data, train, evaluate and record the result: one or several methods on one recipe.
 
@@ -142,12 +149,13 @@ def run_command(
     from .cluster import parse_cluster
     from .ending import ending
     from .spec import overrides
-    from .sweep import Grid, method_names, sweep
+    from .sweep import Grid, sweep
 
     if recipe is None:
         recipe, why = default_recipe(dataset)
         if why:
             say(f"recipe {recipe}: {why}")
+    settings = (*settings, *_dial(sweeps, method))
     own = load_recipe(recipe).with_settings(settings)
     chosen = own.changed(dataset=dataset, model=model, halting=halting)
     numbers = tuple(range(seed, seed + seeds))
@@ -156,7 +164,7 @@ def run_command(
     place = parse_cluster(cluster, job, devices) if cluster else None
     label = short(settings) + overrides(own, chosen)
     chosen = chosen.quick() if quick else chosen
-    grid = Grid(chosen, method_names(method), numbers, quick, ood, thoughts, track, place, label)
+    grid = Grid(chosen, _chosen_methods(method, chosen), numbers, quick, ood, thoughts, track, place, label)
     if leaderboard.exists():
         read(leaderboard)  # fail on a damaged file before training
     rows = sweep(grid, leaderboard, replace=replace, say=say, out=out)
@@ -165,6 +173,34 @@ def run_command(
         say("\n" + render_paper_table(rows, read(SHIPPED).quoted, side_files(leaderboard)))
     if rows:  # of several processes, only the first one has them
         say("\n" + ending(grid.cells(out), rows, leaderboard))
+
+
+def _dial(sweeps: int | None, text: str) -> list[str]:
+    """``--sweeps`` as a setting of the recipe; ValueError where no method has sweeps."""
+    from .sweep import method_names
+
+    if sweeps is None:
+        return []
+    if "pccot" not in (names := method_names(text)):
+        raise ValueError(f"--sweeps needs the method pccot, got {', '.join(names)}")
+    return [f"curriculum.sweeps={sweeps}"]
+
+
+def _chosen_methods(text: str, recipe: Recipe) -> tuple[str, ...]:
+    """The methods that are named, or of all those that the data have graphs enough for."""
+    from ...generators.stored.sources import is_source
+    from .sweep import ALL, method_names
+
+    names = method_names(text)
+    if text != ALL or not is_source(recipe.data.name):
+        return names
+    from .needs import fitting  # with torch
+
+    fit = fitting(names, recipe)
+    if len(fit) < len(names):
+        left = ", ".join(name for name in names if name not in fit)
+        say(f"left out: {left}, for which the data have no graphs")
+    return fit
 
 
 @click.command("reproduce")

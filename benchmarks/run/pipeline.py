@@ -43,6 +43,7 @@ from .compute import compute_record
 from .data import RunData, open_data
 from .evaluate import Evaluator, recipe_encoder
 from .lock import RUN_LOCK, locked
+from .needs import check_graphs
 from .pretrained import weights_hash
 from .saved import (
     check_data,
@@ -97,6 +98,7 @@ def run(
     data = open_data(spec.recipe.data)
     check_base(spec.recipe, data)
     check_chains(schedule, data)
+    check_graphs(spec.method, data)
     if not here.is_main:
         say, track = (lambda line: None), None
     with locked(out / RUN_LOCK):

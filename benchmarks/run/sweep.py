@@ -129,8 +129,9 @@ def sweep(
         raise ValueError(f"--cluster submits jobs from one process, got {launch.size()}")
     from .training import check_slots  # with torch, after all that needs none
 
+    sweeps = grid.recipe.curriculum.sweeps
     for name in grid.methods:
-        check_slots(grid.recipe.schedule(get_method(name)), max(grid.thoughts, default=0))
+        check_slots(grid.recipe.schedule(get_method(name)), max(grid.thoughts, default=0), sweeps)
     measured = _of_jobs(cells, grid.cluster, say) if grid.cluster else _shared(cells, say)
     rows: dict[tuple[object, ...], Result] = {}
     with closing(measured):

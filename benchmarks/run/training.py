@@ -139,23 +139,29 @@ def train_settings(recipe: Recipe, device: torch.device) -> TrainSettings:
     )
 
 
-def check_slots(schedule: Schedule, thoughts: int) -> None:
-    """Check that a method whose thoughts are updated together is asked for what it can do.
+def check_slots(schedule: Schedule, thoughts: int, sweeps: int | None = None) -> None:
+    """Check that a method whose thoughts must be equally many in every row is asked for what it can do.
 
     Args:
         schedule: Method and curriculum.
         thoughts: The largest number of thoughts that it is to be tested with.
+        sweeps: How often they are to be updated together; None for the default.
 
     Raises:
-        ValueError: A classifier is to end them, or there are more than the model learns.
+        ValueError: A classifier is to end them, or there are more, or more updates, than the model learns.
     """
     name, most = schedule.method.name, schedule.thoughts(schedule.final_stage)
-    if not RECURRENCES[schedule.method.recurrence].has_slots:
-        return
-    if schedule.halts:
-        raise ValueError(f"halting must be constant for {name}, whose thoughts are updated together")
-    if thoughts > most:
+    row = RECURRENCES[schedule.method.recurrence]
+    if row.is_constant and schedule.halts:
+        why = "are updated together" if row.has_slots else "must be equally many in every row"
+        raise ValueError(f"halting must be constant for {name}, whose thoughts {why}")
+    if row.has_slots and thoughts > most:
         raise ValueError(f"--thoughts must be in 0..{most} for {name}, got {thoughts}")
+    if row.has_slots and sweeps is not None and sweeps > most:
+        raise ValueError(
+            f"sweeps must be in 0..{most} (its number of thoughts: one after another) for {name}, got "
+            f"{sweeps}"
+        )
 
 
 def check_chains(schedule: Schedule, data: RunData) -> None:

@@ -1,9 +1,10 @@
-"""Record short trainings of every method: ``python tests/golden/record_fingerprints.py``.
+"""Record short trainings of every method: ``python tests/golden/record_fingerprints.py [all]``.
 
-Whoever changes them raises ``coconut.numerics.NUMERICS``, records them anew, and says in the commit why the
-numbers of training change. Losses hold everywhere within a tolerance, the weights' digests bit for bit where
-torch and the processor are those of an earlier recording. ``quick/`` holds a row of each method of
-``run --quick``, which a test reproduces.
+Without ``all``, only methods that are not recorded yet are trained, and the rest is kept. Whoever changes
+them raises ``coconut.numerics.NUMERICS``, records them anew, and says in the commit why the numbers of
+training change. Losses hold everywhere within a tolerance, the weights' digests bit for bit where torch and
+the processor are those of an earlier recording. ``quick/`` holds rows of ``run --quick``, which a test
+reproduces.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ CASES = [
     (kind, name)
     for kind in KINDS
     for name, method in METHODS.items()
-    if kind != "halting" or (method.filler == "latent" and method.recurrence != "jacobi")
+    if kind != "halting" or (method.filler == "latent" and method.recurrence not in ("jacobi", "bottleneck"))
 ]
 
 
@@ -82,10 +83,10 @@ def fingerprint(kind: str, method: str, folder: Path) -> dict[str, Any]:
     return {"losses": losses, "base": entry.base_weights, "weights": entry.weights}
 
 
-def record() -> dict[str, Any]:
-    """Return what the golden file holds."""
+def record(cases: list[tuple[str, str]]) -> dict[str, Any]:
+    """Return what the golden file holds of some cases."""
     losses, digests = {}, {}
-    for kind, method in CASES:
+    for kind, method in cases:
         with tempfile.TemporaryDirectory() as folder:
             found = fingerprint(kind, method, Path(folder))
         losses[f"{kind} {method}"] = found["losses"]
@@ -114,9 +115,23 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return new
 
 
+def completed(old: dict[str, Any]) -> dict[str, Any]:
+    """Add missing cases, and their digests where the others were recorded in this environment."""
+    names = [f"{kind} {method}" for kind, method in CASES]
+    new = record([case for case, name in zip(CASES, names, strict=True) if name not in old["losses"]])
+    losses, digests = {**old["losses"], **new["losses"]}, dict(old["digests"])
+    for place, found in new["digests"].items():
+        if place in digests:
+            digests[place] = {**digests[place], **found}
+    return {**old, "losses": {name: losses[name] for name in names}, "digests": digests}
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as cache:
         os.environ["COCONUT_BENCH_CACHE"] = cache
         known = json.loads(GOLDEN.read_text(encoding="utf-8")) if GOLDEN.exists() else {}
-        GOLDEN.write_text(json.dumps(merged(known, record()), indent=2) + "\n", encoding="utf-8")
-        record_quick()
+        is_all = "all" in sys.argv[1:] or known.get("numerics") != NUMERICS
+        found = merged(known, record(CASES)) if is_all else completed(known)
+        GOLDEN.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        if is_all:
+            record_quick()

@@ -1,0 +1,51 @@
+"""The frontier of a question's search: the nodes that are some number of edges from the query entity.
+
+0 → 1 → 3        0 edges: 0        1 edge: 1 2        2 edges: 3 4
+0 → 2 → 4        the distance of a node is that of its shortest path; the others have none
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..generators.example import Graph
+from ..generators.seeding import below
+
+
+def levels(graph: Graph) -> list[list[int]]:
+    """Return the nodes that can be reached from the root, by their distance.
+
+    Args:
+        graph: The graph of a question.
+
+    Returns:
+        ``[distance][…]``: nodes in ascending order.
+    """
+    after: dict[int, list[int]] = {}
+    for start, end in graph.edges:
+        after.setdefault(start, []).append(end)
+    found, seen = [[graph.root]], {graph.root}
+    while True:
+        following = sorted({end for node in found[-1] for end in after.get(node, ())} - seen)
+        if not following:
+            return found
+        found.append(following)
+        seen.update(following)
+
+
+def drawn(graph: Graph, distance: int, word: int) -> str | None:
+    """Draw a frontier node uniformly.
+
+    Args:
+        graph: The graph of a question.
+        distance: Edges from the root.
+        word: Random bits, below 2**64.
+
+    Returns:
+        Its name; None where no node has that distance.
+    """
+    frontier = levels(graph)[distance : distance + 1]
+    if not frontier:
+        return None
+    [nodes] = frontier
+    return graph.symbols[nodes[int(below(np.array([word], dtype=np.uint64), len(nodes))[0])]]
