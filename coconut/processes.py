@@ -182,10 +182,14 @@ class Processes:
         try:
             yield
         except RuntimeError as error:
-            raise ProcessLost(
-                f"another of the {self.count} processes has ended; the same command resumes from the last "
-                f"checkpoint, with any number of processes"
-            ) from error
+            raise self.lost() from error
+
+    def lost(self) -> ProcessLost:
+        """Return the error that says that another process has ended."""
+        return ProcessLost(
+            f"another of the {self.count} processes has ended; the same command resumes from the last "
+            f"checkpoint, with any number of processes"
+        )
 
 
 def join() -> Processes:

@@ -28,6 +28,7 @@ from .objectives import Items, ViewBatch, get_objective, items_of
 from .optim import Optimizers
 from .processes import join, stream_seed
 from .progress import Progress, StageLog, Validation, progress_bar
+from .replica import Replica
 from .settings import OptimizerSettings
 
 FIELDS = ("stage", "thoughts", "progress", "model", "best", "optimizers", "rng")
@@ -67,6 +68,7 @@ class Trainer:
         identity: Values that a checkpoint must agree with to belong to this run.
         log: Receives each validation, in process 0: stage, steps, mean loss over up to a tenth of the stage,
             the terms of the last step's loss (if it has several), accuracy.
+        replica: What this process holds of the model; None for all of it.
 
     Raises:
         ValueError: A checkpoint is damaged or another run's, or processes do not have the same.
@@ -82,9 +84,10 @@ class Trainer:
         checkpoint: Path,
         identity: dict[str, Any],
         log: Callable[[dict[str, Any]], None],
+        replica: Replica | None = None,
     ) -> None:
-        self.processes = join()
-        self.model = model.to(self.processes.device)  # type: ignore[arg-type]
+        self.replica = replica or Replica(model, join())
+        self.model, self.processes = model, self.replica.processes
         self.batches, self.plans, self.settings = batches, plans, settings
         self.validate, self.checkpoint, self.identity, self.log = validate, checkpoint, identity, log
         self.progress, self.parts = Progress(), dict[str, float]()
@@ -94,7 +97,7 @@ class Trainer:
         self.counter = Counter(model, objective, settings.micro_batch, here.count, here.rank)
         self.optimizers = Optimizers(self.model, settings.optimizer)
         self._resume()
-        self.processes.check_same(self.model)
+        self.replica.check_same()
 
     def run(self) -> Progress:
         """Train the remaining steps, then load the best weights of the last stage into the model.
@@ -110,7 +113,7 @@ class Trainer:
             self._is_due(stop)
             stop.raise_if_requested(f"the end of the training; saved in {self.checkpoint}")
         if self.best is not None:
-            self.model.load_state_dict(self.best)
+            self.replica.load(self.best)
         return self.progress
 
     def _stage(self, plan: StagePlan, stop: StopRequest) -> None:
@@ -149,23 +152,21 @@ class Trainer:
         """Make one optimizer step and return the batch's loss."""
         if self._starts_anew():
             self.optimizers = Optimizers(self.model, self.settings.optimizer)
-        optimizer, at = self.settings.optimizer, self.progress
+        at = self.progress
         readings = self.batches.readings(at.global_step, plan, self.plans)
         loss, at.flops = self.counter.counted(self._backward, readings, at.flops, is_checked=at.step == 0)
         (loss,) = self.processes.total([loss])
         if not math.isfinite(loss):
             raise ValueError(self._diverged(f"the loss is {loss}"))
-        self.processes.sum_gradients(self.model.parameters())
-        if optimizer.max_grad_norm:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), optimizer.max_grad_norm)
+        self.replica.finish_gradients(self.settings.optimizer.max_grad_norm)
         self.optimizers.step(self._rate_factor(plan))
         return loss
 
     def _check_weights(self) -> None:
         """Raise ValueError before weights are saved that are not finite, or not the same everywhere."""
-        if not all(bool(torch.isfinite(value).all()) for value in self.model.parameters()):
+        if not self.replica.is_finite():
             raise ValueError(self._diverged("the weights are not finite"))
-        self.processes.check_same(self.model)
+        self.replica.check_same()
 
     def _rate_factor(self, plan: StagePlan) -> float:
         """The factor on the full learning rates at this step."""
@@ -202,13 +203,13 @@ class Trainer:
         parts = share_out(readings, size, here.rank, here.count)
         is_whole = len(parts[0].readings) == len(readings)
         items = None if is_whole else items_of(readings, self.batches.encoder.ids.latent)
-        total, is_bf16 = 0.0, self.settings.precision == "bf16"
-        self.parts = {}
+        self.parts, total, is_bf16 = {}, 0.0, self.settings.precision == "bf16"
         for part in parts:
             views = {view: self._view(view, part.readings) for view in part.readings[0]}
             with torch.autocast(here.device.type, torch.bfloat16, enabled=is_bf16):
-                loss = self.objective(self.model, views, items and self._items(items, part))
-            (loss.total * part.weight).backward()
+                counts = items and self._items(items, part)
+                loss = self.replica.loss(partial(self.objective, self.model, views, counts))
+            self.replica.backward(loss.total * part.weight)
             total += part.weight * float(loss.total.detach())
             for name, value in loss.parts.items():
                 self.parts[name] = self.parts.get(name, 0.0) + part.weight * float(value.detach())
@@ -218,7 +219,7 @@ class Trainer:
         """The counts for a part; where processes share it, they take its standard deviation together."""
         if not part.is_shared:
             return items
-        return items._replace(std=partial(self.processes.std, group=part.number, weight=part.weight))
+        return items._replace(std=partial(self.replica.std, group=part.number, weight=part.weight))
 
     def _view(self, view: View, readings: Sequence[Reading]) -> ViewBatch:
         """Collate one view of the examples on the device."""
@@ -241,13 +242,12 @@ class Trainer:
         entry = {"stage": plan.stage, "step": at.step, "global_step": at.global_step}
         shares = self.processes.gathered(self.parts)
         terms = {name: sum(share.get(name, 0.0) for share in shares) for name in self.parts}
-        parts = {"parts": terms} if terms else {}
         if self.processes.is_main:
-            self.log({**entry, "loss": at.loss, **parts, "valid": accuracy})
+            self.log({**entry, "loss": at.loss, **({"parts": terms} if terms else {}), "valid": accuracy})
         at.validations.append(Validation(plan.stage, at.global_step, at.loss, accuracy))
         if plan is self.plans[-1] and accuracy > at.best_accuracy:
             at.best_accuracy = accuracy
-            self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+            self.best = self.replica.weights()
         at.checked = at.step
 
     def _finish(self, plan: StagePlan) -> None:
@@ -270,9 +270,9 @@ class Trainer:
             "stage": self._plan.stage,
             "thoughts": self.batches.schedule.thoughts(self._plan.stage),
             "progress": self.progress.state(),
-            "model": self.model.state_dict(),
-            "best": self.best,
-            "optimizers": self.optimizers.state_dict(),
+            "model": self.replica.whole(),
+            "best": self.best and self.replica.whole(self.best),
+            "optimizers": self.replica.whole_optimizers(self.optimizers),
             "rng": self.processes.gathered(random_state()),
         }
         with self.processes.first():
@@ -289,9 +289,9 @@ class Trainer:
         try:
             if state is not None:
                 self.progress = Progress.of(state["progress"])
-                self.model.load_state_dict(state["model"])
-                self.best = state["best"]
-                self.optimizers.load_state_dict(state["optimizers"])
+                self.replica.load(state["model"])
+                self.best = self.replica.own(state["best"])
+                self.replica.load_optimizers(self.optimizers, state["optimizers"])
             if state is not None and rank < len(state["rng"]):
                 restore_random_state(state["rng"][rank])
             elif rank > 0:

@@ -244,7 +244,7 @@ def test_an_error_is_told_once(arguments: tuple[str, ...], words: str) -> None:
     ("variables", "words"),
     [
         ({"LOCAL_RANK": "0", "WORLD_SIZE": "2"}, "only `run` takes several processes, got 2 for audit"),
-        ({"ACCELERATE_USE_FSDP": "true"}, r"a whole model each \(data parallel\), got FSDP"),
+        ({"ACCELERATE_USE_MEGATRON_LM": "true"}, "or divides it by FSDP, got MEGATRON_LM"),
         ({"ACCELERATE_MIXED_PRECISION": "no", "MASTER_ADDR": "127.0.0.1"}, "--cpu starts one process"),
     ],
 )

@@ -32,6 +32,7 @@ from ...coconut.methods import get_method
 from ...coconut.numerics import NUMERICS
 from ...coconut.processes import Processes, join
 from ...coconut.progress import Progress
+from ...coconut.sharding import check_divisible, replica
 from ...generators.files import sweep_temporary
 from ...leaderboard.measures import Cost, Curve, Stage
 from ...leaderboard.predictions import Prediction, summarize, write_predictions
@@ -97,6 +98,7 @@ def run(
     data = open_data(spec.recipe.data)
     check_base(spec.recipe, data)
     check_chains(schedule, data)
+    check_divisible(spec.recipe.optimizer.name, spec.recipe.model.loops)
     if not here.is_main:
         say, track = (lambda line: None), None
     with locked(out / RUN_LOCK):
@@ -126,13 +128,16 @@ def _run(
         write_record(out, {"identity": spec.identity, "settings": settings(spec), "base": base.record})
         save_recipe(recipe, out / "recipe.yaml")
     say(f"base model: {base}")
-    model = coconut_over(base, recipe, schedule, spec.seed)
-    evaluator = Evaluator(model, recipe_encoder(recipe, base.tokenizer), schedule, recipe, processes=here)
+    placed = replica(coconut_over(base, recipe, schedule, spec.seed), here)
+    evaluator = Evaluator(
+        placed.model, recipe_encoder(recipe, base.tokenizer), schedule, recipe, replica=placed
+    )
     with _tracker(track, spec, out) as tracker:
         progress, stage = train(spec, data, evaluator, partial(_log, out, say, tracker), checkpoint)
         (train_memory,) = here.largest([peak_memory()])
         evaluation = evaluator(data.test, stage, "test")
         (test_memory,) = here.largest([peak_memory()])
+        model = evaluator.model = placed.whole_model()
         if not here.is_main:
             return None
         say(thoughts_by_depth(evaluation.predictions))
