@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -106,6 +106,27 @@ class Processes:
         with self._reachable():
             distributed.broadcast_object_list(found, src=0)
         return found[0]
+
+    def of_first(self, work: Callable[[], T]) -> T:
+        """Return what process 0's work returns, or raise its error, in every process: none waits for another.
+
+        Args:
+            work: Runs in process 0; what it returns or raises can be pickled.
+
+        Raises:
+            ValueError: As in process 0.
+            OSError: As in process 0.
+        """
+        found: tuple[T | None, Exception | None] = (None, None)
+        if self.is_main:
+            try:
+                found = work(), None
+            except (ValueError, OSError) as error:
+                found = None, error
+        value, problem = self.shared(found)
+        if problem is not None:
+            raise problem
+        return value  # type: ignore[return-value]
 
     @contextmanager
     def first(self) -> Iterator[None]:

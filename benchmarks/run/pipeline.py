@@ -20,7 +20,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def run(
         OSError: Data or model cannot be read, or ``out`` cannot be written, or another process has ended.
     """
     here = join()
-    done = here.shared(read_finished(spec, out))
+    done = here.of_first(lambda: read_finished(spec, out))
     if here.is_main:
         for folder in (out, *out.glob("*/")):
             sweep_temporary(folder)
@@ -101,8 +101,9 @@ def run(
     check_divisible(spec.recipe.optimizer.name, spec.recipe.model.loops)
     if not here.is_main:
         say, track = (lambda line: None), None
-    with locked(out / RUN_LOCK):
-        done = here.shared(read_finished(spec, out) if here.is_main else None)
+    with ExitStack() as stack:
+        here.of_first(lambda: bool(stack.enter_context(locked(out / RUN_LOCK))))
+        done = here.of_first(lambda: read_finished(spec, out))
         done = done or here.shared(_run(spec, data, schedule, out, here, say, track))
     assert done is not None
     return done
