@@ -96,6 +96,8 @@ class Trainer:
         self.objective = get_objective(objective)
         self.counter = Counter(model, objective, settings.micro_batch, here.count, here.rank)
         self.optimizers = Optimizers(self.model, settings.optimizer)
+        if self.processes.is_main:
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
         self._resume()
         self.replica.check_same()
 
@@ -242,8 +244,8 @@ class Trainer:
         entry = {"stage": plan.stage, "step": at.step, "global_step": at.global_step}
         shares = self.processes.gathered(self.parts)
         terms = {name: sum(share.get(name, 0.0) for share in shares) for name in self.parts}
-        if self.processes.is_main:
-            self.log({**entry, "loss": at.loss, **({"parts": terms} if terms else {}), "valid": accuracy})
+        told = {**entry, "loss": at.loss, **({"parts": terms} if terms else {}), "valid": accuracy}
+        self.processes.of_first(lambda: self.log(told))
         at.validations.append(Validation(plan.stage, at.global_step, at.loss, accuracy))
         if plan is self.plans[-1] and accuracy > at.best_accuracy:
             at.best_accuracy = accuracy
@@ -275,9 +277,7 @@ class Trainer:
             "optimizers": self.replica.whole_optimizers(self.optimizers),
             "rng": self.processes.gathered(random_state()),
         }
-        with self.processes.first():
-            if self.processes.is_main:
-                save_checkpoint(self.checkpoint, state)
+        self.processes.of_first(lambda: save_checkpoint(self.checkpoint, state))
 
     @property
     def _plan(self) -> StagePlan:

@@ -123,7 +123,7 @@ def stopped(out: str, recipe: Path, count: int, method: str) -> dict[str, Any]:
     process = launched(count, *words, launcher=TORCHRUN)
     next(when_saved(out, process)).send_signal(signal.SIGTERM)
     said = own_lines(process)
-    assert said[-1].startswith("Stopped at stage 1, step "), said
+    assert said[-1].startswith("Stopped at stage "), said
     state: dict[str, Any] = torch.load(Path(out, "checkpoint.pt"), weights_only=True)
     return state
 

@@ -52,7 +52,7 @@ def locked(path: Path, wait: Callable[[str], None] | None = None) -> Iterator[Lo
     """Hold a lock while the body runs; of the processes of one data-parallel run, the first one takes it.
 
     Args:
-        path: Its file; the folder is created if missing.
+        path: Its file; the folder is created if missing, and removed at the end if nothing was put there.
         wait: Called with a line that names the holder before waiting for it; None to raise instead.
 
     Yields:
@@ -65,9 +65,14 @@ def locked(path: Path, wait: Callable[[str], None] | None = None) -> Iterator[Lo
     if (threading.get_ident(), path.resolve()) in _held or launch.rank() > 0:
         yield None
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with holding(Lock(path, _take(path, wait))) as lock:
-        yield lock
+    missing = [folder for folder in path.parents if not folder.exists()]
+    try:
+        with holding(Lock(path, _take(path, wait))) as lock:
+            yield lock
+    finally:
+        with suppress(OSError):  # an empty folder is not left behind; one with files stays
+            for folder in missing:
+                folder.rmdir()
 
 
 def check_free(path: Path) -> None:
@@ -113,6 +118,8 @@ def _take(path: Path, wait: Callable[[str], None] | None, shared: bool = False) 
     """Open and lock the file that the path names, or share its lock if it is there; return its descriptor."""
     told = False
     while True:
+        if not shared:
+            path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | (0 if shared else os.O_CREAT), 0o666)
         try:
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -46,6 +46,7 @@ from .evaluate import Evaluator, recipe_encoder
 from .lock import RUN_LOCK, locked
 from .pretrained import weights_hash
 from .saved import (
+    RESTORE,
     check_data,
     log_validation,
     read_finished,
@@ -93,6 +94,8 @@ def run(
             (out / CHECKPOINT).unlink(missing_ok=True)  # of a process that was killed before it removed it
             check_data(out)
         say(f"{out} already contains this run")
+        if not list((out / "model").glob("*.safetensors")):
+            say(f"Note: the weights in {out / 'model'} are missing; for controls, {RESTORE}")
         return done
     schedule = spec.recipe.schedule(get_method(spec.method))
     data = open_data(spec.recipe.data)
