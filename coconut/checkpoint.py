@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..generators.files import whole_file
+from .progress import check_there
 
 DIGEST_BYTES = 32
 
@@ -37,10 +38,13 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint atomically: a killed process leaves the old file or the new one.
 
     Args:
-        path: The file; its folder is created if missing.
+        path: The file.
         state: What to save.
+
+    Raises:
+        OSError: It cannot be written, or its folder was removed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_there(path.parent)
     with whole_file(path) as file:
         hashing = _Hashing(file)
         torch.save(state, hashing)  # type: ignore[arg-type]

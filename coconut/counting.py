@@ -74,8 +74,8 @@ class Counter:
             is_checked: Hold the count against the passes that are computed.
 
         Returns:
-            What ``compute`` returns, and the count with this step; None where one of the two is unknown, or the passes were
-            others than those counted.
+            What ``compute`` returns, and the count with this step; None where one of the two is unknown, or
+            the passes were others than those counted.
         """
         flops = self.step(readings)
         if not is_checked:

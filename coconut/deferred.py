@@ -1,12 +1,13 @@
 """Attention of the passes after the prefix, whose gradient reaches the prefix once and not once a thought.
 
-Each thought attends to the whole prefix. Backward through that attention gives a gradient of the prefix's keys
-and values, as large as the prefix, which autograd would compute for every thought and add up. But nothing
-needs the sum before the last of them is known. So each pass keeps what the gradient follows from, which has
+Each thought attends to the whole prefix. Backward through that attention gives a gradient of the prefix's
+keys and values, as large as the prefix, which autograd would compute for every thought and add up. But
+nothing needs the sum before the last of them is known. So each pass keeps what the gradient follows from,
+which has
 one row for each of its few positions, and the prefix computes its gradient from all of them at once:
 
-    pass K … pass 1     queries q, probabilities p, their gradients ds, output gradients do: [rows of the pass]
-    prefix              grad of keys = dsᵀ q,  grad of values = pᵀ do,   over the rows of all passes
+    pass K … pass 1     queries q, probabilities p, their gradients ds, output gradients do: [rows of the
+    pass] prefix              grad of keys = dsᵀ q,  grad of values = pᵀ do,   over the rows of all passes
 
 Gradients of the thoughts' own keys and values are needed as soon as the pass before them goes backward; their
 few columns are added up as passes do. A link, a tensor without meaning that goes from pass to pass, makes
@@ -14,7 +15,8 @@ autograd go backward through them in order, and through the prefix last.
 
 Used on GPUs (`applies`), where it saves most; the sums are rounded in another order than autograd's.
 
-Axes: B batch, G heads of queries that share keys, H heads of keys, Q rows (queries · G), T columns, d width of
+Axes: B batch, G heads of queries that share keys, H heads of keys, Q rows (queries · G), T columns, d width
+    of
 a head.
 """
 
@@ -90,9 +92,7 @@ class Columns:
             (self.later[1], kept.p_BHQT, kept.do_BHQd),
         ):
             total[:, :, : stop - first] += weights[..., first:].transpose(-1, -2) @ rows
-        self.kept.append(
-            kept._replace(p_BHQT=kept.p_BHQT[..., :first], ds_BHQT=kept.ds_BHQT[..., :first])
-        )
+        self.kept.append(kept._replace(p_BHQT=kept.p_BHQT[..., :first], ds_BHQT=kept.ds_BHQT[..., :first]))
         return self.later
 
     def gradients(self) -> tuple[Tensor, Tensor] | None:
@@ -216,8 +216,8 @@ def attend(
     return out.reshape(rows, heads, queries, width).transpose(1, 2), None
 
 
-# Its masks are those that a pass is given; to make one of its own, transformers would look at values, or under
-# a CUDA graph, where it cannot, hand every prefix a mask that rules out the fastest kernel.
+# Its masks are those that a pass is given; to make one of its own, transformers would look at values, or
+# under a CUDA graph, where it cannot, hand every prefix a mask that rules out the fastest kernel.
 AttentionInterface.register(NAME, attend)
 
 

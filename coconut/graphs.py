@@ -1,12 +1,12 @@
 """Training steps that are replayed: CUDA graphs, one for each shape that occurs again.
 
-A step of a small model is thousands of short kernels, which a program starts more slowly than a GPU runs them.
-A graph starts them all at once. It repeats the same kernels on the same memory, so each shape of a batch has
-its own graph, which reads its input from tensors that are filled anew (`Recorded`).
+A step of a small model is thousands of short kernels, which a program starts more slowly than a GPU runs
+them. A graph starts them all at once. It repeats the same kernels on the same memory, so each shape of a
+batch has its own graph, which reads its input from tensors that are filled anew (`Recorded`).
 
-The first step of a shape is computed as usual, the second one is recorded; shapes that occur once cost nothing.
-What cannot be recorded is computed as usual from then on, with one line that says why: recording computes
-nothing, so a failed one changes no result.
+The first step of a shape is computed as usual, the second one is recorded; shapes that occur once cost
+nothing. What cannot be recorded is computed as usual from then on, with one line that says why: recording
+computes nothing, so a failed one changes no result.
 
 Gradients must stay where they are, so they are filled with zeros between steps (`optim.Optimizers.step`).
 """
@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .layout import Layout
 from .objectives import Items, Loss, ViewBatch, Views
 
 Compute = Callable[[Views, Items | None], Loss]
@@ -72,16 +71,13 @@ class Graphs:
         if recorded is None:
             return self.compute(views, items)
         for place, value in zip(recorded.inputs, _tensors(views, items), strict=True):
-            place.copy_(value, non_blocking=True)
+            place.copy_(value, non_blocking=True) if isinstance(value, Tensor) else place.fill_(value)
         recorded.graph.replay()
         return Loss(recorded.loss.total.clone(), {n: v.clone() for n, v in recorded.loss.parts.items()})
 
     def _record(self, views: Views, items: Items | None) -> Recorded | None:
         device = next(iter(views.values())).layout.ids_BT.device
-        views = {
-            name: view.map(lambda tensor: tensor.clone())
-            for name, view in views.items()
-        }
+        views = {name: view.map(lambda tensor: tensor.clone()) for name, view in views.items()}
         items = None if items is None else _as_tensors(items, device)
         graph = torch.cuda.CUDAGraph()
         self.pool = self.pool or torch.cuda.graph_pool_handle()
@@ -112,12 +108,14 @@ def _shape_of(view: ViewBatch) -> Hashable:
 
 def _as_tensors(items: Items, device: torch.device) -> Items:
     """Counts that a graph reads anew."""
-    labels = {name: torch.tensor(float(count), device=device) for name, count in items.labels.items()}
+    labels: Any = {name: torch.tensor(float(n), device=device) for name, n in items.labels.items()}
+    rows: Any
+    thoughts: Any
     rows, thoughts = (torch.tensor(float(count), device=device) for count in (items.rows, items.thoughts))
     return items._replace(labels=labels, rows=rows, thoughts=thoughts)
 
 
-def _tensors(views: Views, items: Items | None) -> list[Tensor | float]:
+def _tensors(views: Views, items: Items | None) -> list[Any]:
     """The tensors of views, and the counts, in one order."""
     found: list[Any] = []
     for view in views.values():

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from . import launch
+
 WITHOUT_PLANS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 """Kernels of torch that take any shape as it comes."""
 
@@ -24,8 +26,8 @@ GRAPHS = "COCONUT_BENCH_GRAPHS"
 
 
 def allowed() -> bool:
-    """Return whether passes and steps may be replayed (`graphs`, `replay`)."""
-    return os.environ.get(GRAPHS, "1") != "0"
+    """Return whether passes and steps may be replayed (`graphs`, `replay`); not of a divided model."""
+    return os.environ.get(GRAPHS, "1") != "0" and not launch.is_sharded()
 
 
 def any_shape(device: torch.device) -> AbstractContextManager[None]:

@@ -8,8 +8,15 @@ from __future__ import annotations
 import os
 import signal
 
-SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
-"""What accelerate can be configured to do, and this program cannot: models that are divided."""
+REFUSED = ("DEEPSPEED", "MEGATRON_LM")
+"""What accelerate can be configured to do, and this program cannot."""
+FSDP = {
+    "version": ("1", "2"),
+    "auto_wrap_policy": ("NO_WRAP", "TRANSFORMER_BASED_WRAP"),
+    "offload_params": ("false", "false"),
+    "activation_checkpointing": ("false", "false"),
+}
+"""Settings of accelerate's FSDP -> what it takes for one left out, and what it must be."""
 
 
 def size() -> int:
@@ -22,6 +29,15 @@ def rank() -> int:
     return int(os.environ.get("RANK", 0)) if size() > 1 else 0
 
 
+def is_sharded() -> bool:
+    """Whether the launched processes are to divide the model among them (FSDP)."""
+    return size() > 1 and _uses("FSDP")
+
+
+def _uses(name: str) -> bool:
+    return os.environ.get(f"ACCELERATE_USE_{name}", "").lower() in ("1", "true")
+
+
 def check(command: str) -> None:
     """Check that a launched command can be shared by processes.
 
@@ -29,16 +45,21 @@ def check(command: str) -> None:
         command: Name of the command.
 
     Raises:
-        ValueError: It cannot, or accelerate is configured for something else than data parallel training.
+        ValueError: It cannot, or accelerate is configured for something else than data parallel training,
+            with a whole model in each process or one that FSDP2 divides.
     """
     if size() > 1 and command != "run":
         raise ValueError(f"only `run` takes several processes, got {size()} for {command}")
-    for name in SHARDED:
-        if os.environ.get(f"ACCELERATE_USE_{name}", "").lower() in ("1", "true"):
+    for name in REFUSED:
+        if _uses(name):
             raise ValueError(
-                f"a run takes several processes with a whole model each (data parallel), got {name}: "
+                f"a run takes several processes with a whole model each, or divides it by FSDP, got {name}: "
                 f"use torchrun, or accelerate launch without it"
             )
+    for name, (default, wanted) in FSDP.items() if _uses("FSDP") else ():
+        found = os.environ.get(f"FSDP_{name.upper()}", default)
+        if found.lower() != wanted.lower():
+            raise ValueError(f"fsdp_{name} of accelerate's configuration must be {wanted}, got {found}")
     is_accelerate = "ACCELERATE_MIXED_PRECISION" in os.environ and "MASTER_ADDR" in os.environ
     if is_accelerate and "LOCAL_RANK" not in os.environ:
         raise ValueError("accelerate launch --cpu starts one process, whatever their number: use torchrun")

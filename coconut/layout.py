@@ -33,14 +33,15 @@ class Labels(NamedTuple):
 
     Attributes:
         targets_N: The labels; -100 for one that does not count.
-        places_N: Where the hidden state is that predicts each: its index in `Layout.join`'s result, flattened.
-        count: The number of labels that count.
+        places_N: Where the hidden state is that predicts each: its index in `Layout.join`'s result,
+            flattened.
+        known: The number of labels that count.
         in_prefix: Whether there are labels before the first thought.
     """
 
     targets_N: Tensor
     places_N: Tensor
-    count: int
+    known: int
     in_prefix: bool = False
 
 
@@ -181,8 +182,8 @@ def prompt_layout(ids_BT: Tensor, mask_BT: Tensor | None, latent: int, keep: int
 def rounded(layout: Layout) -> Layout:
     """Round the numbers of labels and of read positions up, so that few different ones occur.
 
-    The labels added do not count, and the positions added are read in vain. Where the thoughts are, which only a
-    halting classifier reads, is left out: their number differs from batch to batch.
+    The labels added do not count, and the positions added are read in vain. Where the thoughts are, which
+    only a halting classifier reads, is left out: their number differs from batch to batch.
 
     Args:
         layout: The layout of a batch with labels, on the CPU.

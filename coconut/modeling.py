@@ -231,7 +231,7 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         loss = label_loss(logits_NV, found.targets_N, items)
         if found.halting_loss is not None:
             assert layout.labels is not None
-            by_labels = share_of(layout.labels.count, items)
+            by_labels = share_of(layout.labels.known, items)
             share = by_labels if thoughts is None else share_of(found.thoughts, thoughts)
             loss = loss + share * found.halting_loss
         return CausalLMOutputWithPast(loss=loss, logits=logits_NV)

@@ -120,9 +120,7 @@ def labels(model: CoconutForCausalLM, views: Views, items: Items | None) -> Loss
         views: The batch, or a part of it.
         items: Counts over the whole batch; None if ``views`` is the whole batch.
     """
-    found = model.loss(
-        views["student"].layout, items and items.labels["student"], items and items.thoughts
-    )
+    found = model.loss(views["student"].layout, items and items.labels["student"], items and items.thoughts)
     assert found.loss is not None
     return Loss(found.loss, {})
 

@@ -39,8 +39,8 @@ class Optimizers:
 
         Args:
             factor: Factor on the full learning rates.
-            keeps_gradients: Fill the gradients with zeros in place, as a step that is replayed needs them where
-                they are.
+            keeps_gradients: Fill the gradients with zeros in place, as a step that is replayed needs them
+                where they are.
         """
         for part, rates in zip(self.parts, self._full, strict=True):
             for group, rate in zip(part.param_groups, rates, strict=True):

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import Cache
 
-from . import checkpointing
+from . import checkpointing, launch
 from .cache import PassCache, hidden_columns, training_cache
 from .deferred import attending
 from .kernels import any_shape, visible
@@ -239,7 +239,8 @@ class PassesMixin:
     @property
     def is_deferred(self) -> bool:
         """Whether a training step's prefix gets its gradient from all thoughts at once (`deferred`)."""
-        wanted = self.base.device.type == "cuda" if self.defers is None else self.defers
+        by_default = self.base.device.type == "cuda" and not launch.is_sharded()
+        wanted = by_default if self.defers is None else self.defers
         return wanted and self.takes_masks and not self._checkpointed and torch.is_grad_enabled()
 
     @property

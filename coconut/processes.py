@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -107,6 +107,27 @@ class Processes:
             distributed.broadcast_object_list(found, src=0)
         return found[0]
 
+    def of_first(self, work: Callable[[], T]) -> T:
+        """Return what process 0's work returns, or raise its error, in every process: none waits for another.
+
+        Args:
+            work: Runs in process 0; what it returns or raises can be pickled.
+
+        Raises:
+            ValueError: As in process 0.
+            OSError: As in process 0.
+        """
+        found: tuple[T | None, Exception | None] = (None, None)
+        if self.is_main:
+            try:
+                found = work(), None
+            except (ValueError, OSError) as error:
+                found = None, error
+        value, problem = self.shared(found)
+        if problem is not None:
+            raise problem
+        return value  # type: ignore[return-value]
+
     @contextmanager
     def first(self) -> Iterator[None]:
         """Let process 0 run the body before the others."""
@@ -182,10 +203,14 @@ class Processes:
         try:
             yield
         except RuntimeError as error:
-            raise ProcessLost(
-                f"another of the {self.count} processes has ended; the same command resumes from the last "
-                f"checkpoint, with any number of processes"
-            ) from error
+            raise self.lost() from error
+
+    def lost(self) -> ProcessLost:
+        """Return the error that says that another process has ended."""
+        return ProcessLost(
+            f"another of the {self.count} processes has ended; the same command resumes from the last "
+            f"checkpoint, with any number of processes"
+        )
 
 
 def join() -> Processes:

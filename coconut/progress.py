@@ -7,6 +7,7 @@ data, so that a checkpoint keeps it as it is. And the bar that shows it:
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
@@ -110,3 +111,18 @@ def progress_bar(done: int, steps: int, hidden: bool | None) -> tqdm[Any]:
         hidden: Whether no bar is shown; None where the terminal decides.
     """
     return tqdm(total=steps, initial=done, bar_format=BAR, disable=hidden, leave=False, dynamic_ncols=True)
+
+
+def check_there(folder: Path) -> None:
+    """Check that a folder in which a training works was not removed meanwhile.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        OSError: It was; it is not made again, with a part of the files.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder} was removed while it was trained in: nothing is saved; start the command again"
+        )

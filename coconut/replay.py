@@ -1,26 +1,27 @@
 """Answers on a GPU: thoughts and tokens as replayed passes over a KV cache of fixed size.
 
-A pass over one new column is hundreds of kernels, each shorter than the time it takes to start it. A CUDA graph
-starts them all at once, if every pass works on the same memory: a cache with room for all columns, a mask that
-says which of them are filled, and a counter of columns, all of which the pass itself moves on. Whether all rows
-have ended is looked at every few tokens only, as looking is waiting.
+A pass over one new column is hundreds of kernels, each shorter than the time it takes to start it. A CUDA
+graph starts them all at once, if every pass works on the same memory: a cache with room for all columns, a
+mask that says which of them are filled, and a counter of columns, all of which the pass itself moves on.
+Whether all rows have ended is looked at every few tokens only, as looking is waiting.
 
     cache   q q q q L L a · · · ·      length columns; the mask shows what is filled
     think             ^                input: the hidden state before
     write               ^              input: the most probable token, which is noted
 
-Axes: B rows, T columns, L length of the cache, D width, N tokens written, Q columns of a pass, H heads, d width
+Axes: B rows, T columns, L length of the cache, D width, N tokens written, Q columns of a pass, H heads, d
+    width
 of a head.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, CacheLayerMixin
+from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
 
 from .decoding import Prompted, most_probable
 from .kernels import any_shape
@@ -85,7 +86,7 @@ class Replayer:
     Args:
         model: A model for which `can_replay` holds.
         rows: Rows of a batch, B.
-        length: Columns of the cache; see `length_for`.
+        length: Columns of the cache.
         after: Token ids after the thoughts, read in the last thought's pass.
         uses_graphs: Whether passes are replayed; else they are computed one by one, with the same results.
     """
@@ -98,17 +99,12 @@ class Replayer:
         self.after = torch.tensor(after, dtype=torch.long, device=device).expand(rows, -1)
         self.h_BD = torch.zeros(rows, model.config.get_text_config().hidden_size, device=device)
         self.is_filled_BL = torch.zeros(rows, length, dtype=torch.bool, device=device)
-        self.column_1, self.written_1 = (
-            torch.zeros(1, dtype=torch.long, device=device) for _ in range(2)
-        )
+        self.column_1, self.written_1 = (torch.zeros(1, dtype=torch.long, device=device) for _ in range(2))
         self.position_B1 = torch.zeros(rows, 1, dtype=torch.long, device=device)
         self.tokens_BN = torch.zeros(rows, length, dtype=torch.long, device=device)
-        self.cache = Cache(
-            layers=[
-                _FixedLayer(self._columns, length)
-                for _ in range(model.base.config.get_text_config().num_hidden_layers)
-            ]
-        )
+        layers = model.base.config.get_text_config().num_hidden_layers
+        self.layers = [_FixedLayer(self._columns, length) for _ in range(layers)]
+        self.cache = Cache(layers=list(self.layers))
         self.graphs: dict[str, torch.cuda.CUDAGraph] = {}
         self.passes = {"think": self._think, "think last": self._think_last, "write": self._write}
 
@@ -126,8 +122,8 @@ class Replayer:
         self.column_1.fill_(columns)
         self.written_1.zero_()
         self.position_B1.copy_(prompted.mask_BT.sum(1, keepdim=True))
-        for layer, read in zip(self.cache.layers, prompted.cache.layers, strict=True):
-            assert read.keys is not None and read.values is not None
+        for layer, read in zip(self.layers, prompted.cache.layers, strict=True):
+            assert isinstance(read, DynamicLayer) and read.keys is not None and read.values is not None
             if not layer.is_initialized:
                 layer.lazy_initialization(read.keys, read.values)
             assert layer.keys is not None and layer.values is not None
@@ -163,7 +159,8 @@ class Replayer:
     def _run(self, name: str) -> None:
         """Compute a pass; or record it, if this is its first time, and replay it."""
         if not self.uses_graphs:
-            return self.passes[name]()
+            self.passes[name]()
+            return
         if name not in self.graphs:
             state = [self.h_BD, self.is_filled_BL, self.column_1, self.written_1, self.position_B1]
             kept = [tensor.clone() for tensor in state]
@@ -172,7 +169,8 @@ class Replayer:
                 tensor.copy_(before)
             torch.cuda.synchronize()
             graph, kind = torch.cuda.CUDAGraph(), self.h_BD.device.type
-            # Weights in lower precision must be made in the graph: autocast's own copies are freed at its end.
+            # Weights in lower precision must be made in the graph: autocast's own copies are freed at its
+            # end.
             dtype, is_on = torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)
             with (
                 torch.autocast(kind, dtype, enabled=is_on, cache_enabled=False),
@@ -220,10 +218,47 @@ class Replayer:
         return self.column_1 + torch.arange(count, device=self.column_1.device)
 
 
-def length_for(columns: int) -> int:
-    """Return the length of a cache that has room for a number of columns.
+class Replayers:
+    """The replayer of the batches that a model is answering.
 
     Args:
-        columns: Question, thoughts, and answer.
+        model: A model for which `can_replay` holds, if anything is asked of it.
     """
-    return -(-columns // ROOM) * ROOM
+
+    def __init__(self, model: CoconutForCausalLM) -> None:
+        self.model = model
+        self.made: dict[Hashable, Replayer] = {}
+
+    @torch.inference_mode()
+    def write(
+        self, prompted: Prompted, thoughts: int, after: list[int], end: int, most: int
+    ) -> list[list[int]]:
+        """Think, and continue each row greedily.
+
+        Args:
+            prompted: Prompts that the model has read up to the first thought.
+            thoughts: The number of thoughts.
+            after: Token ids after the thoughts, already read where there are none.
+            end: The end token: a row stops after writing it.
+            most: The largest number of tokens.
+
+        Returns:
+            The tokens written to each row, at least one, end token included.
+
+        Raises:
+            ValueError: ``most`` is below 1.
+        """
+        if most < 1:
+            raise ValueError(f"max_new_tokens must be at least 1, got {most}")
+        rows, columns = prompted.mask_BT.shape
+        kind = self.model.device.type
+        needed = columns + thoughts + len(after) + most + 1
+        length = -(-needed // ROOM) * ROOM
+        key = rows, length, tuple(after), prompted.h_BD.dtype, torch.is_autocast_enabled(kind)
+        if key not in self.made:
+            self.made = {key: Replayer(self.model, rows, length, after, kind == "cuda")}  # caches are large
+        replayer = self.made[key]
+        replayer.start(prompted)
+        if thoughts:
+            replayer.think(thoughts)
+        return replayer.write(end, most)

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .batches import Part, Reading, share_out
+from .batches import Part, Reading, TrainBatches, share_out
+from .curriculum import StagePlan
 from .graphs import Graphs
 from .kernels import allowed
-from .modeling import CoconutForCausalLM
 from .objectives import Items, Loss, Objective, ViewBatch, Views, items_of, view_of
-from .processes import Processes
+from .replica import Replica
 from .tokens import SpecialIds
 
 MULTIPLES = (16, 8)
@@ -66,30 +66,28 @@ class Steps:
     """Computes the steps of a training.
 
     Args:
-        model: The model.
+        replica: The model, as far as this process holds it.
         objective: What is minimized.
         ids: The special tokens.
-        processes: This process among those that train the model.
         micro_batch: Rows of a part; None for a whole batch.
         precision: fp32, or bf16 by autocast.
-        uses_graphs: Whether steps may be replayed where there is a GPU (`graphs`).
         tell: Prints a line.
     """
 
     def __init__(
         self,
-        model: CoconutForCausalLM,
+        replica: Replica,
         objective: Objective,
         ids: SpecialIds,
-        processes: Processes,
         micro_batch: int | None,
         precision: str,
-        uses_graphs: bool,
         tell: Callable[[str], None],
     ) -> None:
-        self.model, self.objective, self.ids, self.processes = model, objective, ids, processes
+        self.replica, self.objective, self.ids = replica, objective, ids
+        self.model, self.processes = replica.model, replica.processes
         self.micro_batch, self.precision = micro_batch, precision
-        can = uses_graphs and allowed() and processes.device.type == "cuda" and model.halting_head is None
+        is_on_gpu = self.processes.device.type == "cuda"
+        can = is_on_gpu and allowed() and self.model.halting_head is None
         self.graphs = Graphs(self._one, tell) if can else None
 
     def begin(self) -> None:
@@ -122,7 +120,7 @@ class Steps:
             for view in part.readings[0]
         }
         if items is not None and part.is_shared:  # processes take its standard deviation together
-            items = items._replace(std=partial(self.processes.std, group=part.number, weight=part.weight))
+            items = items._replace(std=partial(self.replica.std, group=part.number, weight=part.weight))
         return Prepared(views, items, part.weight, is_replayed)
 
     def backward(self, parts: Sequence[Prepared]) -> Done:
@@ -143,8 +141,8 @@ class Steps:
         device, is_bf16 = self.processes.device.type, self.precision == "bf16"
         with _tf32(is_bf16 and device == "cuda"):
             with torch.autocast(device, torch.bfloat16, enabled=is_bf16):
-                loss = self.objective(self.model, views, items)
-            (loss.total * weight).backward()
+                loss = self.replica.loss(partial(self.objective, self.model, views, items))
+            self.replica.backward(loss.total * weight)
         return Loss(loss.total.detach(), {name: value.detach() for name, value in loss.parts.items()})
 
     def _on_device(self, view: ViewBatch) -> ViewBatch:
@@ -157,12 +155,66 @@ class Steps:
         return view.map(move)
 
 
+class Batch(NamedTuple):
+    """What a step reads.
+
+    Attributes:
+        step: The step, counted over all stages.
+        readings: All of it.
+        parts: This process's parts of it, on the device.
+    """
+
+    step: int
+    readings: list[Reading]
+    parts: list[Prepared]
+
+
+class Ahead:
+    """Prepares the next batch while the device computes.
+
+    Args:
+        steps: Computes the steps.
+        batches: The training batches.
+        plans: The stages in order.
+    """
+
+    def __init__(self, steps: Steps, batches: TrainBatches, plans: Sequence[StagePlan]) -> None:
+        self.steps, self.batches, self.plans = steps, batches, plans
+        self.next: Batch | None = None
+
+    def batch(self, step: int, plan: StagePlan, is_plain: bool) -> Batch:
+        """Return the batch of a step, which may have been prepared before.
+
+        Args:
+            step: The step, counted over all stages.
+            plan: The stage that it belongs to.
+            is_plain: As in `Steps.prepare`, for one that has not been prepared.
+        """
+        found, self.next = self.next, None
+        if found is not None and found.step == step:
+            return found
+        return self._made(step, plan, is_plain)
+
+    def prepare(self, step: int, plan: StagePlan) -> None:
+        """Prepare the batch of a step.
+
+        Args:
+            step: The step, counted over all stages.
+            plan: The stage that it belongs to.
+        """
+        self.next = self._made(step, plan)
+
+    def _made(self, step: int, plan: StagePlan, is_plain: bool = False) -> Batch:
+        readings = self.batches.readings(step, plan, self.plans)
+        return Batch(step, readings, self.steps.prepare(readings, is_plain))
+
+
 @contextmanager
 def _tf32(is_used: bool) -> Iterator[None]:
     """Let products in fp32 be rounded to TF32 while the body runs.
 
-    In a bf16 step only the head's are in fp32, and without TF32 they take a third of its time; with it they are
-    still more exact than all others.
+    In a bf16 step only the head's are in fp32, and without TF32 they take a third of its time; with it they
+    are still more exact than all others.
     """
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = before or is_used

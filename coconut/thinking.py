@@ -23,7 +23,7 @@ Axes: B batch, T tokens, K thoughts, D width.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,7 +37,7 @@ from .kernels import allowed
 from .modeling import CoconutForCausalLM
 from .readout import continuation_values
 from .recurrence import RECURRENCES, Replace, Span
-from .replay import Replayer, can_replay, length_for
+from .replay import Replayers, can_replay
 from .tokens import SpecialIds
 
 
@@ -122,7 +122,7 @@ class Reasoner:
         if thinking.halts and RECURRENCES[model.config.recurrence].is_constant:
             raise ValueError("a classifier cannot end thoughts whose number must be constant")
         self.model, self.ids, self.thinking = model, ids, thinking
-        self._replayers: dict[Hashable, Replayer] = {}
+        self._replayers = Replayers(model)
 
     def answer(self, questions: Sequence[list[int]], max_new_tokens: int) -> list[Generation]:
         """Answer questions as the model was trained to.
@@ -131,16 +131,22 @@ class Reasoner:
             questions: Token ids of each question.
             max_new_tokens: The largest number of tokens in an answer.
         """
+        written: list[list[int]] = []
         if self.thinking.is_pause:  # pause tokens are part of the prompt: one pass for all of them
             begin, after = self._around(self.thinking.count)
             fillers = [*begin, *[self.ids.pause] * self.thinking.count, *after]
             prompted, used = self._read(questions, fillers), [0] * len(questions)
         elif self._replays:
-            return self._replayed(questions, max_new_tokens)
+            prompted, count = self.read(questions).opened, self.thinking.count
+            _, after = self._around(count)
+            written = self._replayers.write(prompted, count, after, self.ids.end, max_new_tokens)
+            prompted = prompted._replace(passes=[passes + count for passes in prompted.passes])
+            used = [count] * len(questions)
         else:
             thought = self.think(self.read(questions))
             prompted, used = thought.prompted, thought.used
-        written = self.write(prompted, max_new_tokens)
+        if not written:
+            written = self.write(prompted, max_new_tokens)
         return [
             Generation(tokens, thoughts, passes + len(tokens) - 1)
             for tokens, thoughts, passes in zip(written, used, prompted.passes, strict=True)
@@ -151,29 +157,6 @@ class Reasoner:
         """Whether answers are replayed: on a GPU, unless told otherwise (`kernels.allowed`)."""
         wanted = self.model.device.type == "cuda" and allowed()
         return wanted and not self.thinking.halts and can_replay(self.model)
-
-    @torch.inference_mode()
-    def _replayed(self, questions: Sequence[list[int]], max_new_tokens: int) -> list[Generation]:
-        """What `answer` returns, by passes of fixed size over a fixed cache (`replay`)."""
-        if max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
-        count, (_, after) = self.thinking.count, self._around(self.thinking.count)
-        prompted = self.read(questions).opened
-        rows, columns = prompted.mask_BT.shape
-        length = length_for(columns + count + len(after) + max_new_tokens + 1)
-        key = rows, length, prompted.h_BD.dtype, torch.is_autocast_enabled("cuda")
-        if key not in self._replayers:
-            self._replayers = {}  # one at a time: a cache is large
-            self._replayers[key] = Replayer(self.model, rows, length, after, self.model.device.type == "cuda")
-        replayer = self._replayers[key]
-        replayer.start(prompted)
-        if count:
-            replayer.think(count)
-        written = replayer.write(self.ids.end, max_new_tokens)
-        return [
-            Generation(tokens, count, passes + count + len(tokens) - 1)
-            for tokens, passes in zip(written, prompted.passes, strict=True)
-        ]
 
     def read(self, questions: Sequence[list[int]]) -> Readings:
         """Process questions, each up to its first thought, or its whole prompt if it has none.

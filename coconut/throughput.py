@@ -56,8 +56,9 @@ class Throughput:
             flops: The operations counted so far, None where unknown.
 
         Returns:
-            ``steps_per_second``, ``tokens_per_second`` (questions, thoughts and targets, without padding), and
-            where they are known ``tflops_per_second`` and ``utilization``, its share of the device's peak.
+            ``steps_per_second``, ``tokens_per_second`` (questions, thoughts and targets, without padding),
+            and where they are known ``tflops_per_second`` and ``utilization``, its share of the device's
+            peak.
         """
         seconds, before = max(time.monotonic() - self.started, 1e-9), self.flops
         found = {"steps_per_second": self.steps / seconds, "tokens_per_second": self.tokens / seconds}

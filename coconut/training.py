@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from .batches import Reading, TrainBatches
+from .batches import TrainBatches
 from .checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
 from .counting import Counter
 from .curriculum import StagePlan, lr_factor
@@ -25,8 +25,9 @@ from .objectives import get_objective
 from .optim import Optimizers
 from .processes import join, stream_seed
 from .progress import Progress, StageLog, Validation, progress_bar
+from .replica import Replica
 from .settings import OptimizerSettings
-from .steps import Prepared, Steps
+from .steps import Ahead, Steps
 from .throughput import Throughput
 
 FIELDS = ("stage", "thoughts", "progress", "model", "best", "optimizers", "rng")
@@ -43,7 +44,6 @@ class TrainSettings(NamedTuple):
         save_every: Seconds between checkpoints.
         micro_batch: Examples per forward and backward pass (gradient accumulation); None for a whole batch.
         precision: Precision of forward and backward passes; the weights are fp32.
-        graphs: Whether a GPU may replay steps of one shape (`graphs`).
     """
 
     optimizer: OptimizerSettings
@@ -52,15 +52,6 @@ class TrainSettings(NamedTuple):
     save_every: float = 30.0
     micro_batch: int | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
-    graphs: bool = True
-
-
-class _Batch(NamedTuple):
-    """What a step reads, and this process's parts of it on the device."""
-
-    step: int
-    readings: list[Reading]
-    parts: list[Prepared]
 
 
 class Trainer:
@@ -76,6 +67,7 @@ class Trainer:
         identity: Values that a checkpoint must agree with to belong to this run.
         log: Receives each validation, in process 0: stage, steps, mean loss over up to a tenth of the stage,
             the terms of the last step's loss (if it has several), accuracy.
+        replica: What this process holds of the model; None for all of it.
 
     Raises:
         ValueError: A checkpoint is damaged or another run's, or processes do not have the same.
@@ -91,24 +83,27 @@ class Trainer:
         checkpoint: Path,
         identity: dict[str, Any],
         log: Callable[[dict[str, Any]], None],
+        replica: Replica | None = None,
     ) -> None:
-        self.processes = join()
-        self.model = model.to(self.processes.device)  # type: ignore[arg-type]
+        self.replica = replica or Replica(model, join())
+        self.model, self.processes = model, self.replica.processes
         self.batches, self.plans, self.settings = batches, plans, settings
         self.validate, self.checkpoint, self.identity, self.log = validate, checkpoint, identity, log
         self.progress, self.parts = Progress(), dict[str, float]()
-        self.upcoming: _Batch | None = None
         self.best: dict[str, Tensor] | None = None
         here, objective = self.processes, batches.schedule.method.objective
         self.steps = Steps(
-            self.model, get_objective(objective), batches.encoder.ids, here,
-            settings.micro_batch, settings.precision, settings.graphs, self._tell,
+            self.replica, get_objective(objective), batches.encoder.ids,
+            settings.micro_batch, settings.precision, self._tell,
         )  # fmt: skip
+        self.ahead = Ahead(self.steps, batches, plans)
         self.counter = Counter(model, objective, settings.micro_batch, here.count, here.rank)
         self.optimizers = Optimizers(self.model, settings.optimizer)
+        if self.processes.is_main:
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
         self._resume()
         self.throughput = Throughput(here.device, settings.precision)
-        self.processes.check_same(self.model)
+        self.replica.check_same()
 
     def run(self) -> Progress:
         """Train the remaining steps, then load the best weights of the last stage into the model.
@@ -124,7 +119,7 @@ class Trainer:
             self._is_due(stop)
             stop.raise_if_requested(f"the end of the training; saved in {self.checkpoint}")
         if self.best is not None:
-            self.model.load_state_dict(self.best)
+            self.replica.load(self.best)
         return self.progress
 
     def _stage(self, plan: StagePlan, stop: StopRequest) -> None:
@@ -164,20 +159,19 @@ class Trainer:
         """Make one optimizer step and return the batch's loss."""
         if self._starts_anew():
             self._renew_optimizers()
-        optimizer, at = self.settings.optimizer, self.progress
-        batch = self._prepared(plan)
+        at = self.progress
+        batch = self.ahead.batch(at.global_step, plan, is_plain=at.step == 0)
         done, at.flops = self.counter.counted(
             lambda _: self.steps.backward(batch.parts), batch.readings, at.flops, is_checked=at.step == 0
         )
         self.throughput.step(batch.readings)
-        self._prepare_next(plan)  # while a GPU computes
+        if at.step + 1 < plan.steps:
+            self.ahead.prepare(at.global_step + 1, plan)  # while a GPU computes
         (loss,) = self.processes.total([done.loss])
         self.parts = done.parts
         if not math.isfinite(loss):
             raise ValueError(self._diverged(f"the loss is {loss}"))
-        self.processes.sum_gradients(self.model.parameters())
-        if optimizer.max_grad_norm:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), optimizer.max_grad_norm)
+        self.replica.finish_gradients(self.settings.optimizer.max_grad_norm)
         self.optimizers.step(self._rate_factor(plan), keeps_gradients=self.steps.graphs is not None)
         return loss
 
@@ -186,26 +180,11 @@ class Trainer:
         if self.processes.is_main:
             self.bar.write(line)
 
-    def _prepared(self, plan: StagePlan) -> _Batch:
-        """This step's batch, which may have been prepared while the last one was computed."""
-        batch, self.upcoming = self.upcoming, None
-        if batch is not None and batch.step == self.progress.global_step:
-            return batch
-        return self._prepare(self.progress.global_step, plan, is_plain=self.progress.step == 0)
-
-    def _prepare(self, step: int, plan: StagePlan, is_plain: bool = False) -> _Batch:
-        readings = self.batches.readings(step, plan, self.plans)
-        return _Batch(step, readings, self.steps.prepare(readings, is_plain))
-
-    def _prepare_next(self, plan: StagePlan) -> None:
-        if self.progress.step + 1 < plan.steps:
-            self.upcoming = self._prepare(self.progress.global_step + 1, plan)
-
     def _check_weights(self) -> None:
         """Raise ValueError before weights are saved that are not finite, or not the same everywhere."""
-        if not all(bool(torch.isfinite(value).all()) for value in self.model.parameters()):
+        if not self.replica.is_finite():
             raise ValueError(self._diverged("the weights are not finite"))
-        self.processes.check_same(self.model)
+        self.replica.check_same()
 
     def _rate_factor(self, plan: StagePlan) -> float:
         """The factor on the full learning rates at this step."""
@@ -252,14 +231,13 @@ class Trainer:
         entry = {"stage": plan.stage, "step": at.step, "global_step": at.global_step}
         shares = self.processes.gathered(self.parts)
         terms = {name: sum(share.get(name, 0.0) for share in shares) for name in self.parts}
-        parts = {"parts": terms} if terms else {}
-        if self.processes.is_main:
-            self.log({**entry, "loss": at.loss, **parts, "valid": accuracy, **speed})
+        told = {**entry, "loss": at.loss, **({"parts": terms} if terms else {}), "valid": accuracy, **speed}
+        self.processes.of_first(lambda: self.log(told))
         self.throughput.begin(at.flops)
         at.validations.append(Validation(plan.stage, at.global_step, at.loss, accuracy))
         if plan is self.plans[-1] and accuracy > at.best_accuracy:
             at.best_accuracy = accuracy
-            self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+            self.best = self.replica.weights()
         at.checked = at.step
 
     def _finish(self, plan: StagePlan) -> None:
@@ -282,14 +260,12 @@ class Trainer:
             "stage": self._plan.stage,
             "thoughts": self.batches.schedule.thoughts(self._plan.stage),
             "progress": self.progress.state(),
-            "model": self.model.state_dict(),
-            "best": self.best,
-            "optimizers": self.optimizers.state_dict(),
+            "model": self.replica.whole(),
+            "best": self.best and self.replica.whole(self.best),
+            "optimizers": self.replica.whole_optimizers(self.optimizers),
             "rng": self.processes.gathered(random_state()),
         }
-        with self.processes.first():
-            if self.processes.is_main:
-                save_checkpoint(self.checkpoint, state)
+        self.processes.of_first(lambda: save_checkpoint(self.checkpoint, state))
 
     @property
     def _plan(self) -> StagePlan:
@@ -301,9 +277,9 @@ class Trainer:
         try:
             if state is not None:
                 self.progress = Progress.of(state["progress"])
-                self.model.load_state_dict(state["model"])
-                self.best = state["best"]
-                self.optimizers.load_state_dict(state["optimizers"])
+                self.replica.load(state["model"])
+                self.best = self.replica.own(state["best"])
+                self.replica.load_optimizers(self.optimizers, state["optimizers"])
             if state is not None and rank < len(state["rng"]):
                 restore_random_state(state["rng"][rank])
             elif rank > 0:

@@ -19,6 +19,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveInt,
     StringConstraints,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -32,6 +33,7 @@ MOST_PROBLEMS = 20
 # Control characters, and marks that change the direction of what follows, reach a terminal as they are.
 _UNSEEN = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=rf"^[^\x00-\x1f{_UNSEEN}]+$")]
+NAME_RULE = "1 to 200 characters, none of them a control character or a mark of writing direction"
 Sentence = Annotated[
     str, StringConstraints(min_length=1, max_length=500, pattern=rf"^[^\x00-\x1f{_UNSEEN}]+$")
 ]
@@ -238,3 +240,19 @@ class Controls(Record):
     verdict: Sentence
     seeds: Annotated[list[NonNegativeInt], Field(min_length=1)]
     n: PositiveInt
+
+
+def check_name(what: str, value: str) -> None:
+    """Check a name before anything is written under it.
+
+    Args:
+        what: What it is the name of, for the message.
+        value: The name.
+
+    Raises:
+        ValueError: It cannot stand in a row.
+    """
+    try:
+        TypeAdapter(Name).validate_python(value)
+    except ValueError:
+        raise ValueError(f"{what} must have {NAME_RULE}, got {value!r}") from None

@@ -39,7 +39,9 @@ def test_attention_goes_backward_through_the_prefix_once() -> None:
         with torch.profiler.profile(record_shapes=True) as seen:
             model(*made).loss.backward()
         shapes[defers] = sum(
-            event.count for event in seen.key_averages() if "attention" in event.key and "backward" in event.key
+            event.count
+            for event in seen.key_averages()
+            if "attention" in event.key and "backward" in event.key
         )
     assert 0 < shapes[True] < shapes[False]
 

@@ -79,6 +79,8 @@ def test_a_proxy_or_a_second_look_is_a_connection(monkeypatch: pytest.MonkeyPatc
     assert connection.is_reachable()
     monkeypatch.setattr(socket, "getaddrinfo", _no_names)
     assert not connection.is_reachable()
-    monkeypatch.setattr(connection, "getproxies", lambda: {"https": "http://proxy:1", "http": "http://proxy:1"})
+    monkeypatch.setattr(
+        connection, "getproxies", lambda: {"https": "http://proxy:1", "http": "http://proxy:1"}
+    )
     monkeypatch.setattr(connection, "proxy_bypass", lambda host: False)
     assert connection.is_reachable()

@@ -1,5 +1,7 @@
 """The page without a browser: complete, escaped, self-contained."""
 
+import errno
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -95,6 +97,32 @@ def test_predictions_and_the_file_itself_lie_beside_the_page(path: Path, tmp_pat
     side = {f"predictions/{file.name}" for file in (site / "predictions").iterdir()}
     assert len(side) == 6
     assert side <= linked
+
+
+def test_predictions_are_links_where_there_are_links_and_nothing_is_written_through_them(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, [first, *_] = tmp_path / "site", sorted((path.parent / "predictions").iterdir())
+    place = site / "predictions" / first.name
+    write_page(path, site)
+    write_page(path, site)
+    assert place.samefile(first)
+    other = tmp_path / "other"
+    other.write_bytes(b"another's")
+    place.unlink()
+    place.hardlink_to(other)
+    write_page(path, site)
+    assert place.samefile(first) and other.read_bytes() == b"another's"
+
+    def refuse(file: str, place: str) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    write_page(path, tmp_path / "far")
+    copy = tmp_path / "far" / "predictions" / first.name
+    assert copy.read_bytes() == first.read_bytes() and not copy.samefile(first)
+    write_page(path, path.parent)
+    assert first.read_bytes() == copy.read_bytes()
 
 
 def test_the_page_asks_nothing_of_anyone(path: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tiny_models import IDS, coconut, reasoner, rows
 from coconut_bench.coconut.kernels import GRAPHS
 from coconut_bench.coconut.objectives import get_objective
 from coconut_bench.coconut.processes import Processes
+from coconut_bench.coconut.replica import Replica
 from coconut_bench.coconut.steps import Steps
 
 pytestmark = [
@@ -31,9 +32,8 @@ def test_replayed_steps_have_the_gradients_of_plain_ones(gpu: torch.device) -> N
     for defers, uses_graphs, times in ((False, False, 1), (True, True, 3)):
         model.zero_grad()
         model.defers = defers
-        steps = Steps(
-            model, get_objective("labels"), IDS, Processes(gpu), None, "fp32", uses_graphs, told.append
-        )
+        steps = Steps(Replica(model, Processes(gpu)), get_objective("labels"), IDS, None, "fp32", told.append)
+        steps.graphs = steps.graphs if uses_graphs else None
         for _ in range(times):
             for parameter in model.parameters():
                 if parameter.grad is not None:
@@ -64,7 +64,8 @@ def test_replayed_answers_are_those_computed_pass_by_pass(
 
 def test_a_step_waits_for_nothing_but_its_loss(gpu: torch.device) -> None:
     model = coconut("gpt2").to(gpu)
-    steps = Steps(model, get_objective("labels"), IDS, Processes(gpu), None, "fp32", False, print)
+    steps = Steps(Replica(model, Processes(gpu)), get_objective("labels"), IDS, None, "fp32", print)
+    steps.graphs = None
     prepared = steps.prepare([{"student": row} for row in rows([2, 3, 1, 2])])
     steps.backward(prepared)  # loads the kernels
     torch.cuda.set_sync_debug_mode("error")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -14,16 +15,19 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from micro import ADAMW, write_recipe
 
 from coconut_bench.benchmarks.recipe import load_recipe
+from coconut_bench.benchmarks.run.lock import InUse, check_free, locked
 from coconut_bench.benchmarks.run.pipeline import run
 from coconut_bench.benchmarks.run.spec import RunSpec
 from coconut_bench.coconut import launch
 from coconut_bench.coconut.batches import share_out
 from coconut_bench.coconut.encoding import Row
+from coconut_bench.coconut.processes import Processes
 from coconut_bench.leaderboard.result import Result
 from coconut_bench.leaderboard.store import read
 
@@ -241,11 +245,54 @@ def test_an_error_is_told_once(arguments: tuple[str, ...], words: str) -> None:
     assert words in said[0]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_second_launch_of_a_run_in_use_ends_at_once_with_one_line(count: int, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, **CURVE)
+    with locked(Path("out/.lock")):
+        process = launched(count, "run", "--method", "coconut", "--recipe", str(recipe), "--out", "out")
+        _, told = process.communicate(timeout=300)
+    assert "exitcode  : 2 " in told
+    assert "exitcode  : -9 " not in told, "the launcher kills, after 30 s, a process that waits for another"
+    said = told.splitlines()
+    [line] = [line for line in said if line.startswith("Error")]
+    assert line.startswith(f"Error: out is in use by process {os.getpid()} on ")
+    assert not Path("out/run.json").exists()
+
+
+def test_a_lock_is_found_held_by_any_number_of_processes_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "run" / ".lock"
+    check_free(path)
+    assert not path.parent.exists()
+    with locked(path):
+        check_free(path)  # a thread's own
+    path.touch()
+    with path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)  # as another process of the launcher that looks at this moment
+        check_free(path)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(InUse, match="is in use by"):
+            check_free(path)
+
+
+def test_an_error_of_process_0_is_that_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        raise InUse("out is in use by process 1")
+
+    processes = [Processes(torch.device("cpu"), rank, 2) for rank in range(2)]
+    sent: list[Any] = []
+    monkeypatch.setattr(Processes, "shared", lambda self, value: (sent.append(value), sent[0])[1])
+    for process in processes:
+        with pytest.raises(InUse, match="by process 1"):
+            process.of_first(fails)
+    assert [value[1] is None for value in sent] == [False, True], "the others do not even try"
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
         ({"LOCAL_RANK": "0", "WORLD_SIZE": "2"}, "only `run` takes several processes, got 2 for audit"),
-        ({"ACCELERATE_USE_FSDP": "true"}, r"a whole model each \(data parallel\), got FSDP"),
+        ({"ACCELERATE_USE_MEGATRON_LM": "true"}, "or divides it by FSDP, got MEGATRON_LM"),
         ({"ACCELERATE_MIXED_PRECISION": "no", "MASTER_ADDR": "127.0.0.1"}, "--cpu starts one process"),
     ],
 )

@@ -23,7 +23,7 @@ def test_a_fixed_cache_gives_the_same_answers_thoughts_and_passes(
     assert made.answer(questions, 12) == expected
     again = made.answer(questions[::-1], 12)  # the same memory, other questions
     assert again == expected[::-1]
-    assert len(made._replayers) == 1
+    assert len(made._replayers.made) == 1
 
 
 def test_projected_thoughts_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,11 @@ def say(line: str) -> None:
     help="Device: cpu, mps or cuda:N; with --cluster local also several, separated by commas.",
 )  # fmt: skip
 @click.option(
+    "--no-graphs",
+    is_flag=True,
+    help="On a GPU, compute every pass on its own instead of replaying CUDA graphs.",
+)
+@click.option(
     "--cluster", type=click.Choice(["slurm", "ray", "local"]),
     help="Run one job per method and seed; local: processes of this machine.",
 )  # fmt: skip
@@ -123,7 +128,7 @@ def say(line: str) -> None:
 def run_command(
     method: str, recipe: str | None, seed: int, seeds: int, dataset: str | None, model: str | None,
     settings: tuple[str, ...], halting: str | None, thoughts: tuple[int, ...], sweeps: int | None,
-    quick: bool, ood: bool, track: str | None, device: str | None, cluster: str | None,
+    quick: bool, ood: bool, track: str | None, device: str | None, no_graphs: bool, cluster: str | None,
     job: tuple[str, ...], out: Path | None, leaderboard: Path, replace: bool,
 ) -> None:  # fmt: skip
     """Generate data, train, evaluate and record the result: one or several methods on one recipe.
@@ -135,6 +140,8 @@ def run_command(
         raise ValueError(f"--out must be a folder, got the file {out}")
     from .device import parse_devices, use_device
 
+    if no_graphs:  # jobs of this machine inherit it
+        os.environ["COCONUT_BENCH_GRAPHS"] = "0"
     devices = parse_devices(device) if device else ()
     if devices and not cluster:
         if len(devices) > 1:

@@ -13,6 +13,7 @@ from ...coconut.curriculum import Schedule
 from ...coconut.encoding import Encoder
 from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.processes import Processes
+from ...coconut.replica import Replica
 from ...coconut.thinking import Generation, Reasoner, Thinking
 from ...coconut.tokens import special_ids
 from ...generators.answers import ANSWER_MARKER
@@ -45,7 +46,7 @@ class Evaluator:
         schedule: Method and curriculum.
         recipe: Recipe of the run (token limit, evaluation batch size, precision, halting).
         thoughts: Constant number of thoughts or pauses; None for the stage's own.
-        processes: Those that share the questions, each with the same model; None for this one alone.
+        replica: The model in the processes that share the questions; None for this one alone.
 
     Raises:
         ValueError: ``thoughts`` is given for a method without thoughts or pauses.
@@ -58,7 +59,7 @@ class Evaluator:
         schedule: Schedule,
         recipe: Recipe,
         thoughts: int | None = None,
-        processes: Processes | None = None,
+        replica: Replica | None = None,
     ) -> None:
         if thoughts is not None and not schedule.method.thinks:
             raise ValueError(
@@ -67,7 +68,8 @@ class Evaluator:
             )
         self.model, self.encoder, self.schedule, self.recipe = model, encoder, schedule, recipe
         self.thoughts = thoughts
-        self.processes = processes or Processes(model.device)
+        self.replica = replica or Replica(model, Processes(model.device))
+        self.processes = self.replica.processes
         self.marker = ANSWER_MARKER if recipe.answer_marker else FULL_STOP
 
     def thinking(self, stage: int) -> Thinking:
@@ -152,14 +154,20 @@ class Evaluator:
         limit = self.limit(questions, reasoner.thinking)
         order = sorted(range(len(asked)), key=lambda i: len(questions[i]))
         size, bf16 = self.recipe.eval_batch_size, precision(self.recipe, self.model.device) == "bf16"
-        found: dict[int, Generation] = {}
         here = self.processes
         starts = range(0, len(asked), size)[here.rank :: here.count]
-        for start in tqdm(starts, desc=label, unit="batch", disable=here.hides_bars, leave=False):
-            chosen = order[start : start + size]
-            with torch.autocast(self.model.device.type, torch.bfloat16, enabled=bf16):
-                found.update(zip(chosen, reasoner.answer([questions[i] for i in chosen], limit), strict=True))
-        found = {place: answer for share in here.gathered(found) for place, answer in share.items()}
+
+        def share() -> dict[int, Generation]:
+            own: dict[int, Generation] = {}
+            for start in tqdm(starts, desc=label, unit="batch", disable=here.hides_bars, leave=False):
+                chosen = order[start : start + size]
+                with torch.autocast(self.model.device.type, torch.bfloat16, enabled=bf16):
+                    answers = reasoner.answer([questions[i] for i in chosen], limit)
+                own.update(zip(chosen, answers, strict=True))
+            return own
+
+        shares = here.gathered(self.replica.compute(share))
+        found = {place: answer for one in shares for place, answer in one.items()}
         return [found[i] for i in range(len(asked))]
 
     def answered(self, stage: int) -> Answered:

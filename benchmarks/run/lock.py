@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -52,7 +52,7 @@ def locked(path: Path, wait: Callable[[str], None] | None = None) -> Iterator[Lo
     """Hold a lock while the body runs; of the processes of one data-parallel run, the first one takes it.
 
     Args:
-        path: Its file; the folder is created if missing.
+        path: Its file; the folder is created if missing, and removed at the end if nothing was put there.
         wait: Called with a line that names the holder before waiting for it; None to raise instead.
 
     Yields:
@@ -65,24 +65,29 @@ def locked(path: Path, wait: Callable[[str], None] | None = None) -> Iterator[Lo
     if (threading.get_ident(), path.resolve()) in _held or launch.rank() > 0:
         yield None
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with holding(Lock(path, _take(path, wait))) as lock:
-        yield lock
+    missing = [folder for folder in path.parents if not folder.exists()]
+    try:
+        with holding(Lock(path, _take(path, wait))) as lock:
+            yield lock
+    finally:
+        with suppress(OSError):  # an empty folder is not left behind; one with files stays
+            for folder in missing:
+                folder.rmdir()
 
 
 def check_free(path: Path) -> None:
-    """Check that nobody holds a lock.
+    """Check that nobody holds a lock; each process of a data-parallel run finds the same, and none waits.
 
     Args:
         path: Its file.
 
     Raises:
         InUse: Another process or thread has it.
-        OSError: The file cannot be opened.
+        OSError: The file cannot be opened, or its file system has no locks.
     """
-    if path.exists():
-        with locked(path):
-            pass
+    if path.exists() and (threading.get_ident(), path.resolve()) not in _held:
+        with suppress(FileNotFoundError):  # its last holder has removed it
+            os.close(_take(path, None, shared=True))
 
 
 @contextmanager
@@ -109,13 +114,15 @@ def holding(lock: Lock) -> Iterator[Lock]:
         os.close(lock.file)
 
 
-def _take(path: Path, wait: Callable[[str], None] | None) -> int:
-    """Open and lock the file that the path names; return its descriptor."""
+def _take(path: Path, wait: Callable[[str], None] | None, shared: bool = False) -> int:
+    """Open and lock the file that the path names, or share its lock if it is there; return its descriptor."""
     told = False
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        if not shared:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | (0 if shared else os.O_CREAT), 0o666)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             if _is_at(file, path):
                 return file
             os.close(file)  # its last holder has removed it

@@ -20,7 +20,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from ...coconut.methods import get_method
 from ...coconut.numerics import NUMERICS
 from ...coconut.processes import Processes, join
 from ...coconut.progress import Progress
+from ...coconut.sharding import check_divisible, replica
 from ...generators.files import sweep_temporary
 from ...leaderboard.measures import Cost, Curve, Stage
 from ...leaderboard.predictions import Prediction, summarize, write_predictions
@@ -46,6 +47,7 @@ from .lock import RUN_LOCK, locked
 from .needs import check_graphs
 from .pretrained import weights_hash
 from .saved import (
+    RESTORE,
     check_data,
     log_validation,
     read_finished,
@@ -84,7 +86,7 @@ def run(
         OSError: Data or model cannot be read, or ``out`` cannot be written, or another process has ended.
     """
     here = join()
-    done = here.shared(read_finished(spec, out))
+    done = here.of_first(lambda: read_finished(spec, out))
     if here.is_main:
         for folder in (out, *out.glob("*/")):
             sweep_temporary(folder)
@@ -93,16 +95,20 @@ def run(
             (out / CHECKPOINT).unlink(missing_ok=True)  # of a process that was killed before it removed it
             check_data(out)
         say(f"{out} already contains this run")
+        if not list((out / "model").glob("*.safetensors")):
+            say(f"Note: the weights in {out / 'model'} are missing; for controls, {RESTORE}")
         return done
     schedule = spec.recipe.schedule(get_method(spec.method))
     data = open_data(spec.recipe.data)
     check_base(spec.recipe, data)
     check_chains(schedule, data)
     check_graphs(spec.method, data)
+    check_divisible(spec.recipe.optimizer.name, spec.recipe.model.loops)
     if not here.is_main:
         say, track = (lambda line: None), None
-    with locked(out / RUN_LOCK):
-        done = here.shared(read_finished(spec, out) if here.is_main else None)
+    with ExitStack() as stack:
+        here.of_first(lambda: bool(stack.enter_context(locked(out / RUN_LOCK))))
+        done = here.of_first(lambda: read_finished(spec, out))
         done = done or here.shared(_run(spec, data, schedule, out, here, say, track))
     assert done is not None
     return done
@@ -128,13 +134,16 @@ def _run(
         write_record(out, {"identity": spec.identity, "settings": settings(spec), "base": base.record})
         save_recipe(recipe, out / "recipe.yaml")
     say(f"base model: {base}")
-    model = coconut_over(base, recipe, schedule, spec.seed)
-    evaluator = Evaluator(model, recipe_encoder(recipe, base.tokenizer), schedule, recipe, processes=here)
+    placed = replica(coconut_over(base, recipe, schedule, spec.seed), here)
+    evaluator = Evaluator(
+        placed.model, recipe_encoder(recipe, base.tokenizer), schedule, recipe, replica=placed
+    )
     with _tracker(track, spec, out) as tracker:
         progress, stage = train(spec, data, evaluator, partial(_log, out, say, tracker), checkpoint)
         (train_memory,) = here.largest([peak_memory()])
         evaluation = evaluator(data.test, stage, "test")
         (test_memory,) = here.largest([peak_memory()])
+        model = evaluator.model = placed.whole_model()
         if not here.is_main:
             return None
         say(thoughts_by_depth(evaluation.predictions))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from ...coconut.progress import check_there
 from ...generators.files import check_sums, read_if_sealed, write_sealed, write_sums, write_whole
 from ...generators.reading import read_shape
 from ...generators.stored.manifest import MANIFEST, check_listed, manifest_digest, read_manifest
@@ -31,6 +32,7 @@ RECORD = "run.json"
 DIGEST = "manifest_sha256"
 FIELDS = {"data": "content of the dataset's files", "start": "content of the pretrained model's folder"}
 """Fields of a run's identity -> how messages name them."""
+RESTORE = "restore it from a copy, or train the run again in another --out"
 STARTED = ("checkpoint.pt", "log.jsonl", "result.json")
 """Files of a run of which another one may not go on."""
 
@@ -75,8 +77,8 @@ def check_model(folder: Path) -> list[Path]:
         OSError: There is no such folder.
     """
     if not folder.is_dir():  # transformers would look for a repository of this name on the Hub
-        raise FileNotFoundError(f"{folder} must be the model of a finished run, and is missing")
-    return check_sums(folder, "restore it from a copy, or train the run again in another --out")
+        raise FileNotFoundError(f"{folder} must be the model of a finished run, and is missing: {RESTORE}")
+    return check_sums(folder, RESTORE)
 
 
 def write_record(out: Path, record: dict[str, Any]) -> None:
@@ -133,8 +135,8 @@ def check_data(out: Path) -> None:
             manifest = read_manifest(folder)
             for entry in manifest["splits"].values():
                 check_listed(folder / entry["file"], manifest)
-        except ValueError as error:
-            raise ValueError(f"{error}; restore {folder} from a copy, or remove it") from None
+        except (ValueError, FileNotFoundError) as error:
+            raise type(error)(f"{error}; restore {folder} from a copy, or remove it") from None
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -285,8 +287,11 @@ def log_validation(path: Path, entry: dict[str, Any]) -> None:
     Args:
         path: Log with one line of JSON per validation; created if missing.
         entry: Its fields; ``global_step`` orders them.
+
+    Raises:
+        OSError: It cannot be written, or its folder was removed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_there(path.parent)
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
     kept = [line for line in lines if _step_of(line) < entry["global_step"]]
     write_sealed(path, "".join(f"{line}\n" for line in [*kept, json.dumps(entry)]).encode())

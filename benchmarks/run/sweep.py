@@ -127,6 +127,8 @@ def sweep(
         ood_datasets(grid.recipe.data.name)  # fail before the training, not after it
     if grid.cluster is not None and launch.size() > 1:
         raise ValueError(f"--cluster submits jobs from one process, got {launch.size()}")
+    if not grid.cluster and not _waits(cells):
+        check_free(cells[0].folder / RUN_LOCK)
     from .training import check_slots  # with torch, after all that needs none
 
     sweeps = grid.recipe.curriculum.sweeps
@@ -143,6 +145,11 @@ def sweep(
     return sorted(rows.values(), key=lambda row: grid.methods.index(row.method))
 
 
+def _waits(cells: Sequence[Cell]) -> bool:
+    """Whether a locked cell comes later; processes of a launcher work on the same one, and wait for none."""
+    return len(cells) > 1 and launch.size() == 1
+
+
 Measuring = Generator[tuple[Cell, list[Result]], None, None]
 
 
@@ -154,12 +161,8 @@ def _of_jobs(cells: Sequence[Cell], cluster: Cluster, say: Callable[[str], None]
 
 
 def _shared(cells: Sequence[Cell], say: Callable[[str], None]) -> Measuring:
-    """Yield the cells as they are measured, here or by other processes; of several, a locked one comes later.
-
-    The processes of a data-parallel run must work on the same cell, so they wait for none.
-    """
+    """Yield the cells as they are measured, here or elsewhere; of several, a locked one comes later."""
     left, told = dict(enumerate(cells, start=1)), set[int]()
-    waits = len(cells) > 1 and launch.size() == 1
     while left:
         before = len(left)
         for place, cell in list(left.items()):
@@ -169,7 +172,7 @@ def _shared(cells: Sequence[Cell], say: Callable[[str], None]) -> Measuring:
                     say(f"[{place}/{len(cells)}] {cell.spec.method}, seed {cell.spec.seed}")
                 yield cell, measure(cell, say)
             except InUse as busy:
-                if not waits:
+                if not _waits(cells):
                     raise
                 if place not in told:
                     say(f"{busy}: the sweep comes back to it")

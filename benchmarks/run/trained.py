@@ -9,9 +9,11 @@ from ...coconut.encoding import Encoder
 from ...coconut.methods import Method, get_method
 from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.thinking import Reasoner, Thinking
+from ...generators.datasets import DATASETS
 from ...generators.example import Example
 from ...leaderboard.result import Result
 from ..recipe import Recipe, load_recipe, recipe_names
+from ..recipe_parts import DataPart
 from .data import open_data
 from .evaluate import Evaluator
 from .retest import load_evaluator
@@ -85,9 +87,28 @@ class TrainedRun:
         Raises:
             ValueError: The dataset's test questions are not those of the run any more.
         """
-        data = open_data(self.recipe.data)
+        data = open_data(found_from(self.recipe.data, self.folder))
         data.check_questions(self.result.dataset)
         return list(data.test if split == "test" else data.valid)[:n]
+
+
+def found_from(part: DataPart, run: Path) -> DataPart:
+    """Find the files of a run's dataset from another folder than the one that it was trained from.
+
+    Args:
+        part: The recipe's data part, whose paths may be relative.
+        run: Directory of the run, in or below the folder that they are relative to.
+
+    Returns:
+        The part with paths that exist; as it is if there are none, or no such folder.
+    """
+    paths = [Path(name.strip()) for name in part.name.split(",")]
+    if part.name in DATASETS or all(path.exists() for path in paths):
+        return part
+    for above in run.resolve().parents:
+        if all((above / path).exists() for path in paths):
+            return part.model_copy(update={"name": ",".join(str(above / path) for path in paths)})
+    return part
 
 
 def load_run(folder: Path) -> TrainedRun:

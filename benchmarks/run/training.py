@@ -63,7 +63,7 @@ def train(
 
     settings = train_settings(spec.recipe, evaluator.model.device)
     progress = Trainer(
-        evaluator.model, batches, plans, settings, validate, checkpoint, spec.identity, log
+        evaluator.model, batches, plans, settings, validate, checkpoint, spec.identity, log, evaluator.replica
     ).run()
     return Trained(progress, plans[-1].stage)
 

@@ -16,6 +16,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ...generators.files import write_whole
@@ -38,7 +39,8 @@ TITLE = "Latent reasoning leaderboard"
 def write_page(path: Path | str | None, out: Path | str) -> Path:
     """Build the page of a leaderboard file.
 
-    A missing predictions file is left out; `check` reports it.
+    A missing predictions file is left out; `check` reports it. The others are hard links where the file
+    system has them, so an edit of one reaches the original; else copies.
 
     Args:
         path: The leaderboard file; None for the shipped one and yours.
@@ -64,11 +66,25 @@ def write_page(path: Path | str | None, out: Path | str) -> Path:
     for folder in filter(Path.is_dir, boards.folders):
         for name in sorted(wanted.intersection(os.listdir(folder))):
             (out / PREDICTIONS).mkdir(exist_ok=True)
-            shutil.copyfile(os.path.join(folder, name), os.path.join(out, PREDICTIONS, name))
+            _place(os.path.join(folder, name), os.path.join(out, PREDICTIONS, name))
     copy_manual(out / DOCS)
     write_whole(out / "leaderboard.json", one)
     write_whole(out / "index.html", html.encode())
     return out / "index.html"
+
+
+def _place(file: str, place: str) -> None:
+    """Link a file to another place, or copy it; what is there is replaced, never written through."""
+    if os.path.exists(place) and os.path.samefile(file, place):
+        return
+    with suppress(FileNotFoundError):
+        os.remove(place)
+    try:
+        if os.path.islink(file):  # a link to a relative link would lead nowhere
+            raise OSError
+        os.link(file, place)
+    except OSError:  # on another device, or the file system has no hard links
+        shutil.copyfile(file, place)
 
 
 def page(board: Leaderboard, places: dict[str, int], answers: Answers, digest: str) -> str:
