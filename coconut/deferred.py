@@ -3,21 +3,19 @@
 Each thought attends to the whole prefix. Backward through that attention gives a gradient of the prefix's
 keys and values, as large as the prefix, which autograd would compute for every thought and add up. But
 nothing needs the sum before the last of them is known. So each pass keeps what the gradient follows from,
-which has
-one row for each of its few positions, and the prefix computes its gradient from all of them at once:
+which has one row for each of its few positions, and the prefix computes its gradient from all of them:
 
-    pass K … pass 1     queries q, probabilities p, their gradients ds, output gradients do: [rows of the
-    pass] prefix              grad of keys = dsᵀ q,  grad of values = pᵀ do,   over the rows of all passes
+    pass K … pass 1     queries q, probabilities p, gradients ds of the scores and do of the output: few rows
+    prefix              gradient of keys = dsᵀ q, of values = pᵀ do, over the rows of all passes
 
 Gradients of the thoughts' own keys and values are needed as soon as the pass before them goes backward; their
 few columns are added up as passes do. A link, a tensor without meaning that goes from pass to pass, makes
 autograd go backward through them in order, and through the prefix last.
 
-Used on GPUs (`applies`), where it saves most; the sums are rounded in another order than autograd's.
+Used on GPUs (`passes.PassesMixin.is_deferred`), where it saves most; the sums are rounded in another order
+than autograd's.
 
-Axes: B batch, G heads of queries that share keys, H heads of keys, Q rows (queries · G), T columns, d width
-    of
-a head.
+Axes: B batch, H heads of keys, Q rows (queries of all heads that share keys), T columns, d width of a head.
 """
 
 from __future__ import annotations

@@ -9,9 +9,7 @@ Whether all rows have ended is looked at every few tokens only, as looking is wa
     think             ^                input: the hidden state before
     write               ^              input: the most probable token, which is noted
 
-Axes: B rows, T columns, L length of the cache, D width, N tokens written, Q columns of a pass, H heads, d
-    width
-of a head.
+Axes: B rows, L length of the cache, D width, N tokens written, Q columns of a pass.
 """
 
 from __future__ import annotations

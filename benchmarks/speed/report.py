@@ -45,6 +45,9 @@ def parts() -> dict[str, Part]:
     """Return the parts of a report by name."""
     return {
         "stages": Part("a training step at every stage against a plain one", _lazy("training", "stages")),
+        "lengths": Part(
+            "steps and answers of different lengths, as a run meets them", _lazy("lengths", "lengths")
+        ),
         "literal": Part("a training step against the published procedure", _lazy("training", "literal")),
         "evaluation": Part(
             "batched decoding against one question at a time", _lazy("inference", "evaluation")
