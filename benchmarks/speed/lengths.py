@@ -1,8 +1,9 @@
 """Speed as a run meets it: batches and questions of different lengths, prepared while others are computed.
 
 Every new shape of a tensor can cost a GPU more than its computation: kernels that plan for each shape, memory
-that is divided anew, steps that are not replayed (`coconut.graphs`). Fixed shapes, which all other parts time,
-hide that. Here both go through what a training uses (`coconut.steps`), so padding and graphs are the same.
+that is divided anew, steps that are not replayed (`coconut.graphs`). Fixed shapes, which all other parts
+time, hide that. Here both go through what a training uses (`coconut.steps`), so padding and graphs are the
+same.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ def _steps(model: CoconutForCausalLM, many: list[list[Reading]], setting: Settin
 
 
 def _readings(size: Size, thoughts: int, seed: int | None = None) -> list[Reading]:
-    """A batch; with a seed, of questions whose mean length differs from batch to batch, as do their thoughts."""
+    """A batch; with a seed, of questions whose mean length differs from batch to batch, as do their
+    thoughts."""
     if seed is None:
         return [{"student": row} for row in rows(size, thoughts)]
     question = max(4, size.question * (90 + seed * 7 % 20) // 100)
