@@ -88,7 +88,9 @@ COMMANDS = {
         "Show, check, merge, compare and export recorded results.",
         "every file is whole, the old one or the new one; the same command goes on",
     ),
-    "docs": Place("leaderboard.manual:docs_command", "Print a page of the documentation, or list them."),
+    "docs": Place(
+        "leaderboard.manual:docs_command", "Print a PAGE of the documentation; without one, list the pages."
+    ),
 }
 
 SUBCOMMANDS = {
