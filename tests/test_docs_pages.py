@@ -90,6 +90,7 @@ ELSEWHERE = {
     "--cluster local": Elsewhere("tests/test_cluster.py"),
     "torchrun": Elsewhere("tests/test_processes.py"),
     "--device cuda": Elsewhere("tests/test_speed.py"),
+    "-m cuda": Elsewhere("docs/performance.md"),  # by hand, on a GPU
     "every-eval-ever": Elsewhere("docs/leaderboard.md"),  # by hand: it wants Python 3.12
     "every_eval_ever": Elsewhere("docs/leaderboard.md"),
     "COCONUT_BENCH_LIVE=1": Elsewhere("tests/test_publish_live.py"),  # by hand, with an account

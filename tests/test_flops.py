@@ -136,7 +136,7 @@ def test_what_processes_compute_together(tmp_path: Path) -> None:
     readings = made.batches.readings(0, made.plans[-1], made.plans)[:5]
     total = 0
     for rank in range(2):
-        made.processes = replace(made.processes, rank=rank, count=2)
+        made.steps.processes = replace(made.processes, rank=rank, count=2)
         total += measured(made, readings)
     assert Counter(made.model, "labels", 2, count=2).step(readings) == total
     assert total > Counter(made.model, "labels", micro_batch=2).step(readings)

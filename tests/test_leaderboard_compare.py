@@ -232,7 +232,7 @@ def test_names_of_foreign_rows_are_text_wherever_they_are_shown(tmp_path: Path) 
         (["show", "--recipe", "tny"], "unknown recipe 'tny' (did you mean 'tiny'?)"),
         (["show", "--sort", "acuracy"], "unknown column 'acuracy' (did you mean 'accuracy'?)"),
         (["compare", "coconut", "co"], "unknown row 'co'"),
-        (["compare", "cot", "cot"], "cot: must name one row, got"),
+        (["compare", "cot", "cot"], "cot and cot are the same row"),
         (["compare", "coconut", "cot", "--dataset", "x"], "unknown dataset 'x'"),
         (["compare", "coconut"], "rows must be at least 2, got 1"),
     ],

@@ -266,6 +266,7 @@ def test_a_lock_is_found_held_by_any_number_of_processes_at_once(tmp_path: Path)
     assert not path.parent.exists()
     with locked(path):
         check_free(path)  # a thread's own
+    path.parent.mkdir()  # the empty one has been removed
     path.touch()
     with path.open() as file:
         fcntl.flock(file, fcntl.LOCK_SH)  # as another process of the launcher that looks at this moment

@@ -338,7 +338,7 @@ def test_the_published_schedules_are_the_paper_s() -> None:
             assert bool(curriculum.extra_stage) == (data == "gsm8k")
             assert (optimizer.max_grad_norm, recipe.empty_markers) == (0, True)
             assert recipe.max_new_tokens == (64 if data == "gsm8k" else 128)
-            assert recipe.precision == ("fp32" if model == "gpt2" else "auto")
+            assert recipe.precision == "auto"
 
 
 def test_a_base_model_that_is_reused_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

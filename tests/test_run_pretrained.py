@@ -49,15 +49,15 @@ def collect_rows(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[list[int]]]:
     """Collect the token ids of every row that is trained on, and of every prompt that is answered."""
     found: dict[str, list[list[int]]] = {"training": [], "answers": []}
 
-    def collated(rows: list[Row], pad: int) -> Batch:
+    def collated(rows: list[Row], *others: Any) -> Batch:
         found["training"] += [row.prompt for row in rows]
-        return collate(rows, pad)
+        return collate(rows, *others)
 
     def prompted(prompts: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
         found["answers"] += prompts
         return collate_prompts(prompts, pad)
 
-    monkeypatch.setattr("coconut_bench.coconut.training.collate", collated)
+    monkeypatch.setattr("coconut_bench.coconut.objectives.collate", collated)
     monkeypatch.setattr("coconut_bench.coconut.thinking.collate_prompts", prompted)
     return found
 
