@@ -40,6 +40,7 @@ def test_every_method_encodes_every_dataset_at_every_stage(method: str, dataset:
     """The prompt begins with the question, the answer is learned, and nothing of it stands in the prompt."""
     asked = list(examples(dataset, "train", count=4))
     words = {word for e in asked for text in (e.question, *e.steps, e.answer) for word in split_words(text)}
+    words.update(symbol for e in asked if e.graph is not None for symbol in e.graph.symbols)
     tokenizer = word_tokenizer(sorted(words))
     encoder = Encoder(tokenizer, special_ids(tokenizer), markers=True)
     schedule = Schedule(METHODS[method], last=8, thoughts_per_step=2, extra_stage=True)
