@@ -204,10 +204,12 @@ def test_a_row_opens_and_closes_by_mouse_and_by_keyboard(view: Any, board: Path)
 
 def test_samples_are_filtered_by_the_method_that_answers_wrong(driver: Any, tmp_path: Path) -> None:
     driver.get(write_page(SHIPPED, tmp_path / "site").as_uri())
-    css(driver, ".samples > summary")[0].click()
-    articles = css(driver, "article")
+    # Several datasets have samples; a fair one's methods are chosen from.
+    [panel] = [one for one in css(driver, ".samples") if "coconut" in (one.get_attribute("innerHTML") or "")]
+    css(panel, "summary")[0].click()
+    articles = css(panel, "article")
     whole = sum(article.is_displayed() for article in articles)
-    css(driver, ".wrong-by option")[1].click()
+    css(panel, ".wrong-by option")[1].click()
     shown = [article for article in articles if article.is_displayed()]
     assert whole == len(articles) > len(shown) > 0
     assert all("coconut" in article.get_attribute("data-wrong").split("\n") for article in shown)
