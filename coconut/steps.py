@@ -213,8 +213,8 @@ class Ahead:
 def _tf32(is_used: bool) -> Iterator[None]:
     """Let products in fp32 be rounded to TF32 while the body runs.
 
-    In a bf16 step only the head's are in fp32, and without TF32 they take a third of its time; with it they
-    are still more exact than all others.
+    In a bf16 step only the head's are in fp32, which tensor cores do not compute; in TF32 they are still more
+    exact than all others.
     """
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = before or is_used
