@@ -14,11 +14,13 @@ Axes: B rows, L length of the cache, D width, N tokens written, Q columns of a p
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Hashable
 from typing import Any
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
 
 from .decoding import Prompted, most_probable
@@ -160,23 +162,29 @@ class Replayer:
             self.passes[name]()
             return
         if name not in self.graphs:
-            state = [self.h_BD, self.is_filled_BL, self.column_1, self.written_1, self.position_B1]
-            kept = [tensor.clone() for tensor in state]
-            self.passes[name]()  # loads the kernels, which recording cannot
-            for tensor, before in zip(state, kept, strict=True):
-                tensor.copy_(before)
-            torch.cuda.synchronize()
-            graph, kind = torch.cuda.CUDAGraph(), self.h_BD.device.type
-            # Weights in lower precision must be made in the graph: autocast's own copies are freed at its
-            # end.
-            dtype, is_on = torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)
-            with (
-                torch.autocast(kind, dtype, enabled=is_on, cache_enabled=False),
-                torch.cuda.graph(graph),
-            ):
+            try:
+                self.graphs[name] = self._recorded(name)
+            except RuntimeError as error:  # recording computes nothing, so nothing has changed
+                self.uses_graphs = False
+                tqdm.write(f"answers are not replayed (CUDA graphs): {str(error)[:200]}", file=sys.stderr)
                 self.passes[name]()
-            self.graphs[name] = graph
+                return
         self.graphs[name].replay()
+
+    def _recorded(self, name: str) -> torch.cuda.CUDAGraph:
+        """Record a pass, computed once before: that loads the kernels, which recording cannot."""
+        state = [self.h_BD, self.is_filled_BL, self.column_1, self.written_1, self.position_B1]
+        kept = [tensor.clone() for tensor in state]
+        self.passes[name]()
+        for tensor, before in zip(state, kept, strict=True):
+            tensor.copy_(before)
+        torch.cuda.synchronize()
+        graph, kind = torch.cuda.CUDAGraph(), self.h_BD.device.type
+        # Weights in lower precision must be made in the graph: autocast's own copies are freed at its end.
+        dtype, is_on = torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)
+        with torch.autocast(kind, dtype, enabled=is_on, cache_enabled=False), torch.cuda.graph(graph):
+            self.passes[name]()
+        return graph
 
     def _think(self) -> None:
         self._pass(self.model.latent().project(self.h_BD)[:, None])

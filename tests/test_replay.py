@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_models import CONFIGS, coconut, reasoner, rows
 
-from coconut_bench.coconut import thinking
+from coconut_bench.coconut import replay, thinking
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -35,9 +35,25 @@ def test_projected_thoughts_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_is_not_used_on_a_cpu_nor_for_thoughts_updated_together() -> None:
-    from coconut_bench.coconut.replay import can_replay
-
     assert not reasoner(coconut("gpt2"), 1)._replays
-    assert can_replay(coconut("gpt2"))
-    assert not can_replay(coconut("gpt2", recurrence="jacobi", slots=2, sweeps=1))
-    torch.manual_seed(0)
+    assert replay.can_replay(coconut("gpt2"))
+    assert not replay.can_replay(coconut("gpt2", recurrence="jacobi", slots=2, sweeps=1))
+
+
+def test_a_pass_that_cannot_be_recorded_is_computed_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = reasoner(coconut("gpt2", seed=3), 2)
+    questions = [row.prompt for row in rows([0] * 3)]
+    expected = made.answer(questions, 9)
+
+    def refused() -> None:
+        raise RuntimeError("operation not permitted")
+
+    monkeypatch.setattr(torch.cuda, "synchronize", refused)
+    monkeypatch.setattr(thinking.Reasoner, "_replays", True)
+    whole = replay.Replayer.__init__
+    monkeypatch.setattr(replay.Replayer, "__init__", lambda self, *given: whole(self, *given[:-1], True))
+    assert made.answer(questions, 9) == expected
+    told = capsys.readouterr().err.splitlines()
+    assert told == ["answers are not replayed (CUDA graphs): operation not permitted"]
