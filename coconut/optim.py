@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from .bf16_products import fast_products
 from .settings import OptimizerSettings
 
 
@@ -45,7 +46,8 @@ class Optimizers:
         for part, rates in zip(self.parts, self._full, strict=True):
             for group, rate in zip(part.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
-            part.step()
+            with fast_products(part.param_groups[0]["params"][0].device):
+                part.step()
             part.zero_grad(set_to_none=not keeps_gradients)
 
     def state_dict(self) -> list[dict[str, Any]]:

@@ -37,8 +37,8 @@ pytestmark = pytest.mark.usefixtures("in_an_empty_folder", "threads_as_before")
 
 
 def is_near(found: list[float], recorded: list[float]) -> bool:
-    """Whether two courses of the loss are one, the last bits aside."""
-    return found == pytest.approx(recorded, rel=1e-4)
+    """Whether two courses of the loss are one, the last bits aside (1.4e-4 between AVX2 and AVX-512)."""
+    return found == pytest.approx(recorded, rel=2e-4)
 
 
 def test_every_method_has_a_fingerprint_of_these_numerics() -> None:
