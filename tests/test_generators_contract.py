@@ -57,12 +57,12 @@ def test_seeds_splits_and_indices_give_different_examples(name: str, surface: st
     assert len(set(questions)) == len(questions)
 
 
-@every_dataset
-def test_no_two_splits_share_a_graph(name: str, surface: str) -> None:
+@pytest.mark.parametrize("name", DATASETS)
+def test_no_two_splits_share_a_graph(name: str) -> None:
     """Also across seeds: the training graphs of one seed are not the test graphs of another."""
     splits = defaultdict(set)
-    for seed, split in itertools.product((0, 1, 2), SPLITS):
-        for example in examples(name, split, count=200, seed=seed, surface=surface):
+    for seed, split in itertools.product((0, 1), SPLITS):
+        for example in examples(name, split, count=150, seed=seed):
             splits[CONTRACTS[name].form(prove(example))].add(split)
     assert all(len(found) == 1 for found in splits.values())
 
@@ -100,7 +100,7 @@ def test_twins_differ_only_in_who_is_asked_about(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, row in DATASETS.items() if not row.axis])
 def test_four_workers_write_the_bytes_of_one(name: str, tmp_path: Path) -> None:
-    planned = plan(name, sizes={"train": 5000, "valid": 4, "test": 0})
+    planned = plan(name, sizes={"train": 2500, "valid": 4, "test": 0})
     for workers in (1, 4):
         generate(planned, tmp_path / str(workers), workers=workers)
     for file in sorted(path.name for path in (tmp_path / "1").iterdir()):
