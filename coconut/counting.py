@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 from torch import nn
 
 from .batches import Reading, share_out
-from .flops import Pass, Shapes, Sizes, shapes
+from .flops import Pass, Shapes, Sizes, decoder_pass, shapes
 from .modeling import CoconutForCausalLM
 
 T = TypeVar("T")
 
-OBJECTIVES = frozenset({"labels", "distillation"})
-"""Objectives that compute each view forward and backward once, and nothing besides."""
+OBJECTIVES = frozenset({"labels", "distillation", "step-decoder"})
+"""Objectives that compute each view forward and backward once, and nothing besides but the step decoder."""
 
 
 class Counter:
@@ -98,11 +98,13 @@ class Counter:
         if self.sizes is None:
             return None
         parts = share_out(readings, self.micro_batch or len(readings), rank, self.count)
-        found = [
-            shapes([reading[view] for reading in part.readings], self.sizes)
-            for part in parts
-            for view in part.readings[0]
-        ]
+        found: list[Shapes | None] = []
+        for part in parts:
+            for view in part.readings[0]:
+                rows = [reading[view] for reading in part.readings]
+                found.append(shapes(rows, self.sizes))
+                if any(row.texts for row in rows):
+                    found.append(decoder_pass(rows, self.sizes.latent))
         known = [one for one in found if one is not None]
         return known if len(known) == len(found) else None
 
@@ -124,8 +126,10 @@ def observed(model: CoconutForCausalLM) -> Iterator[list[Pass]]:
         cache = given.get("past_key_values")
         seen.append(Pass(rows, columns, columns + (0 if cache is None else int(cache.get_seq_length()))))
 
-    handle = model.base.get_decoder().register_forward_pre_hook(note, with_kwargs=True)
+    decoders = [model.base.get_decoder(), *([model.step_decoder.decoder] if model.step_decoder else [])]
+    handles = [decoder.register_forward_pre_hook(note, with_kwargs=True) for decoder in decoders]
     try:
         yield seen
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()

@@ -57,12 +57,14 @@ class Row(NamedTuple):
         target: The tokens to write: the rest of the chain, and the answer.
         first_filler: Index in ``prompt`` of the first thought or pause token, or where one would stand.
         answer: The number of tokens at the end of ``target`` that are the answer itself, not its marker.
+        texts: What the thoughts of each removed step must be decodable into (SIM-CoT), end token included.
     """
 
     prompt: list[int]
     target: list[int]
     first_filler: int
     answer: int = 0
+    texts: tuple[list[int], ...] = ()
 
 
 class Batch(NamedTuple):
@@ -186,7 +188,20 @@ class Encoder:
         is_marked = (self.markers and bool(fillers)) or self.keeps_markers(schedule.method)
         if schedule.method.target == "frontier" and chain:
             return self._searching(parts, fillers, removed + 1, is_marked, word)
-        return self._filled(parts, fillers, chain, is_marked, tokens_removed)
+        row = self._filled(parts, fillers, chain, is_marked, tokens_removed)
+        if not schedule.method.decodes_steps:
+            return row
+        groups = len(fillers) // schedule.thoughts_per_step
+        return row._replace(texts=self._texts(parts, parts.steps[:removed], groups))
+
+    def _texts(self, parts: Segments, removed: Sequence[list[int]], groups: int) -> tuple[list[int], ...]:
+        """What each group of thoughts must be decodable into, as in the published code of SIM-CoT.
+
+        One removed step each, the last group all that are left of them; a group without one, the answer.
+        """
+        ends = [*range(1, groups), max(groups, len(removed))]
+        texts = [[token for step in removed[k : ends[k]] for token in step] for k in range(groups)]
+        return tuple([*text, self.ids.end] if text else parts.answer for text in texts)
 
     def _searching(
         self, parts: Segments, fillers: list[int], distance: int, is_marked: bool, word: int

@@ -2,12 +2,12 @@
 
 Counted are the matrix products of forward and backward, a multiply-add as two operations: those of the
 layers, of attention (scores and weighted values of each pass: its new columns against all columns so far,
-the masked ones too), of the output head at labeled positions, of the thoughts' projection and the halting
-head. Each forward product has two in the backward pass. Padding that is computed counts; positions that the
-last layer skips (`last_layer`) do not. What is computed a second time in the backward pass does not: layers
-with gradient checkpointing (which skips no position), scores in a fused attention kernel. So the count is the
-same whatever the kernel. Not counted are sums, norms, softmax and rotary angles, the optimizer's own work
-(Muon's matrix products among it), and validations.
+the masked ones too), of the output head at labeled positions, of the thoughts' projection, of the halting
+head and of the step decoder. Each forward product has two in the backward pass. Padding that is computed
+counts; positions that the last layer skips (`last_layer`) do not. What is computed a second time in the
+backward pass does not: layers with gradient checkpointing (which skips no position), scores in a fused
+attention kernel. So the count is the same whatever the kernel. Not counted are sums, norms, softmax and
+rotary angles, the optimizer's own work (Muon's matrix products among it), and validations.
 
     pass 0   q q q q q           5 new columns, 5 keys
     pass 1             L         1 new column, 6 keys
@@ -172,6 +172,20 @@ def single_pass(rows: int, columns: int, labels: int) -> Shapes:
         labels: Labeled positions.
     """
     return Shapes([Pass(rows, columns, columns)], labels, labels, 0, 0)
+
+
+def decoder_pass(rows: Sequence[Row], latent: int) -> Shapes:
+    """Return what the step decoder computes of rows (`step_decoder`), a copy of the base model's layers.
+
+    Args:
+        rows: One view of a part of a batch, with texts.
+        latent: The token that marks a thought.
+    """
+    texts = [text for row in rows for text in row.texts]
+    each = max(row.prompt.count(latent) // max(len(row.texts), 1) for row in rows)
+    columns = each + max(map(len, texts)) - 1
+    one = Pass(len(texts), columns, columns)
+    return Shapes([one], one.rows * columns, sum(map(len, texts)), 0, 0)
 
 
 def _sequential(rows: int, start: int, thoughts: int, after: int, sweeps: int) -> tuple[list[Pass], int]:

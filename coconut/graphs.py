@@ -21,6 +21,8 @@ from torch import Tensor
 
 from .objectives import Items, Loss, ViewBatch, Views
 
+COUNTS = ("rows", "thoughts", "decoded")
+"""Counts of `Items` besides those of labels."""
 Compute = Callable[[Views, Items | None], Loss]
 """Forward and backward: (views on the GPU, counts over the whole batch) → the loss, detached."""
 
@@ -109,10 +111,8 @@ def _shape_of(view: ViewBatch) -> Hashable:
 def _as_tensors(items: Items, device: torch.device) -> Items:
     """Counts that a graph reads anew."""
     labels: Any = {name: torch.tensor(float(n), device=device) for name, n in items.labels.items()}
-    rows: Any
-    thoughts: Any
-    rows, thoughts = (torch.tensor(float(count), device=device) for count in (items.rows, items.thoughts))
-    return items._replace(labels=labels, rows=rows, thoughts=thoughts)
+    counts: Any = {name: torch.tensor(float(getattr(items, name)), device=device) for name in COUNTS}
+    return items._replace(labels=labels, **counts)
 
 
 def _tensors(views: Views, items: Items | None) -> list[Any]:
@@ -120,4 +120,6 @@ def _tensors(views: Views, items: Items | None) -> list[Any]:
     found: list[Any] = []
     for view in views.values():
         view.map(lambda tensor: found.append(tensor) or tensor)  # type: ignore[func-returns-value]
-    return found if items is None else [*found, *items.labels.values(), items.rows, items.thoughts]
+    if items is None:
+        return found
+    return [*found, *items.labels.values(), *(getattr(items, name) for name in COUNTS)]

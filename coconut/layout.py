@@ -190,14 +190,14 @@ def rounded(layout: Layout) -> Layout:
     """
     labels, read_R = layout.labels, layout.read_R
     assert labels is not None
-    more = _round(len(labels.targets_N)) - len(labels.targets_N)
+    more = round_up(len(labels.targets_N)) - len(labels.targets_N)
     labels = labels._replace(
         targets_N=F.pad(labels.targets_N, (0, more), value=IGNORE), places_N=F.pad(labels.places_N, (0, more))
     )
     if read_R is not None:
         is_free = torch.ones(len(layout.ids_BT) * layout.prefix, dtype=torch.bool)
         is_free[read_R] = False
-        free = is_free.nonzero().squeeze(1)[: _round(len(read_R)) - len(read_R)]
+        free = is_free.nonzero().squeeze(1)[: round_up(len(read_R)) - len(read_R)]
         read_R = torch.cat([read_R, free])
     return replace(layout, labels=labels, read_R=read_R, thoughts_K=None)
 
@@ -282,7 +282,11 @@ def _where(is_read_BR: Tensor) -> Tensor | None:
     return None if bool(is_read_BR.all()) else is_read_BR.flatten().nonzero().squeeze(1)
 
 
-def _round(number: int) -> int:
-    """Up to the next number whose binary form has no ones but in its first three digits, and at least 16."""
+def round_up(number: int) -> int:
+    """Return the next number whose binary form has no ones but in its first three digits, and at least 16.
+
+    Args:
+        number: From 0 on.
+    """
     unit = max(16, 1 << max(0, number.bit_length() - 3))
     return -(-number // unit) * unit

@@ -19,10 +19,11 @@ thoughts per step, a chain of steps 1…n becomes (``L`` a continuous thought, `
     coconut-mixed           0…S      L × c·i, steps i+1 … n             i ≤ s drawn with weight i + 1
     bottleneck              one      L × c·S                            the answer attends to them alone
     coconut-bfs             0…S      L × c·s, a concept s+1 edges away   the answer once no step is left
+    sim-coconut             0…S      as coconut; a decoder must write steps 1 … s from their thoughts
 
 The first eight are Table 1 of arXiv 2412.06769; codi is arXiv 2502.21074, pccot arXiv 2506.18582,
-coconut-mixed arXiv 2602.22441, coconut-bfs arXiv 2505.12514. A recipe may end with an extra stage (GSM8k's):
-as many thoughts as in the previous stage, and no step left.
+coconut-mixed arXiv 2602.22441, coconut-bfs arXiv 2505.12514, sim-coconut arXiv 2509.20317. A recipe may end
+with an extra stage (GSM8k's): as many thoughts as in the previous stage, and no step left.
 """
 
 from __future__ import annotations
@@ -86,6 +87,11 @@ class Method:
         return self.target == "frontier"
 
     @property
+    def decodes_steps(self) -> bool:
+        """Whether a decoder, which no question is answered with, must write steps from their thoughts."""
+        return self.objective == "step-decoder"
+
+    @property
     def shows_stage(self) -> bool:
         """Whether the prompt shows the stage: by its thoughts or pause tokens."""
         return self.thinks
@@ -126,6 +132,8 @@ _ROWS = (
            "latent", "steps", target="frontier"),
     Method("bottleneck", "Bottleneck", "thoughts and answers only; the answer cannot attend to the question",
            "latent", "none", recurrence="bottleneck"),
+    Method("sim-coconut", "SIM-CoT, Coconut", "Coconut whose thoughts must be decodable into their steps",
+           "latent", "steps", objective="step-decoder"),
 )  # fmt: skip
 
 METHODS = table("METHODS", {method.name: method for method in _ROWS}, Method)

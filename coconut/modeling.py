@@ -35,7 +35,8 @@ from .looping import share_layers
 from .loss import label_loss, share_of
 from .passes import PassesMixin
 from .prompting import complete
-from .recurrence import RECURRENCES
+from .recurrence import RECURRENCES, projection
+from .step_decoder import StepDecoder
 
 
 class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
@@ -72,8 +73,9 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
                 f"{what} needs a base model of full attention, got {config.base_config.model_type}"
             )
         self.halting_head = nn.Linear(width, 1) if config.halting else None
-        self.projection = _projection(width) if needs.has_projection else None
+        self.projection = projection(width) if needs.has_projection else None
         self.slots = nn.Embedding(config.slots, width) if needs.has_slots else None
+        self.step_decoder: StepDecoder | None = None
         self._checkpointed: list[nn.Module] = []
         self.post_init()
 
@@ -289,11 +291,6 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
             "use_cache": kwargs.get("use_cache"),
             "logits_to_keep": kwargs.get("logits_to_keep", 0),
         }
-
-
-def _projection(width: int) -> nn.Sequential:
-    """From a hidden state to a thought's input (arXiv 2502.21074, section 3), hidden layer of equal width."""
-    return nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width), nn.LayerNorm(width))
 
 
 AutoModelForCausalLM.register(CoconutConfig, CoconutForCausalLM)

@@ -1,6 +1,8 @@
 """What a training step minimizes: the table of objectives.
 
     labels         the mean cross-entropy of the tokens to write, plus the halting classifier's loss, if any
+    step-decoder   SIM-CoT (arXiv 2509.20317): the same two, and the cross-entropy of the removed steps, each
+                   written from its thoughts by a decoder of its own (`step_decoder`)
     distillation   CODI (arXiv 2502.21074, section 3): the student's and the teacher's cross-entropy, and the
                    distance between their hidden states just before the answer; with a halting classifier, its
                    loss too
@@ -32,6 +34,8 @@ from .layout import Layout, rounded
 from .loss import label_loss, share_of
 from .methods import View
 from .modeling import CoconutForCausalLM
+from .passes import Labeled
+from .step_decoder import StepTexts, before_thoughts
 
 
 class ViewBatch(NamedTuple):
@@ -40,10 +44,12 @@ class ViewBatch(NamedTuple):
     Attributes:
         layout: The batch, with labels.
         before_B: Which of the labels is the first one of each row's answer (marker left out).
+        texts: What the thoughts must be decodable into; None for nothing.
     """
 
     layout: Layout
     before_B: Tensor
+    texts: StepTexts | None = None
 
     def map(self, change: Callable[[Tensor], Tensor]) -> ViewBatch:
         """Return the view with each of its tensors replaced.
@@ -51,7 +57,8 @@ class ViewBatch(NamedTuple):
         Args:
             change: From a tensor to the one in its place.
         """
-        return ViewBatch(self.layout.map(change), change(self.before_B))
+        texts = self.texts and self.texts.map(change)
+        return ViewBatch(self.layout.map(change), change(self.before_B), texts)
 
 
 def view_of(
@@ -69,7 +76,8 @@ def view_of(
     labels_B = torch.tensor([len(row.target) for row in rows])
     answers_B = torch.tensor([row.answer for row in rows])
     layout = model.arranged(collate(rows, pad, multiples or (1, 1)))
-    return ViewBatch(rounded(layout) if multiples else layout, labels_B.cumsum(0) - answers_B)
+    texts = StepTexts.of(rows, model.config.latent_token_id, pad, is_rounded=multiples is not None)
+    return ViewBatch(rounded(layout) if multiples else layout, labels_B.cumsum(0) - answers_B, texts)
 
 
 class Items(NamedTuple):
@@ -80,12 +88,14 @@ class Items(NamedTuple):
         rows: The number of rows.
         thoughts: The number of thoughts.
         std: The standard deviation of a part's values, of which other processes may have a share.
+        decoded: The number of tokens that thoughts must be decodable into.
     """
 
     labels: Mapping[View, int]
     rows: int
     thoughts: int
     std: Callable[[Tensor], Tensor] = torch.std
+    decoded: int = 0
 
 
 def items_of(readings: Sequence[Reading], latent: int) -> Items:
@@ -97,7 +107,8 @@ def items_of(readings: Sequence[Reading], latent: int) -> Items:
     """
     labels = {view: sum(len(reading[view].target) for reading in readings) for view in readings[0]}
     thoughts = sum(reading["student"].prompt.count(latent) for reading in readings)
-    return Items(labels, len(readings), thoughts)
+    decoded = sum(len(text) for reading in readings for text in reading["student"].texts)
+    return Items(labels, len(readings), thoughts, decoded=decoded)
 
 
 class Loss(NamedTuple):
@@ -125,6 +136,37 @@ def labels(model: CoconutForCausalLM, views: Views, items: Items | None) -> Loss
     return Loss(found.loss, {})
 
 
+def step_decoder(model: CoconutForCausalLM, views: Views, items: Items | None) -> Loss:
+    """Return the sum of Coconut's loss and the step decoder's, weights 1:1 (arXiv 2509.20317).
+
+    Args:
+        model: The model to train, with a step decoder.
+        views: The batch, or a part of it.
+        items: Counts over the whole batch; None if ``views`` is the whole batch.
+
+    Raises:
+        ValueError: The model has no step decoder.
+    """
+    if model.step_decoder is None:
+        raise ValueError("the objective step-decoder needs a model with a step_decoder, got one without")
+    layout, _, texts = views["student"]
+    found = model.labeled(layout)
+    logits_NV, count = model.logits(found.h_ND), items and items.labels["student"]
+    parts = {"words": label_loss(logits_NV, found.targets_N, count), **_halting(found, items)}
+    if texts is not None:
+        fed_BKD = model.latent().project(before_thoughts(layout, found.states_P))
+        h_ND = model.step_decoder(fed_BKD, texts, model.get_input_embeddings(), model.is_deferred)
+        parts["steps"] = label_loss(model.logits(h_ND), texts.targets_N, items and items.decoded)
+    return Loss(torch.stack(list(parts.values())).sum(), parts)
+
+
+def _halting(found: Labeled, items: Items | None) -> dict[str, Tensor]:
+    """The share of the halting classifier's loss, if there is one."""
+    if found.halting_loss is None:
+        return {}
+    return {"halting": share_of(found.thoughts, items and items.thoughts) * found.halting_loss}
+
+
 def distillation(model: CoconutForCausalLM, views: Views, items: Items | None) -> Loss:
     """Return the sum of CODI's three losses, weights 1:1:1 (arXiv 2502.21074, section 3).
 
@@ -143,8 +185,7 @@ def distillation(model: CoconutForCausalLM, views: Views, items: Items | None) -
         logits_NV = model.logits(found.h_ND)
         parts[view] = label_loss(logits_NV, found.targets_N, items and items.labels[view])
         before[view] = [layer_ND[read.before_B] for layer_ND in found.layers_LND]
-        if found.halting_loss is not None:
-            parts["halting"] = share_of(found.thoughts, items and items.thoughts) * found.halting_loss
+        parts |= _halting(found, items)
     share = share_of(len(views["student"].before_B), items and items.rows)
     std = items.std if items else torch.std
     parts["distance"] = share * layer_distance(before["student"], before["teacher"], std)
@@ -168,7 +209,9 @@ def layer_distance(
     return torch.stack(distances).mean()
 
 
-OBJECTIVES: Mapping[str, Objective] = table("OBJECTIVES", {"labels": labels, "distillation": distillation})
+OBJECTIVES: Mapping[str, Objective] = table(
+    "OBJECTIVES", {"labels": labels, "distillation": distillation, "step-decoder": step_decoder}
+)
 
 
 def get_objective(name: str) -> Objective:

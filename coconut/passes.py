@@ -14,6 +14,7 @@ Axes: B batch, T tokens, K columns of thoughts, D width, N labeled positions, P 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -61,6 +62,7 @@ class Labeled(NamedTuple):
         layers_LND: The output of every layer; empty unless requested.
         halting_loss: The halting classifier's loss, None without a classifier or without thoughts.
         thoughts: The number of thoughts that it is the mean of.
+        states_P: The last hidden states of each pass, [B, columns, D].
     """
 
     h_ND: Tensor
@@ -68,6 +70,7 @@ class Labeled(NamedTuple):
     layers_LND: list[Tensor]
     halting_loss: Tensor | None = None
     thoughts: int = 0
+    states_P: Sequence[Tensor] = ()
 
 
 class PassesMixin:
@@ -96,7 +99,7 @@ class PassesMixin:
         halting, thoughts = None, 0 if layout.thoughts_K is None else len(layout.thoughts_K)
         if self.halting_head is not None and thoughts:
             halting = halting_loss(self.halting_head, passes.states_P[1:], layout)
-        return Labeled(h_ND, layout.labels.targets_N, layers_LND, halting, thoughts)
+        return Labeled(h_ND, layout.labels.targets_N, layers_LND, halting, thoughts, passes.states_P)
 
     def hidden_states(
         self,

@@ -30,7 +30,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import DynamicCache
 from transformers.cache_utils import Cache
 
@@ -217,6 +217,15 @@ def _input(latent: Latent, k: int, h_BD: Tensor, replace: Replace | None) -> Ten
 
 def _replaced(k: int, vector_BD: Tensor, replace: Replace | None) -> Tensor:
     return vector_BD if replace is None else replace(k, vector_BD)
+
+
+def projection(width: int) -> nn.Sequential:
+    """Return what makes a thought's input of a hidden state (arXiv 2502.21074, section 3).
+
+    Args:
+        width: The model's, and that of the hidden layer.
+    """
+    return nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width), nn.LayerNorm(width))
 
 
 class Recurrence(NamedTuple):

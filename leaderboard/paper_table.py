@@ -49,6 +49,7 @@ ORDER = {
     "coconut-mixed": "Coconut, stages mixed",
     "coconut-bfs": "Coconut-BFS",
     "bottleneck": "Bottleneck",
+    "sim-coconut": "SIM-CoT, Coconut",
 }
 """The lines of the paper's table, then those of later methods: method → its name. Unknown ones follow."""
 COLUMNS = ("method", "seeds", "accuracy %", "tokens", "steps to 99 %")

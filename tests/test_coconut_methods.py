@@ -61,6 +61,11 @@ LAYOUTS = {
         1: f"{Q} {L} | 1 <eos>",
         2: f"{Q} {L} {L} | {ANSWER}",
     },
+    "sim-coconut": {
+        0: f"{Q} | {STEP1} {STEP2} {ANSWER}",
+        1: f"{Q} {L} | {STEP2} {ANSWER}",
+        2: f"{Q} {L} {L} | {ANSWER}",
+    },
     "coconut-mixed": {
         0: f"{Q} | {STEP1} {STEP2} {ANSWER}",
         1: f"{Q} {L} | {STEP2} {ANSWER}",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import LATENT, coconut, encoder
+from tiny_models import LATENT, coconut, encoder, equipped
 
 from coconut_bench.coconut.batches import Pool, TrainBatches
 from coconut_bench.coconut.checkpoint import load_checkpoint, save_checkpoint
@@ -39,8 +39,9 @@ def trainer(
         "source": stream, "encoder": encoder(markers=False), "schedule": schedule, "batch_size": 8, "seed": 0,
         **changes,
     }  # fmt: skip
+    model = coconut("llama", vocabulary=len(fields["encoder"].tokenizer), halting=schedule.halting)
     return Trainer(
-        coconut("llama", vocabulary=len(fields["encoder"].tokenizer), halting=schedule.halting),
+        equipped(model, method),
         TrainBatches(**fields),
         schedule.plan(steps, (1.0,) * len(steps)), settings,
         validate=lambda stage: 0.0, checkpoint=folder / "checkpoint.pt", identity={}, log=lambda entry: None,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from test_coconut_training import SETTINGS, stream
-from tiny_models import CONFIGS, END, PAD, encoder
+from tiny_models import CONFIGS, END, PAD, encoder, equipped
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM
@@ -46,9 +46,10 @@ def model(
     )  # fmt: skip
     jacobi = method.recurrence == "jacobi"
     slots = {"slots": 4, "sweeps": sweeps} if jacobi else {}
-    return CoconutForCausalLM.wrap(
+    made = CoconutForCausalLM.wrap(
         base, coder.ids.latent, halting=halting, recurrence=method.recurrence, **slots
     )
+    return equipped(made, method)
 
 
 def trainer(
@@ -96,7 +97,7 @@ def test_every_method_on_every_architecture(architecture: str, method: str, tmp_
     check(trainer(tmp_path, method, architecture))
 
 
-@pytest.mark.parametrize("method", ["cot", "coconut", "codi", "pccot"])
+@pytest.mark.parametrize("method", ["cot", "coconut", "codi", "pccot", "sim-coconut"])
 @pytest.mark.parametrize("changes", [{"micro_batch": 4}, {"loops": 2}, {"markers": True}], ids=str)
 def test_parts_of_a_batch_looped_layers_and_markers(
     method: str, changes: dict[str, Any], tmp_path: Path
@@ -104,7 +105,7 @@ def test_parts_of_a_batch_looped_layers_and_markers(
     check(trainer(tmp_path, method, **changes))
 
 
-@pytest.mark.parametrize("method", ["coconut", "codi"])
+@pytest.mark.parametrize("method", ["coconut", "codi", "sim-coconut"])
 def test_the_halting_head(method: str, tmp_path: Path) -> None:
     check(trainer(tmp_path, method, halting=True))
 
@@ -169,11 +170,12 @@ def test_parameters_used_when_answering() -> None:
     plain, looped = model("llama", get_method("coconut")), model("llama", get_method("coconut"), loops=3)
     assert answering_parameters(plain) == answering_parameters(looped) == plain.base.num_parameters()
     width = 32
+    assert answering_parameters(model("llama", get_method("sim-coconut"))) == answering_parameters(plain)
     more = answering_parameters(model("llama", method)) - answering_parameters(plain)
     assert more == 2 * (width * width + width) + 2 * width + 4 * width  # two linear maps, a norm, four slots
 
 
-@pytest.mark.parametrize("method", ["coconut", "pccot"])
+@pytest.mark.parametrize("method", ["coconut", "pccot", "sim-coconut"])
 def test_a_resumed_training_counts_what_an_uninterrupted_one_does(method: str, tmp_path: Path) -> None:
     whole = trainer(tmp_path / "whole", method)
     total = whole.run().flops

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 from test_coconut_modeling import gradients
-from tiny_models import CONFIGS, PAD, coconut, encoder, rows
+from tiny_models import CONFIGS, PAD, coconut, encoder, equipped, rows
 
 from coconut_bench.coconut.batches import TrainBatches
 from coconut_bench.coconut.curriculum import Schedule
@@ -61,7 +61,7 @@ def test_a_step_asks_the_device_for_nothing_but_its_loss(
     model = coconut("gpt2", vocabulary=len(made.tokenizer), recurrence=METHODS[method].recurrence, **parts)
     model.config.latent_token_id, model.defers = made.ids.latent, True
     plans, meta = schedule.plan((1, 1, 1), (1.0,) * 3), torch.device("meta")
-    model = model.train().to(meta)
+    model = equipped(model, METHODS[method]).train().to(meta)
     for plan in plans:
         readings = batches.readings(0, plan, plans)
         views = {

@@ -131,6 +131,8 @@ def test_two_processes_have_the_loss_curve_and_the_result_of_one(tmp_path: Path)
         ("pccot", 3, {"batch_size": 2}),
         ("icot", 2, {}),
         ("coconut-mixed", 3, {"micro_batch_size": 2}),
+        ("sim-coconut", 3, {"micro_batch_size": 2}),
+        ("sim-coconut", 2, {"halting": "classifier"}),
         ("cot", 2, {"optimizer": ADAMW | {"max_grad_norm": 0.1}}),
         ("coconut", 2, {"data": FINITE}),
     ],

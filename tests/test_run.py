@@ -151,11 +151,13 @@ def test_all_means_every_method() -> None:
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("stop_at", [3, 4, 9, 13])
+@pytest.mark.parametrize(
+    ("method", "stop_at"), [*(("coconut", number) for number in (3, 4, 9, 13)), ("sim-coconut", 9)]
+)
 def test_interrupted_and_started_again_it_ends_with_the_same_weights(
-    stop_at: int, signal_number: int, monkeypatch: pytest.MonkeyPatch
+    method: str, stop_at: int, signal_number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = run(spec(), Path("whole"))
+    whole = run(spec(method), Path("whole"))
     step, count = Trainer._step, 0
 
     def interrupted(self: Trainer, plan: Any) -> float:
@@ -167,9 +169,9 @@ def test_interrupted_and_started_again_it_ends_with_the_same_weights(
 
     monkeypatch.setattr(Trainer, "_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run(spec(), Path("parts"))
+        run(spec(method), Path("parts"))
     assert not Path("parts/result.json").exists()
-    resumed = run(spec(), Path("parts"))
+    resumed = run(spec(method), Path("parts"))
     assert count == 14  # no step is lost, none done twice
     for name, value in weights(Path("whole")).items():
         torch.testing.assert_close(weights(Path("parts"))[name], value, rtol=0, atol=0)

@@ -11,7 +11,7 @@ from coconut_bench.benchmarks.run.trained import load_run
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import read, read_predictions
 
-METHODS = ("coconut-mixed", "coconut-bfs", "bottleneck")
+METHODS = ("coconut-mixed", "coconut-bfs", "bottleneck", "sim-coconut")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,7 @@ def test_the_saved_model_answers_as_the_trained_one_did_and_the_row_says_what_it
     run = load_run(finished / "runs" / f"tiny-{method}-0-quick")
     recorded = read_predictions(entry.predictions, finished / "predictions")
     assert run.evaluator(run.questions(), run.stage, "test").predictions == recorded
+    assert not [name for name in run.model.state_dict() if not name.startswith("base.")]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -10,8 +10,10 @@ from tokenizers import processors
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from coconut_bench.coconut.encoding import Batch, Encoder, Row, collate
+from coconut_bench.coconut.methods import Method
 from coconut_bench.coconut.modeling import CoconutForCausalLM
 from coconut_bench.coconut.reference import reference_logits
+from coconut_bench.coconut.step_decoder import StepDecoder
 from coconut_bench.coconut.thinking import Reasoner, Thinking
 from coconut_bench.coconut.tokens import SpecialIds, special_ids, word_tokenizer
 
@@ -39,6 +41,13 @@ def coconut(
     )  # fmt: skip
     base = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     return CoconutForCausalLM.wrap(base, LATENT, **changes).eval()
+
+
+def equipped(model: CoconutForCausalLM, method: Method) -> CoconutForCausalLM:
+    """The model with what the method's training needs besides."""
+    if method.decodes_steps:
+        model.step_decoder = StepDecoder(model.base)
+    return model
 
 
 def reasoner(model: CoconutForCausalLM, count: int, end: int = END, **changes: Any) -> Reasoner:

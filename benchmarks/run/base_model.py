@@ -31,6 +31,7 @@ from ...coconut.looping import looped_config, share_layers
 from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.numerics import NUMERICS
 from ...coconut.recurrence import RECURRENCES
+from ...coconut.step_decoder import StepDecoder
 from ...coconut.tokens import special_ids, split_words, word_tokenizer
 from ...generators.files import SUMS, check_sums, file_digest, leftovers, owner, sweep_temporary, write_whole
 from ...generators.reading import read_shape
@@ -235,6 +236,8 @@ def coconut_over(base: BaseModel, recipe: Recipe, schedule: Schedule, seed: int)
         base.model, special_ids(base.tokenizer).latent, seed, halting=schedule.halting,
         recurrence=recurrence, slots=slots, sweeps=recipe.curriculum.sweeps_of(slots),
     )  # fmt: skip
+    if schedule.method.decodes_steps:
+        model.step_decoder = StepDecoder(base.model)
     if recipe.gradient_checkpointing:
         model.gradient_checkpointing_enable()
     return model

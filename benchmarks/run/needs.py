@@ -1,9 +1,10 @@
-"""What a method needs of the data, found out before anything is trained."""
+"""What a method needs of the data and the launcher, found out before anything is trained."""
 
 from __future__ import annotations
 
 from itertools import chain
 
+from ...coconut import launch
 from ...coconut.methods import get_method
 from ...generators.datasets import DATASETS
 from ..recipe import Recipe
@@ -24,6 +25,21 @@ def check_graphs(name: str, data: RunData) -> None:
         raise ValueError(
             f"method {name} needs examples with graphs (idx_to_symbol, edges, root, target, neg_target), "
             f"got none in {data.record.name}"
+        )
+
+
+def check_whole(name: str) -> None:
+    """Check that a method can be trained as the launcher is configured.
+
+    Args:
+        name: Name of the method.
+
+    Raises:
+        ValueError: It needs the whole model in each process, and the model is to be divided.
+    """
+    if get_method(name).decodes_steps and launch.is_sharded():
+        raise ValueError(
+            f"method {name} needs the whole model in each process: its decoder is not divided (FSDP)"
         )
 
 

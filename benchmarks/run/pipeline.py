@@ -44,7 +44,7 @@ from .compute import compute_record
 from .data import RunData, open_data
 from .evaluate import Evaluator, recipe_encoder
 from .lock import RUN_LOCK, locked
-from .needs import check_graphs
+from .needs import check_graphs, check_whole
 from .pretrained import weights_hash
 from .saved import (
     RESTORE,
@@ -103,6 +103,7 @@ def run(
     check_base(spec.recipe, data)
     check_chains(schedule, data)
     check_graphs(spec.method, data)
+    check_whole(spec.method)
     check_divisible(spec.recipe.optimizer.name, spec.recipe.model.loops)
     if not here.is_main:
         say, track = (lambda line: None), None
@@ -146,6 +147,7 @@ def _run(
         model = evaluator.model = placed.whole_model()
         if not here.is_main:
             return None
+        model.step_decoder = None  # it has taught what it could, and is not saved
         say(thoughts_by_depth(evaluation.predictions))
         training = Cost(seconds=progress.seconds, peak_memory=int(train_memory))
         inference = Cost(seconds=evaluation.seconds, peak_memory=int(test_memory))
