@@ -98,11 +98,16 @@ def show(path: Path | None, **chosen: Any) -> None:
 @click.option(
     "--format", type=click.Choice(["text", "markdown", "csv", "latex"]), default="text", help="Output format."
 )
+@click.option("--plot", "figure", type=PATH, metavar="FILE", help="Also save accuracy against each cost.")
 @no_collector()
-def table_command(path: Path | None, dataset: str | None, recipe: str | None, format: str) -> None:
+def table_command(
+    path: Path | None, dataset: str | None, recipe: str | None, format: str, figure: Path | None
+) -> None:
     """Print measured rows in the form of the paper's Table 1, with the verdict on each declared pair."""
-    from .paper_table import paper_table
+    from .paper_table import paper_table, plot_table
 
+    if figure is not None:
+        plot_table(path, figure, dataset=dataset, recipe=recipe)
     click.echo(paper_table(path, dataset=dataset, recipe=recipe, format=format))
 
 

@@ -27,8 +27,9 @@ from ..generators.wordings.row import Paper
 from ..generators.wordings.table import PAPERS
 from .aggregate import aggregate, shown, shown_count, shown_flops
 from .compare import Answers
+from .costs import Named, plot
 from .lineage import recipe_name
-from .own import OwnResult, is_repeat, read_boards
+from .own import Boards, OwnResult, is_repeat, read_boards
 from .paper_text import Table, render
 from .predictions import Folders
 from .query import select
@@ -91,10 +92,60 @@ def paper_table(path: Path | None, *, dataset: str | None, recipe: str | None, f
         ValueError: Where no row is left.
     """
     boards = read_boards(path)
-    chosen = select(boards.rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
-    rows = [row for row in chosen if isinstance(row, Result)]
     rules = [row for row in boards.measured if row.kind == "rule"]
+    rows = _chosen(boards, dataset, recipe)
     return render_paper_table(rows, boards.quoted, boards.folders, format=format, rules=rules)
+
+
+def plot_table(path: Path | None, file: Path, *, dataset: str | None, recipe: str | None) -> None:
+    """Draw the rows of one table, accuracy against each cost in which they differ.
+
+    Args:
+        path: The leaderboard file; None for the shipped one and yours.
+        file: File to write (.png, .svg, .pdf).
+        dataset: Only rows of this dataset.
+        recipe: Only rows of this recipe.
+
+    Raises:
+        ValueError: For rows of several tables, or as for `costs.plot`.
+        OSError: The file cannot be written.
+    """
+    boards = read_boards(path)
+    groups = _groups(_chosen(boards, dataset, recipe))
+    if len(groups) > 1:
+        names = sorted(
+            {f"--dataset {rows[0].dataset.name} --recipe {recipe_name(rows[0])}" for rows in groups}
+        )
+        raise ValueError(f"plot needs the rows of one table, got those of {len(groups)}; try {names[0]}")
+    rows = [row for row in _in_order(groups[0]) if not is_repeat(row)]
+    asked = (rows[0].dataset.content_hash, rows[0].dataset.split)
+    rules = [row for row in boards.measured if row.kind == "rule"]
+    floors = [row for row in rules if (row.dataset.content_hash, row.dataset.split) == asked]
+    plot([Named(_name(row).removeprefix("– "), row) for row in rows], file, next(iter(floors), None))
+
+
+def _chosen(boards: Boards, dataset: str | None, recipe: str | None) -> list[Result]:
+    chosen = select(boards.rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
+    return [row for row in chosen if isinstance(row, Result)]
+
+
+def _groups(rows: Sequence[Result]) -> list[list[Result]]:
+    """The rows of each table, those with another number of thoughts than trained left out."""
+    groups: dict[tuple[object, ...], list[Result]] = {}
+    for row in rows:
+        if row.thoughts is None:
+            data, recipe, base = row.dataset, row.recipe, row.base_model
+            same = (data.content_hash, data.split, recipe.hash, recipe.numerics, base.name, base.revision)
+            groups.setdefault((*same, row.quick), []).append(row)
+    if not groups:
+        raise ValueError("rows must be at least 1 measured one, got 0")
+    return list(groups.values())
+
+
+def _in_order(rows: Sequence[Result]) -> list[Result]:
+    """As in the paper's table, then by name; a reproduction follows the shipped row."""
+    places = {method: place for place, method in enumerate(ORDER)}
+    return sorted(rows, key=lambda row: (places.get(row.method, len(places)), row.method, is_repeat(row)))
 
 
 def render_paper_table(
@@ -120,18 +171,11 @@ def render_paper_table(
     Raises:
         ValueError: Where no row is left.
     """
-    groups: dict[tuple[object, ...], list[Result]] = {}
-    for row in rows:
-        if row.thoughts is None:
-            data, recipe, base = row.dataset, row.recipe, row.base_model
-            same = (data.content_hash, data.split, recipe.hash, recipe.numerics, base.name, base.revision)
-            groups.setdefault((*same, row.quick), []).append(row)
-    if not groups:
-        raise ValueError("rows must be at least 1 measured one, got 0")
-    made = [_one_table(group, quoted, rules, Answers(folder)) for group in groups.values()]
+    groups = _groups(rows)
+    made = [_one_table(group, quoted, rules, Answers(folder)) for group in groups]
     # Another version of a recipe has the same name.
     titles = Counter(table.title for table in made)
-    hashes = [str(group[0].recipe.hash)[:8] for group in groups.values()]
+    hashes = [str(group[0].recipe.hash)[:8] for group in groups]
     named = [
         table if titles[table.title] == 1 else table.distinguished(hash)
         for table, hash in zip(made, hashes, strict=True)
@@ -145,12 +189,10 @@ def _one_table(
     data, recipe, base = rows[0].dataset, rows[0].recipe, rows[0].base_model
     paper = _paper(data.name)
     printed = {row.method: row for row in quoted if paper is not None and row.dataset == paper.dataset}
-    places = {method: place for place, method in enumerate(ORDER)}
-    # A reproduction follows the shipped row, and competes with nothing.
-    rows = sorted(rows, key=lambda row: (places.get(row.method, len(places)), row.method, is_repeat(row)))
+    rows = _in_order(rows)
     lines = [Line(_name(row), row, printed.get(row.method)) for row in rows]
     is_paper_s = paper is not None and recipe.name == paper.recipe and any(line.quoted for line in lines)
-    judged = [row for row in rows if not is_repeat(row)]
+    judged = [row for row in rows if not is_repeat(row)]  # a reproduction competes with nothing
     version = "" if recipe.numerics is None else f", numerics {recipe.numerics}"
     name = recipe_name(rows[0])
     costs = list(zip(*(_costs(line.row) for line in lines), strict=True))

@@ -68,10 +68,13 @@ def test_a_learning_rate_that_is_one_percent_higher_is_noticed(
 
 @pytest.mark.parametrize("row", read(recorder.QUICK).measured, ids=lambda row: row.method)
 def test_a_quick_row_of_every_method_is_reproduced(row: Any) -> None:
+    is_recorded = recorder.environment() in GOLDEN["digests"]
+    if not is_recorded and row.method != "coconut":
+        pytest.skip("its answers are recorded on another processor, of which one method is tried")
     done = CliRunner().invoke(
         main, ["leaderboard", "reproduce", row.key, "--leaderboard", str(recorder.QUICK)]
     )
-    if recorder.environment() in GOLDEN["digests"]:
+    if is_recorded:
         assert "every answer is the same" in done.output, done.output
         assert done.exit_code == 0
     else:

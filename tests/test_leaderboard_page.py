@@ -12,8 +12,8 @@ from leaderboard_examples import predictions, result
 
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import Leaderboard, add, read
+from coconut_bench.leaderboard.costs import pareto_front
 from coconut_bench.leaderboard.page.axes import Scale, nice_end, ticks
-from coconut_bench.leaderboard.page.charts import pareto_front
 from coconut_bench.leaderboard.page.marks import CORNERS, SHAPES
 from coconut_bench.leaderboard.page.markup import Markup, join, tag
 from coconut_bench.leaderboard.page.site import write_page

@@ -187,3 +187,24 @@ def test_tables_of_a_recipe_and_its_changed_form_have_different_titles() -> None
     assert drawn.count("recipe hash") == 2 and "recipe hash 11111111" in drawn
     assert "gpt2-prosqa 11111111" in render_paper_table([plain, changed], QUOTED, NOWHERE, format="csv")
     assert "recipe hash" not in render_paper_table([plain], QUOTED, NOWHERE)
+
+
+def test_accuracy_is_drawn_against_each_cost_in_which_rows_differ(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    rows = ["leaderboard", "table", "--dataset", "prosqa-tiny", "--leaderboard", str(SHIPPED)]
+    figure = tmp_path / "costs.svg"
+    done = CliRunner().invoke(main, [*rows, "--recipe", "tiny", "--plot", str(figure)])
+    assert done.exit_code == 0, done.output
+    drawn = figure.read_text(encoding="utf-8")
+    for axis in (
+        "generated tokens per question",
+        "sequential forward passes per question",
+        "FLOPs of training",
+    ):
+        assert f"<!-- {axis} -->" in drawn
+    assert "parameters" not in drawn  # all have as many
+    assert all(f"<!-- {name} -->" in drawn for name in ("CoT", "Coconut", "pause as thought"))
+    refused = CliRunner().invoke(main, [*rows, "--plot", str(tmp_path / "all.svg")])
+    assert refused.exit_code == 2
+    assert re.search(r"plot needs the rows of one table, got those of \d", refused.stderr)
+    assert not (tmp_path / "all.svg").exists()

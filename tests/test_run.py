@@ -314,7 +314,7 @@ def test_the_controls_of_depth_run(name: str, layers: int) -> None:
     tiny, recipe = load_recipe("tiny"), load_recipe(name)
     alike = {"name": "tiny", "description": tiny.description, "model": tiny.model}
     assert recipe.model_copy(update=alike) == tiny
-    smaller = {"extends": name, "batch_size": 4, "base": MICRO["base"]}
+    smaller = {"extends": name, "batch_size": 4, "base": MICRO["base"], "data": {"valid": 8, "test": 12}}
     Path("smaller.yaml").write_text(yaml.safe_dump(smaller))
     done = invoke("--method", "no-cot,coconut", "--recipe", "smaller.yaml", "--quick")
     assert done.exit_code == 0, done.output

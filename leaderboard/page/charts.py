@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from ..aggregate import Aggregate, pooled, shown, shown_count, shown_flops
+from ..aggregate import pooled
+from ..costs import Axis, pareto_front
 from ..result import QuotedResult
 from .axes import (
     BOTTOM,
@@ -28,51 +28,6 @@ from .axes import (
 )
 from .marks import Series, group, mark, svg, vertical
 from .markup import Markup, join, tag
-
-
-def pareto_front(points: Iterable[tuple[str, float, float]]) -> list[str]:
-    """Find the points that no other point beats in cost or accuracy while being as good in the other.
-
-    Args:
-        points: Key, cost and accuracy of each point.
-
-    Returns:
-        The keys on the front, by ascending cost; equal points are on it together.
-    """
-    front: list[str] = []
-    last = (math.nan, -math.inf)
-    known = (point for point in points if not math.isnan(point[1]))
-    for key, cost, accuracy in sorted(known, key=lambda point: (point[1], -point[2])):
-        if accuracy > last[1] or (cost, accuracy) == last:
-            front.append(key)
-            last = (cost, accuracy)
-    return front
-
-
-class Axis(NamedTuple):
-    """What accuracy is drawn against.
-
-    Attributes:
-        value: From a row's means; NaN where unknown.
-        label: Of the axis, and in the chart's title.
-        unit: What a value is followed by.
-        quoted: From a quoted row; None where papers do not say it.
-        written: Formats a value.
-    """
-
-    value: Callable[[Aggregate], float]
-    label: str
-    unit: str
-    quoted: Callable[[QuotedResult], float] | None = None
-    written: Callable[[float], str] = shown
-
-
-TOKENS = Axis(lambda m: m.generated, "generated tokens per question", "tokens", lambda q: q.generated_tokens)
-COSTS = (
-    Axis(lambda means: means.passes, "sequential forward passes per question", "forward passes"),
-    Axis(lambda means: means.training_flops, "FLOPs of training", "FLOPs", written=shown_flops),
-    Axis(lambda means: means.parameters, "parameters used when answering", "parameters", written=shown_count),
-)
 
 
 def cost_chart(

@@ -9,12 +9,13 @@ from ...generators.datasets import DATASETS
 from ...generators.terminal import counted
 from ..aggregate import aggregate
 from ..compare import Answers
+from ..costs import COSTS, TOKENS, pareto_front
 from ..lineage import recipe_name
 from ..own import is_repeat
 from ..query import arrange
 from ..result import Leaderboard, QuotedResult, Result
 from .audited import AUDITED, Audited, audited, badge, guesses
-from .charts import COSTS, TOKENS, cost_chart, hops_chart, pareto_front
+from .charts import cost_chart, hops_chart
 from .findings import find, headline
 from .marks import Series, legend
 from .markup import Markup, tag, unbroken
