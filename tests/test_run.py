@@ -309,7 +309,14 @@ def test_a_shipped_recipe_is_valid_and_its_hash_moves_with_its_numbers(name: str
         assert set(recipe.quick().curriculum.lengths) == {1}
 
 
-@pytest.mark.parametrize(("name", "layers"), [("tiny-6layers", 6), ("tiny-9layers", 9), ("tiny-looped", 9)])
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        pytest.param("tiny-6layers", 6, marks=pytest.mark.slow),
+        pytest.param("tiny-9layers", 9, marks=pytest.mark.slow),
+        ("tiny-looped", 9),
+    ],
+)
 def test_the_controls_of_depth_run(name: str, layers: int) -> None:
     tiny, recipe = load_recipe("tiny"), load_recipe(name)
     alike = {"name": "tiny", "description": tiny.description, "model": tiny.model}
