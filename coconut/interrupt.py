@@ -77,4 +77,5 @@ def stop_between_steps() -> Iterator[StopRequest]:
         yield request
     finally:
         for number, handler in old.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # see `launch.speak_before_the_end`
+                signal.signal(number, handler)

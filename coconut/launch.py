@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 REFUSED = ("DEEPSPEED", "MEGATRON_LM")
 """What accelerate can be configured to do, and this program cannot."""
@@ -65,14 +66,17 @@ def check(command: str) -> None:
         raise ValueError("accelerate launch --cpu starts one process, whatever their number: use torchrun")
 
 
-def is_told() -> bool:
-    """Whether another process has told of the error that ends this one; if not, it counts as told now.
+def speak_before_the_end() -> None:
+    """Ignore the launcher's signal to end with the others from now on: this process ends, and says why."""
+    if size() > 1 and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
-    The launcher's signal to end with the others is ignored from now on, so that the first can speak.
-    """
+
+def is_told() -> bool:
+    """Whether another process has told of the error that ends this one; if not, it counts as told now."""
     if size() == 1:
         return False
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    speak_before_the_end()
     from datetime import timedelta
 
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
@@ -80,7 +84,7 @@ def is_told() -> bool:
     address, port = os.environ.get("MASTER_ADDR", ""), int(os.environ.get("MASTER_PORT", 0))
     start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     try:
-        store = TCPStore(address, port, timeout=timedelta(seconds=3), wait_for_workers=False)
+        store = TCPStore(address, port, timeout=timedelta(seconds=10), wait_for_workers=False)
         return bool(store.add(f"coconut-bench/told/{start}", 1) > 1)
     except RuntimeError:  # it was process 0's, which has ended
         return False

@@ -206,7 +206,8 @@ class Processes:
             raise self.lost() from error
 
     def lost(self) -> ProcessLost:
-        """Return the error that says that another process has ended."""
+        """Return the error that says that another process has ended, as this one will."""
+        launch.speak_before_the_end()
         return ProcessLost(
             f"another of the {self.count} processes has ended; the same command resumes from the last "
             f"checkpoint, with any number of processes"

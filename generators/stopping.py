@@ -36,7 +36,8 @@ def terminable() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:  # the body has chosen to end by itself
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -65,6 +65,18 @@ class Aggregate(NamedTuple):
     parameters: float
 
 
+def mean_accuracy(row: Result) -> float:
+    """Average a measured row's accuracy over its seeds, without the rest of `aggregate`.
+
+    Args:
+        row: The row.
+
+    Returns:
+        A fraction.
+    """
+    return sum(entry.test.accuracy for entry in row.seeds) / len(row.seeds)
+
+
 def aggregate(row: Result) -> Aggregate:
     """Average a measured row over its seeds.
 

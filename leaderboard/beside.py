@@ -22,7 +22,7 @@ from ..generators.figures import new_figure, require_plot
 from ..generators.lookup import pick
 from ..generators.tables import aligned, markdown
 from ..generators.terminal import terminal_width
-from .aggregate import aggregate
+from .aggregate import aggregate, mean_accuracy
 from .lineage import changes
 from .own import is_repeat, read_boards
 from .paper_table import ORDER
@@ -151,7 +151,7 @@ def _accuracy(row: Result | None) -> str:
     if row is None:
         return "–"
     seeds = "" if row.kind == RULE else f" ({len(row.seeds)})"
-    return f"{100 * aggregate(row).accuracy:.1f}{seeds}"
+    return f"{100 * mean_accuracy(row):.1f}{seeds}"
 
 
 def _gap(found: Gap | None) -> tuple[str, str]:
@@ -223,7 +223,7 @@ def plot(found: Beside, path: Path) -> None:
         axes.plot([], [], "o-", color=color, linewidth=2, label=name)
         floor = floors[side]
         if floor is not None:
-            share = 100 * aggregate(floor).accuracy
+            share = 100 * mean_accuracy(floor)
             label = f"rule that does not read the query entity, {share:.1f} %"
             axes.axvline(share, color=color, linestyle="--", linewidth=1.2, label=label)
     axes.set_yticks(range(len(lines)), [line.name for line in lines], fontsize=9)

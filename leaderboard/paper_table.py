@@ -25,7 +25,7 @@ from typing import NamedTuple
 from ..generators.datasets import DATASETS
 from ..generators.wordings.row import Paper
 from ..generators.wordings.table import PAPERS
-from .aggregate import aggregate, shown, shown_count, shown_flops
+from .aggregate import aggregate, mean_accuracy, shown, shown_count, shown_flops
 from .compare import Answers
 from .costs import Named, plot
 from .lineage import recipe_name
@@ -216,7 +216,7 @@ def _floor(row: Result, rules: Sequence[Result]) -> list[str]:
     """Say how often a rule is right that does not read the query entity, on the questions of a row."""
     return [
         f"The floor: {rule.method}, which does not read the query entity, is right on "
-        f"{100 * aggregate(rule).accuracy:.1f} %."
+        f"{100 * mean_accuracy(rule):.1f} %."
         for rule in rules
         if (rule.dataset.content_hash, rule.dataset.split) == (row.dataset.content_hash, row.dataset.split)
     ]
@@ -230,7 +230,7 @@ def _best(rows: Sequence[Result], judged: Sequence[Result], answers: Answers) ->
     """Per row, whether it is the best of several or does not differ significantly from it."""
     if len(judged) < 2:
         return [False for _ in rows]
-    best = max(judged, key=lambda row: aggregate(row).accuracy)
+    best = max(judged, key=mean_accuracy)
     pairs = judge_pairs([(best, row) for row in judged if row is not best], answers)
     tied = {pair.b.key for pair in pairs if pair.found and pair.found.verdict != "different"}
     return [row.key in {best.key, *tied} for row in rows]

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..generators.lookup import pick
 from ..generators.terminal import shown
-from .aggregate import aggregate
+from .aggregate import aggregate, mean_accuracy
 from .lineage import changes, recipe_name
 from .own import OwnResult
 from .result import QuotedResult, Result
@@ -22,7 +22,7 @@ YOURS = "yours:"
 
 
 def _accuracy(row: Row) -> float:
-    return aggregate(row).accuracy if isinstance(row, Result) else row.accuracy
+    return mean_accuracy(row) if isinstance(row, Result) else row.accuracy
 
 
 def _generated(row: Row) -> float:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .aggregate import aggregate
+from .aggregate import mean_accuracy
 from .compare import ALPHA, Answers
 from .result import Result
 from .statistics import estimate, t_test
@@ -38,7 +38,7 @@ def ranks(rows: Sequence[Result], answers: Answers) -> dict[str, int]:
         same.setdefault((row.dataset.content_hash, row.dataset.split), []).append(row)
     places: dict[str, int] = {}
     for family in same.values():
-        family.sort(key=lambda row: -aggregate(row).accuracy)
+        family.sort(key=lambda row: -mean_accuracy(row))
         places |= _Walk(answers, ALPHA / max(1, len(family) * (len(family) - 1) // 2)).places(family)
     return places
 

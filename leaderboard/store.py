@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from ..generators.files import write_whole
+from .collector import collector_paused
 from .lock import locked
 from .measures import explain
 from .merging import Replace, Row, merge_rows, order
@@ -232,6 +233,7 @@ def dump(board: Leaderboard) -> str:
     return json.dumps(board.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+@collector_paused()
 def _parse(content: bytes, path: Path) -> Leaderboard:
     try:
         board = Leaderboard.model_validate_json(content)

@@ -1,5 +1,6 @@
 """Commands stay near-linear in rows: counted in comparisons, files and parsed rows, not in seconds."""
 
+import gc
 import json
 import random
 import subprocess
@@ -197,3 +198,15 @@ with lock.locked(Path({str(path)!r})):
 
 def test_the_kept_quantile_is_the_normal_one() -> None:
     assert float(special.ndtri(0.5 + CONFIDENCE / 2)) == NORMAL_QUANTILE
+
+
+def test_the_garbage_collector_runs_again_after_a_file_was_read_or_refused(
+    boards: dict[int, Path], tmp_path: Path
+) -> None:
+    read(boards[40])
+    assert gc.isenabled()
+    damaged = tmp_path / "b.json"
+    damaged.write_text("[]", encoding="utf-8")
+    with pytest.raises(ValueError, match="schema_version"):
+        read(damaged)
+    assert gc.isenabled()

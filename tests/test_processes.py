@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from launching import (
+    ACCELERATE,
+    CURVE,
+    FINITE,
+    IN_STAGE,
+    PATIENCE,
+    TORCHRUN,
+    as_one,
+    interrupted,
+    launched,
+    losses,
+    own_lines,
+    train,
+    without_times,
+    words,
+)
 from micro import ADAMW, write_recipe
 
-from coconut_bench.benchmarks.recipe import load_recipe
 from coconut_bench.benchmarks.run.lock import InUse, check_free, locked
-from coconut_bench.benchmarks.run.pipeline import run
-from coconut_bench.benchmarks.run.spec import RunSpec
 from coconut_bench.coconut import launch
 from coconut_bench.coconut.batches import share_out
 from coconut_bench.coconut.encoding import Row
@@ -35,75 +43,6 @@ pytestmark = [
     pytest.mark.usefixtures("in_an_empty_folder"),
     pytest.mark.skipif(sys.platform == "win32", reason="torchrun and its signals"),
 ]
-CURVE: dict[str, Any] = {
-    "optimizer": ADAMW,
-    "curriculum": {"stage_steps": [6, 6, 8], "lr_scales": [1.0, 1.0, 0.5], "earlier_stages": 0.5},
-    "checks_in_last_stage": None,
-    "validate_every": 1,
-}
-"""20 steps, the loss of each in the log."""
-FINITE = {"name": "prosqa-tiny", "surface": "symbolic", "train": 9, "valid": 8, "test": 12}
-LONG = CURVE | {
-    "curriculum": {"stage_steps": [3, 80, 3], "lr_scales": [1.0, 1.0, 0.5]},
-    "validate_every": 20,
-}
-"""After three steps there is a checkpoint, and time to stop."""
-
-
-TORCHRUN = "torch.distributed.run --standalone --nproc_per_node"
-ACCELERATE = (
-    "accelerate.commands.launch --multi_gpu --num_machines 1 --mixed_precision no --dynamo_backend no"
-)
-
-
-def launched(count: int, *arguments: str, launcher: str = TORCHRUN) -> subprocess.Popen[str]:
-    """A launcher with ``count`` processes of the command."""
-    command = [sys.executable, "-m", *launcher.split(), str(count), "-m", "coconut_bench", *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
-        start_new_session=True,
-    )  # fmt: skip
-
-
-def own_lines(process: subprocess.Popen[str]) -> list[str]:
-    """Wait for the end; what the command itself says, without the launcher's words."""
-    try:
-        out, err = process.communicate(timeout=300)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-    said = [line for line in err.splitlines() if line.startswith(("Error:", "Stopped", "Usage:"))]
-    assert "ProcessLost" not in err, err
-    return [*out.splitlines(), *said]
-
-
-def train(count: int, out: str, recipe: Path, method: str = "coconut") -> list[str]:
-    return own_lines(
-        launched(count, "run", "--method", method, "--recipe", str(recipe), "--out", out)
-    )  # fmt: skip
-
-
-def losses(out: str | Path) -> list[float]:
-    lines = Path(out, "log.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["loss"] for line in lines]
-
-
-def as_one(recipe: Path, method: str = "coconut") -> Path:
-    """The run of a single process, this one."""
-    run(RunSpec(load_recipe(str(recipe)), method, 0, quick=False), out := Path("one"))
-    return out
-
-
-def without_times(out: str | Path) -> dict[str, Any]:
-    """The result, apart from times, memory, the command and what rounding decides."""
-    record = Result.model_validate_json(Path(out, "result.json").read_bytes()).model_dump()
-    for entry in record["seeds"]:
-        for name in ("training", "inference", "provenance", "weights"):
-            del entry[name]
-        for stage in entry["stages"]:
-            del stage["seconds"], stage["loss"]
-    return record
 
 
 def test_two_processes_have_the_loss_curve_and_the_result_of_one(tmp_path: Path) -> None:
@@ -150,8 +89,7 @@ def test_every_objective_has_the_loss_curve_of_one_process(
 def test_accelerate_launches_too(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, **CURVE)
     one = as_one(recipe)
-    words = ("run", "--method", "coconut", "--recipe", str(recipe), "--out", "two")
-    own_lines(launched(2, *words, launcher=f"{ACCELERATE} --num_processes"))
+    own_lines(launched(2, *words("two", recipe), launcher=f"{ACCELERATE} --num_processes"))
     assert losses("two") == pytest.approx(losses(one), abs=1e-5, rel=0)
 
 
@@ -164,27 +102,16 @@ def test_muon_takes_the_same_step_in_each_process(tmp_path: Path) -> None:
     assert losses("two") == pytest.approx(losses(one), abs=1e-2, rel=0)
 
 
-def when_saved(out: str, process: subprocess.Popen[str]) -> Iterator[psutil.Process]:
-    """The processes in order, once the first checkpoint is there."""
-    checkpoint, end = Path(out, "checkpoint.pt"), time.monotonic() + 200
-    while not checkpoint.exists():
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.05)
-    workers = psutil.Process(process.pid).children()
-    return iter(sorted(workers, key=lambda worker: int(worker.environ()["RANK"])))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("dead", "count"), [(0, 1), (1, 1), (1, 3)])
 def test_a_dead_process_stops_the_others_and_any_number_resumes(
     dead: int, count: int, tmp_path: Path
 ) -> None:
-    recipe = write_recipe(tmp_path, **LONG)
-    process = launched(2, "run", "--method", "coconut", "--recipe", str(recipe), "--out", "out")
-    list(when_saved("out", process))[dead].kill()
-    killed = time.monotonic()
-    said = own_lines(process)
-    assert time.monotonic() - killed < 60
+    """That the other says so is that it ends by itself: after 30 s the launcher would have killed it."""
+    recipe = write_recipe(tmp_path, **CURVE)
+    said = own_lines(
+        interrupted(2, "out", recipe, step=IN_STAGE, to=str(dead), by=signal.SIGKILL)
+    )  # fmt: skip
     assert [line for line in said if "another of the 2 processes has ended" in line] == said[-1:]
     assert not Path("out/result.json").exists()
     train(count, "out", recipe)
@@ -193,11 +120,11 @@ def test_a_dead_process_stops_the_others_and_any_number_resumes(
 
 @pytest.mark.slow
 def test_a_launcher_that_restarts_resumes_at_once(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, **LONG)
-    words = ("run", "--method", "coconut", "--recipe", str(recipe), "--out", "out")
+    recipe = write_recipe(tmp_path, **CURVE)
     launcher = TORCHRUN.replace(" --nproc", " --max-restarts 1 --nproc")
-    process = launched(2, *words, launcher=launcher)
-    list(when_saved("out", process))[1].kill()
+    process = interrupted(
+        2, "out", recipe, step=IN_STAGE, to="1", by=signal.SIGKILL, launcher=launcher
+    )  # fmt: skip
     own_lines(process)
     assert process.returncode == 0
     assert losses("out") == pytest.approx(losses(as_one(recipe)), abs=1e-4, rel=0)
@@ -205,18 +132,15 @@ def test_a_launcher_that_restarts_resumes_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("to", ["launcher", "process 0", "process 1"])
+@pytest.mark.parametrize("to", ["launcher", "0", "1"])
 def test_a_signal_to_any_process_saves_once_and_ends_all(
     number: signal.Signals, to: str, tmp_path: Path
 ) -> None:
-    recipe = write_recipe(tmp_path, **LONG)
-    process = launched(2, "run", "--method", "coconut", "--recipe", str(recipe), "--out", "out")
-    first, second = when_saved("out", process)
-    {"launcher": process, "process 0": first, "process 1": second}[to].send_signal(number)
-    said = own_lines(process)
+    recipe = write_recipe(tmp_path, **CURVE)
+    said = own_lines(interrupted(2, "out", recipe, step=IN_STAGE, to=to, by=number))
     rest = [line for line in said if not line.startswith(("base model", "stage", "out/data"))]
-    assert len(rest) == 1 and rest[0].startswith("Stopped at stage 1, step "), rest
-    assert rest[0].endswith("the same command resumes there")
+    saved = "saved in out/checkpoint.pt; the same command resumes there"
+    assert rest == [f"Stopped at stage 1, step 3 of 6; {saved}"]
     train(2, "out", recipe)
     assert losses("out") == pytest.approx(losses(as_one(recipe)), abs=1e-4, rel=0)
 
@@ -252,8 +176,8 @@ def test_an_error_is_told_once(arguments: tuple[str, ...], words: str) -> None:
 def test_a_second_launch_of_a_run_in_use_ends_at_once_with_one_line(count: int, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, **CURVE)
     with locked(Path("out/.lock")):
-        process = launched(count, "run", "--method", "coconut", "--recipe", str(recipe), "--out", "out")
-        _, told = process.communicate(timeout=300)
+        process = launched(count, *words("out", recipe))
+        _, told = process.communicate(timeout=PATIENCE)
     assert "exitcode  : 2 " in told
     assert "exitcode  : -9 " not in told, "the launcher kills, after 30 s, a process that waits for another"
     said = told.splitlines()

@@ -5,30 +5,35 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from micro import ADAMW, MICRO, write_recipe
-from test_processes import (
+from interrupting import interrupt_at
+from launching import (
+    AT_START,
     CURVE,
     FINITE,
-    LONG,
-    TORCHRUN,
+    IN_STAGE,
     as_one,
+    interrupted,
     launched,
     losses,
     own_lines,
     train,
-    when_saved,
     without_times,
+    words,
 )
+from micro import ADAMW, MICRO, write_recipe
+from torch import distributed
 from transformers import AutoModelForCausalLM
 
 from coconut_bench.coconut import launch
-from coconut_bench.coconut.sharding import check_divisible
+from coconut_bench.coconut.interrupt import Stopped
+from coconut_bench.coconut.sharding import Sharded, check_divisible
+from coconut_bench.coconut.training import Trainer
 
 pytestmark = [
     pytest.mark.usefixtures("in_an_empty_folder"),
@@ -59,6 +64,35 @@ def as_one_undivided(recipe: Path, method: str = "coconut") -> Path:
     return as_one(recipe, method)
 
 
+@pytest.fixture
+def divided_alone(sharded: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process divides its models among one process: all that FSDP changes, without a second one."""
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    monkeypatch.setattr(launch, "is_sharded", lambda: True)
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("step", [AT_START, IN_STAGE])
+def test_a_model_divided_among_one_process_learns_stops_and_resumes_as_a_whole_one(
+    step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Also at the start of a stage, where AdamW has no state yet."""
+    recipe = write_recipe(tmp_path, **CURVE | UNTIED | {"validate_every": 5})
+    one = as_one(recipe, "codi")
+    request.getfixturevalue("divided_alone")
+    divided, place = [], Sharded._place
+    monkeypatch.setattr(Sharded, "_place", lambda self: (divided.append(self), place(self))[1])
+    with monkeypatch.context() as interrupting, pytest.raises(Stopped, match=f"step {step - AT_START} of 6"):
+        interrupting.setattr(Trainer, "_is_due", Trainer._is_due)  # put back afterwards
+        interrupt_at(step, "0", signal.SIGTERM)
+        as_one(recipe, "codi", Path("divided"))
+    as_one(recipe, "codi", Path("divided"))
+    assert len(divided) == 2
+    assert losses("divided") == pytest.approx(losses(one), abs=1e-5, rel=0)
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("sharded")
 def test_a_divided_model_has_the_loss_curve_and_the_result_of_a_whole_one(tmp_path: Path) -> None:
     """An untied head, an uneven batch, rows with and without thoughts, a classifier that not all use."""
@@ -112,32 +146,32 @@ def test_accelerate_launches_it(tmp_path: Path) -> None:
     launcher = (
         f"accelerate.commands.launch {options} --mixed_precision no --dynamo_backend no --num_processes"
     )
-    words = ("run", "--method", "coconut", "--recipe", str(recipe), "--out", "two")
-    own_lines(launched(2, *words, launcher=launcher))
+    own_lines(launched(2, *words("two", recipe), launcher=launcher))
     assert losses("two") == pytest.approx(losses(one), abs=1e-5, rel=0)
 
 
-def stopped(out: str, recipe: Path, count: int, method: str) -> dict[str, Any]:
-    """Stop a run after its first checkpoint; what is in the last one."""
-    words = ("run", "--method", method, "--recipe", str(recipe), "--out", out)
-    process = launched(count, *words, launcher=TORCHRUN)
-    next(when_saved(out, process)).send_signal(signal.SIGTERM)
-    said = own_lines(process)
-    assert said[-1].startswith("Stopped at stage "), said
+def stopped(out: str, recipe: Path, count: int, step: int) -> dict[str, Any]:
+    """Stop a run of CODI at a step; what is in its checkpoint."""
+    said = own_lines(interrupted(count, out, recipe, "codi", step=step))
+    assert said[-1].startswith(f"Stopped at stage 1, step {step - AT_START} of 6"), said
     state: dict[str, Any] = torch.load(Path(out, "checkpoint.pt"), weights_only=True)
     return state
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("first", "then"), [(2, 1), (2, 3), (1, 2)])
+@pytest.mark.parametrize(
+    ("first", "then", "step"), [(2, 1, IN_STAGE), (2, 3, AT_START), (2, 3, IN_STAGE), (1, 2, IN_STAGE)]
+)
 def test_a_checkpoint_is_of_the_whole_model_and_any_number_resumes(
-    first: int, then: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    first: int, then: int, step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = write_recipe(tmp_path, **LONG)
-    plain = stopped("plain", recipe, 1, "codi")
+    """Also at the start of a stage, where AdamW has no state yet."""
+    recipe = write_recipe(tmp_path, **CURVE)
+    plain = stopped("plain", recipe, 1, step)
     for name, value in FSDP.items():
         monkeypatch.setenv(name, value)
-    divided = stopped("out", recipe, first, "codi")
+    divided = stopped("out", recipe, first, step)
+    assert bool(plain["optimizers"][0]["state"]) == (step != AT_START)
     assert shapes({**divided, "rng": 0}) == shapes({**plain, "rng": 0})
     assert abs(sizes("out") - sizes("plain")) < 0.2 * sizes("plain"), "a tied head is saved once"
     train(then, "out", recipe, "codi")
@@ -162,12 +196,8 @@ def sizes(out: str) -> int:
 @pytest.mark.slow
 @pytest.mark.usefixtures("sharded")
 def test_a_dead_process_stops_the_others(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, **LONG)
-    process = launched(2, "run", "--method", "coconut", "--recipe", str(recipe), "--out", "out")
-    list(when_saved("out", process))[1].kill()
-    killed = time.monotonic()
-    said = own_lines(process)
-    assert time.monotonic() - killed < 60
+    recipe = write_recipe(tmp_path, **CURVE)
+    said = own_lines(interrupted(2, "out", recipe, step=IN_STAGE, to="1", by=signal.SIGKILL))
     assert [line for line in said if "another of the 2 processes has ended" in line] == said[-1:]
     train(2, "out", recipe)
     assert losses("out") == pytest.approx(losses(as_one_undivided(recipe)), abs=1e-4, rel=0)

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from ..aggregate import aggregate
+from ..aggregate import aggregate, mean_accuracy
 from ..result import Result
 from ..samples import Sample
 from .target import Target, model_name, slug
@@ -81,7 +81,7 @@ def _entry(row: Result, repo: str) -> dict[str, Any]:
     digest = (row.recipe.hash or "")[:12]
     return {
         "dataset": dataset,
-        "value": aggregate(row).accuracy,
+        "value": mean_accuracy(row),
         "date": max(entry.provenance.date for entry in row.seeds),
         "notes": f"{row.method}, recipe {row.recipe.name} {digest}, mean of seeds {seeds}",
     }

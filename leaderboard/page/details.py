@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from ..measures import Compute, Controls, Score
 from ..result import Result, SeedResult
 from ..store import PREDICTIONS
 from .audited import guesses
 from .axes import Guess, percent
-from .markup import Markup, definitions, join, tag, unbroken
+from .markup import Markup, definitions, join, plain_row, tag, unbroken
 from .seeds import curve_chart
 
 CURVE = "Validation accuracy by optimizer steps; a dashed line starts a stage"
+STAGES = ("Stage", "Steps", "Epochs", "Seconds", "Last loss", "Validation accuracy")
 
 
-def details(row: Result, compared: Sequence[str]) -> Markup:
+def details(row: Result, key: str, compared: Sequence[str]) -> Markup:
     """Build what a row opens to.
 
     Args:
         row: The row.
+        key: Its key.
         compared: What the tests say of it against other rows, in sentences.
 
     Returns:
@@ -28,7 +31,7 @@ def details(row: Result, compared: Sequence[str]) -> Markup:
     data, base = row.dataset, row.base_model
     parameters = "unknown" if base.parameters is None else f"{base.parameters:,}"
     facts = definitions(
-        ("Row", row.key),
+        ("Row", key),
         ("Dataset", f"{data.name} {data.version}, {data.surface}, {data.split}, {data.n} questions"),
         ("Content hash", data.content_hash),
         ("Data seed", "none" if data.seed is None else str(data.seed)),
@@ -101,7 +104,6 @@ def _measurements(entry: SeedResult) -> Markup:
 def _stages(entry: SeedResult) -> Markup:
     if not entry.stages:
         return Markup()
-    titles = ("Stage", "Steps", "Epochs", "Seconds", "Last loss", "Validation accuracy")
     lines = (
         (
             str(stage.stage),
@@ -113,9 +115,13 @@ def _stages(entry: SeedResult) -> Markup:
         )
         for stage in entry.stages
     )
-    head = tag("thead", tag("tr", *(tag("th", title, scope="col") for title in titles)))
-    body = tag("tbody", *(tag("tr", *(tag("td", cell) for cell in line)) for line in lines))
-    return tag("table", tag("caption", f"Training stages, seed {entry.seed}"), head, body, class_="stages")
+    caption = tag("caption", f"Training stages, seed {entry.seed}")
+    return tag("table", caption, _stages_head(), tag("tbody", *map(plain_row, lines)), class_="stages")
+
+
+@cache
+def _stages_head() -> Markup:
+    return tag("thead", tag("tr", *(tag("th", title, scope="col") for title in STAGES)))
 
 
 def _score(score: Score) -> str:

@@ -61,7 +61,7 @@ def definitions(*pairs: tuple[str, str]) -> Markup:
     Returns:
         The markup.
     """
-    written = [f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in pairs]
+    written = [f"<div><dt>{_recurring(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in pairs]
     return Markup(f"<dl>{''.join(written)}</dl>")
 
 
@@ -82,6 +82,18 @@ def table_row(columns: Iterable[tuple[str, str]], cells: Iterable[str]) -> Marku
     return Markup(f"<tr>{''.join(written)}</tr>")
 
 
+def plain_row(cells: Iterable[str]) -> Markup:
+    """Build a line of a table whose cells have no attributes; written at once, as `definitions` is.
+
+    Args:
+        cells: The cells, escaped unless they are markup.
+
+    Returns:
+        The markup.
+    """
+    return Markup(f"<tr>{''.join([f'<td>{_text(cell)}</td>' for cell in cells])}</tr>")
+
+
 def _escaped(content: tuple[str, ...]) -> str:
     # A page of ten thousand rows has millions of elements: a list is joined faster than a generator.
     return "".join([part if type(part) is Markup else escape(part, quote=False) for part in content])
@@ -89,6 +101,9 @@ def _escaped(content: tuple[str, ...]) -> str:
 
 def _text(part: str) -> str:
     return part if type(part) is Markup else escape(part, quote=False)
+
+
+_recurring = lru_cache(maxsize=1 << 10, typed=True)(_text)  # typed, as markup equals its text
 
 
 def unbroken(text: str) -> str:

@@ -77,8 +77,9 @@ def measured_table(
     """
     labels = rank_labels([one.row for one in series], places)
     bodies = (
-        _measured_body(one, places.get(one.row.key), label, one.row.key in front, found)
+        _measured_body(one, key, places.get(key), label, key in front, found)
         for one, label in zip(series, labels, strict=True)
+        if (key := one.row.key)  # found once: there may be ten thousand rows
     )
     return _table(MEASURED, title, *bodies)
 
@@ -110,13 +111,15 @@ def _table(columns: Sequence[Column], title: str, *bodies: Markup) -> Markup:
     return tag("div", table, class_="scroll", role="region", aria_label=f"Table of {title}", tabindex="0")
 
 
-def _measured_body(one: Series, place: int | None, label: str, on_front: bool, found: Findings) -> Markup:
+def _measured_body(
+    one: Series, key: str, place: int | None, label: str, on_front: bool, found: Findings
+) -> Markup:
     row, means = one.row, one.means
     seeds = f"{len(row.seeds)} seed{'s' if len(row.seeds) > 1 else ''}"
     interval = f"{100 * means.interval.low:.1f} to {100 * means.interval.high:.1f}, {seeds}"
     cells = (
-        _rank(label, tied_with(found, row.key)),
-        join(_opener(row), *_badges(row, on_front), _tested(row, means.thoughts)),
+        _rank(label, tied_with(found, key)),
+        join(_opener(row, key), *_badges(row, on_front), _tested(row, means.thoughts)),
         join(tag("b", percent(means.accuracy)), " ", tag("span", interval, class_="interval")),
         shown(means.generated),
         shown(means.language),
@@ -146,11 +149,11 @@ def _measured_body(one: Series, place: int | None, label: str, on_front: bool, f
     }
     detail = tag(
         "tr",
-        tag("td", details(row, comparisons(found, row.key)), colspan=len(cells)),
+        tag("td", details(row, key, comparisons(found, key)), colspan=len(cells)),
         class_="detail",
-        id=f"detail-{row.key}",
+        id=f"detail-{key}",
     )
-    return _body(row, values, _cells(MEASURED, cells), detail, quick=row.quick)
+    return _body(key, values, _cells(MEASURED, cells), detail, quick=row.quick)
 
 
 def _sorted(mean: float, digits: int = 9) -> str:
@@ -166,8 +169,8 @@ def _rank(label: str, ties: str) -> Markup:
     )
 
 
-def _opener(row: Result) -> Markup:
-    place = f"detail-{row.key}"
+def _opener(row: Result, key: str) -> Markup:
+    place = f"detail-{key}"
     attributes = {"type": "button", "class_": "open", "aria_expanded": "true", "aria_controls": place}
     return tag("button", row.method, **attributes)
 
@@ -213,15 +216,13 @@ def _quoted_body(row: QuotedResult) -> Markup:
         "base": row.base_model,
         "source": row.source.url,
     }
-    return _body(row, values, _cells(QUOTED, cells))
+    return _body(row.key, values, _cells(QUOTED, cells))
 
 
-def _body(
-    row: Result | QuotedResult, values: Mapping[str, str | float], *lines: Markup, quick: bool = False
-) -> Markup:
+def _body(key: str, values: Mapping[str, str | float], *lines: Markup, quick: bool = False) -> Markup:
     """One table body per row, so that its details move with it."""
-    data = {f"data_{key}": value for key, value in values.items()}
-    return tag("tbody", *lines, id=f"row-{row.key}", data_row=row.key, data_quick=quick, **data)
+    data = {f"data_{name}": value for name, value in values.items()}
+    return tag("tbody", *lines, id=f"row-{key}", data_row=key, data_quick=quick, **data)
 
 
 def _cells(columns: Sequence[Column], cells: Sequence[str]) -> Markup:

@@ -16,10 +16,10 @@ import hashlib
 import os
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from ...generators.files import write_whole
+from ..collector import collector_paused
 from ..compare import Answers
 from ..manual import copy_manual
 from ..own import read_boards
@@ -36,6 +36,7 @@ SCRIPT = Path(__file__).with_name("page.js")
 TITLE = "Latent reasoning leaderboard"
 
 
+@collector_paused()
 def write_page(path: Path | str | None, out: Path | str) -> Path:
     """Build the page of a leaderboard file.
 
@@ -64,27 +65,38 @@ def write_page(path: Path | str | None, out: Path | str) -> Path:
     html = page(board, ranks(boards.ranked, answers), answers, digest)
     wanted = {one.predictions.file for row in board.measured for one in row.seeds if one.predictions}
     for folder in filter(Path.is_dir, boards.folders):
-        for name in sorted(wanted.intersection(os.listdir(folder))):
+        with os.scandir(folder) as files:
+            found = sorted((one for one in files if one.name in wanted), key=lambda one: one.name)
+        for file in found:
             (out / PREDICTIONS).mkdir(exist_ok=True)
-            _place(os.path.join(folder, name), os.path.join(out, PREDICTIONS, name))
+            _place(file, os.path.join(out, PREDICTIONS, file.name))
     copy_manual(out / DOCS)
     write_whole(out / "leaderboard.json", one)
     write_whole(out / "index.html", html.encode())
     return out / "index.html"
 
 
-def _place(file: str, place: str) -> None:
+def _place(file: os.DirEntry[str], place: str) -> None:
     """Link a file to another place, or copy it; what is there is replaced, never written through."""
-    if os.path.exists(place) and os.path.samefile(file, place):
-        return
-    with suppress(FileNotFoundError):
-        os.remove(place)
     try:
-        if os.path.islink(file):  # a link to a relative link would lead nowhere
+        _link(file, place)
+    except FileExistsError:
+        if not os.path.exists(place) or not os.path.samefile(file, place):
+            os.remove(place)
+            _link(file, place)
+
+
+def _link(file: os.DirEntry[str], place: str) -> None:
+    """Link a file to a place that is free, or copy it."""
+    try:
+        if file.is_symlink():  # a link to a relative link would lead nowhere
             raise OSError
         os.link(file, place)
+    except FileExistsError:
+        raise
     except OSError:  # on another device, or the file system has no hard links
-        shutil.copyfile(file, place)
+        with open(file, "rb") as source, open(place, "xb") as target:
+            shutil.copyfileobj(source, target)
 
 
 def page(board: Leaderboard, places: dict[str, int], answers: Answers, digest: str) -> str:
