@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..generators.listing import PATH
+from .collector import collector_paused
 
 
 class SummaryGroup(click.Group):
@@ -26,18 +24,6 @@ class SummaryGroup(click.Group):
 @click.group(cls=SummaryGroup)
 def leaderboard() -> None:
     """Show, check, merge, compare and export recorded results."""
-
-
-@contextmanager
-def no_collector() -> Iterator[None]:
-    """Turn off the collector of cycles: rows hold none, and walking many of them takes most of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def default_leaderboard(ctx: click.Context, option: click.Parameter, path: Path | None) -> Path:
@@ -83,7 +69,7 @@ of_recipe = click.option("--recipe", metavar="NAME", help="Only rows of this rec
 @click.option(
     "--format", type=click.Choice(["text", "markdown", "csv", "json"]), default="text", help="Output format."
 )
-@no_collector()
+@collector_paused()
 def show(path: Path | None, **chosen: Any) -> None:
     """Print the rows with their ranks. Tied rows do not differ significantly."""
     from .report import table
@@ -99,7 +85,7 @@ def show(path: Path | None, **chosen: Any) -> None:
     "--format", type=click.Choice(["text", "markdown", "csv", "latex"]), default="text", help="Output format."
 )
 @click.option("--plot", "figure", type=PATH, metavar="FILE", help="Also save accuracy against each cost.")
-@no_collector()
+@collector_paused()
 def table_command(
     path: Path | None, dataset: str | None, recipe: str | None, format: str, figure: Path | None
 ) -> None:
@@ -113,7 +99,7 @@ def table_command(
 
 @leaderboard.command()
 @leaderboard_file
-@no_collector()
+@collector_paused()
 def check(path: Path) -> None:
     """Recompute every number from the predictions, compare base weights; exit with code 1 on any mismatch."""
     from .report import check_report
@@ -133,7 +119,7 @@ def check(path: Path) -> None:
 )  # fmt: skip
 @click.option("--n", type=click.IntRange(4), metavar="N", show_default="the dataset's",
               help="Number of questions that a rule answers.")  # fmt: skip
-@no_collector()
+@collector_paused()
 def add(sources: tuple[Path, ...], path: Path, replace: bool, rules: tuple[str, ...], n: int | None) -> None:
     """Merge the rows of other leaderboard files, or of finished runs, and their predictions: all, or none.
 
@@ -154,7 +140,7 @@ def add(sources: tuple[Path, ...], path: Path, replace: bool, rules: tuple[str, 
 @click.argument("rows", nargs=-1, required=True)
 @of_dataset
 @of_recipe
-@no_collector()
+@collector_paused()
 def compare(path: Path | None, rows: tuple[str, ...], dataset: str | None, recipe: str | None) -> None:
     """Test whether ROWS of one dataset differ, question by question. Name a row by its method or key.
 
@@ -187,7 +173,7 @@ def beside_command(path: Path | None, first: str, second: str, format: str, figu
 @leaderboard.command()
 @leaderboard_files
 @click.option("--out", type=PATH, required=True, help="Output directory.")
-@no_collector()
+@collector_paused()
 def page(path: Path | None, out: Path) -> None:
     """Build a static page: tables, charts, and how to reproduce each row."""
     from .page.site import write_page
@@ -205,7 +191,7 @@ def page(path: Path | None, out: Path) -> None:
 @click.option("--out", type=PATH, required=True, help="Output directory.")
 @click.option("--organization", default="unknown", metavar="NAME", help="Organization reporting the results.")
 @click.option("--dataset-repo", metavar="ORG/NAME", help="Repository of the dataset on the Hub.")
-@no_collector()
+@collector_paused()
 def export(path: Path, rows: tuple[str, ...], format: str, out: Path, **target: Any) -> None:
     """Export measured ROWS (default: all) in the format of another tool."""
     from .export.formats import write_export
