@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from ..generators.example import Example
 from ..generators.seeding import U64, below, draws, example_keys
 from .curriculum import FINE, Schedule, StagePlan, TokenRemoval, mixed_stages
-from .encoding import Encoder, Row, Segments
+from .encoding import Encoder
 from .methods import View
+from .rows import Row, Segments
 
 ExampleSource = Callable[[int, int], Iterator[Example]]
 """(first index, count) → ``count`` training examples, beginning with that index."""

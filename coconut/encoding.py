@@ -24,47 +24,14 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from ..generators.answers import ANSWER_MARKER
-from ..generators.example import Example, Graph
+from ..generators.example import Example
 from .curriculum import Schedule
 from .frontier import drawn
 from .methods import Method, View
+from .rows import Row, Segments, step_texts
 from .tokens import SpecialIds, leading_tokens
 
 IGNORE = -100
-
-
-class Segments(NamedTuple):
-    """One example as token ids, independent of the method.
-
-    Attributes:
-        question: The question.
-        steps: Each step.
-        answer: Marker, answer, end token.
-        graph: The graph behind it, if it is known.
-    """
-
-    question: list[int]
-    steps: list[list[int]]
-    answer: list[int]
-    graph: Graph | None = None
-
-
-class Row(NamedTuple):
-    """One row of a batch.
-
-    Attributes:
-        prompt: Question, thoughts or pause tokens, and the markers around them.
-        target: The tokens to write: the rest of the chain, and the answer.
-        first_filler: Index in ``prompt`` of the first thought or pause token, or where one would stand.
-        answer: The number of tokens at the end of ``target`` that are the answer itself, not its marker.
-        texts: What the thoughts of each removed step must be decodable into (SIM-CoT), end token included.
-    """
-
-    prompt: list[int]
-    target: list[int]
-    first_filler: int
-    answer: int = 0
-    texts: tuple[list[int], ...] = ()
 
 
 class Batch(NamedTuple):
@@ -147,13 +114,21 @@ class Encoder:
             [self._concepts[symbol]] = self._tokens([symbol])
         return self._concepts[symbol]
 
+    def marks(self, method: Method) -> bool:
+        """Return whether the markers stand around thoughts.
+
+        Args:
+            method: The method that answers.
+        """
+        return self.markers or method.delimits
+
     def keeps_markers(self, method: Method) -> bool:
         """Return whether the markers stand around zero thoughts too.
 
         Args:
             method: The method that answers.
         """
-        return self.markers and self.empty_markers and method.thinks
+        return method.delimits or (self.markers and self.empty_markers and method.thinks)
 
     def row(
         self,
@@ -171,8 +146,9 @@ class Encoder:
             schedule: The method and its curriculum.
             stage: One of the schedule's stages.
             tokens_removed: The number of tokens removed from the front of the chain (iCoT).
-            view: The student's view, or the teacher's: the chain in words without its last step, which would
-                reveal the answer (arXiv 2502.21074, section 3).
+            view: The student's view; the teacher's: the chain in words without its last step, which would
+                reveal the answer (arXiv 2502.21074, section 3); or one of the other modes of ``multimode``,
+                which begin with only one of the markers.
             word: Random bits by which a concept of the frontier is drawn (Coconut-BFS).
 
         Raises:
@@ -181,27 +157,27 @@ class Encoder:
         steps = len(parts.steps)
         if view == "teacher":
             return self._filled(parts, [], parts.steps[:-1], is_marked=False)
+        if view != "student":
+            return self._other_mode(parts, view)
         filler = self.ids.latent if schedule.method.filler == "latent" else self.ids.pause
         fillers = [filler] * schedule.thoughts(stage, steps)
         removed = schedule.steps_removed(stage, steps)
         chain = parts.steps[removed:]
-        is_marked = (self.markers and bool(fillers)) or self.keeps_markers(schedule.method)
+        is_marked = (self.marks(schedule.method) and bool(fillers)) or self.keeps_markers(schedule.method)
         if schedule.method.target == "frontier" and chain:
             return self._searching(parts, fillers, removed + 1, is_marked, word)
         row = self._filled(parts, fillers, chain, is_marked, tokens_removed)
         if not schedule.method.decodes_steps:
             return row
         groups = len(fillers) // schedule.thoughts_per_step
-        return row._replace(texts=self._texts(parts, parts.steps[:removed], groups))
+        return row._replace(texts=step_texts(parts, removed, groups, self.ids.end))
 
-    def _texts(self, parts: Segments, removed: Sequence[list[int]], groups: int) -> tuple[list[int], ...]:
-        """What each group of thoughts must be decodable into, as in the published code of SIM-CoT.
-
-        One removed step each, the last group all that are left of them; a group without one, the answer.
-        """
-        ends = [*range(1, groups), max(groups, len(removed))]
-        texts = [[token for step in removed[k : ends[k]] for token in step] for k in range(groups)]
-        return tuple([*text, self.ids.end] if text else parts.answer for text in texts)
+    def _other_mode(self, parts: Segments, view: View) -> Row:
+        """``<bot>`` asks for the chain, which ends with ``<eot>``, and the answer; ``<eot>`` for it alone."""
+        row, (begin, end) = self._filled(parts, [], [], is_marked=False), self.ids.around(True)
+        written = [*(token for step in parts.steps for token in step), *end] if view == "chain" else []
+        prompt = [*row.prompt, *(begin if view == "chain" else end)]
+        return row._replace(prompt=prompt, target=written + row.target, first_filler=len(prompt))
 
     def _searching(
         self, parts: Segments, fillers: list[int], distance: int, is_marked: bool, word: int

@@ -23,10 +23,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from .cache import PassCache
-from .encoding import Row
 from .last_layer import POSITIONWISE, positionwise_weights
 from .looping import layers_of
 from .modeling import CoconutForCausalLM
+from .rows import Row
 
 
 class Pass(NamedTuple):

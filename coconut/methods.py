@@ -20,10 +20,12 @@ thoughts per step, a chain of steps 1…n becomes (``L`` a continuous thought, `
     bottleneck              one      L × c·S                            the answer attends to them alone
     coconut-bfs             0…S      L × c·s, a concept s+1 edges away   the answer once no step is left
     sim-coconut             0…S      as coconut; a decoder must write steps 1 … s from their thoughts
+    multimode               0…S      as coconut; besides, the whole chain alone, and the answer alone
 
 The first eight are Table 1 of arXiv 2412.06769; codi is arXiv 2502.21074, pccot arXiv 2506.18582,
-coconut-mixed arXiv 2602.22441, coconut-bfs arXiv 2505.12514, sim-coconut arXiv 2509.20317. A recipe may end
-with an extra stage (GSM8k's): as many thoughts as in the previous stage, and no step left.
+coconut-mixed arXiv 2602.22441, coconut-bfs arXiv 2505.12514, sim-coconut arXiv 2509.20317, multimode
+arXiv 2604.04902. A recipe may end with an extra stage (GSM8k's): as many thoughts as in the previous stage,
+and no step left.
 """
 
 from __future__ import annotations
@@ -39,8 +41,9 @@ Filler = Literal["none", "latent", "pause"]
 Curriculum = Literal["none", "steps", "tokens"]
 Target = Literal["chain", "frontier"]
 """What is to be written while steps are left: the rest of the chain, or a concept of the frontier."""
-View = Literal["student", "teacher"]
-"""How a training step reads an example: as at inference, or with the chain (but its last step) in words."""
+View = Literal["student", "teacher", "chain", "direct"]
+"""How a training step reads an example: as at inference, with the chain (but its last step) in words; and
+where the marker after the question tells the mode, with the whole chain in words, or the answer alone."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Method:
         mixing: How single examples are drawn from other stages, whatever the recipe says; None for as the
             recipe says.
         target: What is to be written before the last stage.
+        delimits: Whether the markers ``<bot>`` and ``<eot>`` stand around thoughts, and around none, whatever
+            the recipe says.
     """
 
     name: str
@@ -75,6 +80,7 @@ class Method:
     recurrence: str = "sequential"
     mixing: Mixing | None = None
     target: Target = "chain"
+    delimits: bool = False
 
     @property
     def thinks(self) -> bool:
@@ -134,6 +140,8 @@ _ROWS = (
            "latent", "none", recurrence="bottleneck"),
     Method("sim-coconut", "SIM-CoT, Coconut", "Coconut whose thoughts must be decodable into their steps",
            "latent", "steps", objective="step-decoder"),
+    Method("multimode", "Multimode", "Coconut, CoT and No-CoT in one model, told apart by a marker",
+           "latent", "steps", views=("student", "chain", "direct"), objective="modes", delimits=True),
 )  # fmt: skip
 
 METHODS = table("METHODS", {method.name: method for method in _ROWS}, Method)

@@ -3,6 +3,8 @@
     labels         the mean cross-entropy of the tokens to write, plus the halting classifier's loss, if any
     step-decoder   SIM-CoT (arXiv 2509.20317): the same two, and the cross-entropy of the removed steps, each
                    written from its thoughts by a decoder of its own (`step_decoder`)
+    modes          multimode (arXiv 2604.04902): the first two, and the cross-entropies of the whole chain and
+                   of the answer alone, weights 1:1:1
     distillation   CODI (arXiv 2502.21074, section 3): the student's and the teacher's cross-entropy, and the
                    distance between their hidden states just before the answer; with a halting classifier, its
                    loss too
@@ -29,12 +31,13 @@ from torch import Tensor
 from ..generators.lookup import pick
 from ..generators.plugins import table
 from .batches import Reading
-from .encoding import Row, collate
+from .encoding import collate
 from .layout import Layout, rounded
 from .loss import label_loss, share_of
 from .methods import View
 from .modeling import CoconutForCausalLM
 from .passes import Labeled
+from .rows import Row
 from .step_decoder import StepTexts, before_thoughts
 
 
@@ -106,8 +109,9 @@ def items_of(readings: Sequence[Reading], latent: int) -> Items:
         latent: The token that marks a thought.
     """
     labels = {view: sum(len(reading[view].target) for reading in readings) for view in readings[0]}
-    thoughts = sum(reading["student"].prompt.count(latent) for reading in readings)
-    decoded = sum(len(text) for reading in readings for text in reading["student"].texts)
+    students = [reading["student"] for reading in readings]
+    thoughts = sum(row.prompt.count(latent) + row.target.count(latent) for row in students)
+    decoded = sum(len(text) for row in students for text in row.texts)
     return Items(labels, len(readings), thoughts, decoded=decoded)
 
 
@@ -157,6 +161,22 @@ def step_decoder(model: CoconutForCausalLM, views: Views, items: Items | None) -
         fed_BKD = model.latent().project(before_thoughts(layout, found.states_P))
         h_ND = model.step_decoder(fed_BKD, texts, model.get_input_embeddings(), model.is_deferred)
         parts["steps"] = label_loss(model.logits(h_ND), texts.targets_N, items and items.decoded)
+    return Loss(torch.stack(list(parts.values())).sum(), parts)
+
+
+def modes(model: CoconutForCausalLM, views: Views, items: Items | None) -> Loss:
+    """Return the sum of the cross-entropies of all views, weights 1:1:1 (arXiv 2604.04902).
+
+    Args:
+        model: The model to train.
+        views: The batch, or a part of it.
+        items: Counts over the whole batch; None if ``views`` is the whole batch.
+    """
+    parts: dict[str, Tensor] = {}
+    for view, read in views.items():
+        found = model.labeled(read.layout)
+        parts[view] = label_loss(model.logits(found.h_ND), found.targets_N, items and items.labels[view])
+        parts |= _halting(found, items)
     return Loss(torch.stack(list(parts.values())).sum(), parts)
 
 
@@ -210,7 +230,8 @@ def layer_distance(
 
 
 OBJECTIVES: Mapping[str, Objective] = table(
-    "OBJECTIVES", {"labels": labels, "distillation": distillation, "step-decoder": step_decoder}
+    "OBJECTIVES",
+    {"labels": labels, "distillation": distillation, "step-decoder": step_decoder, "modes": modes},
 )
 
 

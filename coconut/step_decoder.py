@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from .deferred import attending
-from .encoding import IGNORE, Row
+from .encoding import IGNORE
 from .kernels import any_shape
 from .layout import Layout, round_up
+from .rows import Row
 
 MULTIPLE = 8
 """Texts are padded to multiples of it where steps are replayed."""

@@ -51,6 +51,7 @@ ORDER = {
     "coconut-bfs": "Coconut-BFS",
     "bottleneck": "Bottleneck",
     "sim-coconut": "SIM-CoT, Coconut",
+    "multimode": "Multimode",
 }
 """The lines of the paper's table, then those of later methods: method → its name. Unknown ones follow."""
 COLUMNS = ("method", "seeds", "accuracy %", "tokens", "steps to 99 %")

@@ -66,6 +66,11 @@ LAYOUTS = {
         1: f"{Q} {L} | {STEP2} {ANSWER}",
         2: f"{Q} {L} {L} | {ANSWER}",
     },
+    "multimode": {
+        0: f"{Q} <bot> <eot> | {STEP1} {STEP2} {ANSWER}",
+        1: f"{Q} <bot> {L} <eot> | {STEP2} {ANSWER}",
+        2: f"{Q} <bot> {L} {L} <eot> | {ANSWER}",
+    },
     "coconut-mixed": {
         0: f"{Q} | {STEP1} {STEP2} {ANSWER}",
         1: f"{Q} {L} | {STEP2} {ANSWER}",
@@ -74,6 +79,12 @@ LAYOUTS = {
 }
 TEACHER = f"{Q} | {STEP1} {ANSWER}"
 """What the teacher of a distilled method reads: the chain without the step that has the answer."""
+VIEWS = {
+    "teacher": TEACHER,
+    "chain": f"{Q} <bot> | {STEP1} {STEP2} <eot> {ANSWER}",
+    "direct": f"{Q} <eot> | {ANSWER}",
+}
+"""What a step reads of an example besides: view → its layout, the same at every stage."""
 
 
 def drawn(made: Encoder, method: str, stage: int, view: View = "student", **schedule: Any) -> str:
@@ -100,7 +111,7 @@ def test_a_method_gives_and_asks_for_what_is_drawn_at_each_stage(name: str) -> N
     for stage, layout in LAYOUTS[name].items():
         assert drawn(made, name, stage, last=2) == layout
         for view in method.views[1:]:
-            assert drawn(made, name, stage, view, last=2) == TEACHER
+            assert drawn(made, name, stage, view, last=2) == VIEWS[view]
 
 
 def test_markers_stand_around_thoughts_and_only_there() -> None:
@@ -131,7 +142,7 @@ def test_the_question_alone_begins_with_the_tokenizer_s_bos() -> None:
 
 
 @pytest.mark.parametrize("answer_marker", [True, False])
-@pytest.mark.parametrize("view", ["student", "teacher"])
+@pytest.mark.parametrize("view", ["student", *VIEWS])
 def test_a_row_knows_which_of_its_tokens_are_the_answer(answer_marker: bool, view: View) -> None:
     made = encoder(markers=True, answer_marker=answer_marker)
     [parts] = made.segments([EXAMPLE])

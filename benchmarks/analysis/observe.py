@@ -69,11 +69,16 @@ class Subject:
         return self.run.encoder
 
     @property
+    def is_marked(self) -> bool:
+        """Whether the markers stand around its thoughts."""
+        return self.encoder.marks(self.run.method)
+
+    @property
     def reasoner(self) -> Reasoner:
         """The model with room for all its thoughts; without a number it ends them as trained."""
         is_pause, halts = self.run.method.filler == "pause", HALTED in self.writes
-        empty_markers = self.encoder.keeps_markers(self.run.method)
-        thinking = Thinking(self.thoughts, is_pause, halts, self.encoder.markers, empty_markers)
+        markers, empty_markers = self.is_marked, self.encoder.keeps_markers(self.run.method)
+        thinking = Thinking(self.thoughts, is_pause, halts, markers, empty_markers)
         return self.mind or Reasoner(self.model, self.encoder.ids, thinking)
 
 
@@ -202,7 +207,7 @@ def _by_premise(subject: Subject, example: Example, attention_NHKT: Tensor) -> l
     Premises are in the order of telling; each has its tokens up to its full stop.
     """
     tokens = subject.encoder.segments([example])[0].question
-    width = attention_NHKT.shape[-1] - subject.thoughts - (1 if subject.encoder.markers else 0)
+    width = attention_NHKT.shape[-1] - subject.thoughts - (1 if subject.is_marked else 0)
     mean_NKT = attention_NHKT.mean(1)[:, :, width - len(tokens) : width]
     count, premise, leading = len(read_question(example.question).premises), 0, subject.encoder.leading
     places = [count] * len(leading)

@@ -135,7 +135,8 @@ A continuous thought is `{LATENT}` in the prompt: the model computes it there, a
 def _prompt(row: Result, recipe: Recipe | None, samples: Mapping[int, list[Sample]]) -> str | None:
     """Return the model's prompt for the first test question; None where it is not recorded."""
     entry = row.seeds[0]
-    filler = METHODS[row.method].filler if row.method in METHODS else None
+    method = METHODS.get(row.method)
+    filler = method.filler if method else None
     if recipe is None or filler is None or not samples.get(entry.seed):
         return None
     first = samples[entry.seed][0]
@@ -145,7 +146,8 @@ def _prompt(row: Result, recipe: Recipe | None, samples: Mapping[int, list[Sampl
             return None
         count = entry.answered.thoughts
     fillers = (LATENT if filler == "latent" else PAUSE) * count
-    if recipe.markers and (fillers or (recipe.empty_markers and filler != "none")):
+    is_marked = recipe.markers and (fillers or (recipe.empty_markers and filler != "none"))
+    if is_marked or (method and method.delimits):
         fillers = f"{BEGIN_THOUGHT}{fillers}{END_THOUGHT}"
     return f"{first.question}\n{fillers}"
 

@@ -85,7 +85,7 @@ class Evaluator:
             self.schedule.thoughts(stage) if self.thoughts is None else self.thoughts,
             is_pause=self.schedule.method.filler == "pause",
             halts=self.schedule.halts and self.thoughts is None,
-            markers=self.encoder.markers,
+            markers=self.encoder.marks(self.schedule.method),
             empty_markers=self.encoder.keeps_markers(self.schedule.method),
         )
 

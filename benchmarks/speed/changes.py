@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import torch
 from transformers import DynamicCache
 
-from ...coconut.encoding import IGNORE, Batch, Row
+from ...coconut.encoding import IGNORE, Batch
 from ...coconut.loss import label_loss
 from ...coconut.modeling import CoconutForCausalLM
+from ...coconut.rows import Row
 from .findings import Finding, Setting, finding, interleave, ratios
 from .models import LATENT, PAD, batches, build, rows
 from .training import step

@@ -13,8 +13,9 @@ from ...generators.lookup import pick
 if TYPE_CHECKING:
     import torch
 
-    from ...coconut.encoding import Batch, Row
+    from ...coconut.encoding import Batch
     from ...coconut.modeling import CoconutForCausalLM
+    from ...coconut.rows import Row
 
 PAD, END, LATENT, WORD = 0, 1, 2, 3
 """Token ids: padding, the end, a continuous thought, and the first of the ordinary words."""
@@ -122,7 +123,7 @@ def rows(size: Size, thoughts: int) -> list[Row]:
     """
     import numpy as np
 
-    from ...coconut.encoding import Row
+    from ...coconut.rows import Row
 
     stream = np.random.default_rng(0)
     made = []
