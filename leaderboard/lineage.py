@@ -39,11 +39,16 @@ class Run(NamedTuple):
         """What runs must share to have the same base weights.
 
         Recipes that differ only in their data make the same base model, but perhaps on another machine, where
-        its last bits are others: only the runs of one recipe must start from the same bits.
+        its last bits are others: only runs of one recipe on one kind of processor must start from the same ones.
         """
         if not self.row.base_model.per_seed:
             return self.base
-        return (*self.base, self.entry.seed, self.row.recipe.name)
+        return (*self.base, self.entry.seed, self.row.recipe.name, self.processor)
+
+    @property
+    def processor(self) -> str:
+        """Its name and instructions, without the number of its cores."""
+        return self.entry.provenance.environment.hardware.partition(",")[0]
 
     @property
     def recipe(self) -> tuple[str, str]:

@@ -25,6 +25,9 @@ DISTRIBUTION = "coconut-bench"
 RECORDED = (DISTRIBUTION, "torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy", "scipy")
 SOURCES = ("generators", "coconut", "leaderboard", "benchmarks")
 
+INSTRUCTIONS = {"avx512f": "AVX-512", "avx2": "AVX2"}
+"""Flags of a processor, the widest first, and what they are called."""
+
 
 class Commit(NamedTuple):
     """The commit of the source.
@@ -84,14 +87,16 @@ def command(arguments: list[str] | None = None) -> str:
 
 
 def processor() -> str:
-    """The processor's name and the number of cores that this process may use."""
+    """The processor's name, its widest instructions (they decide the last bits), and this process's cores."""
     name = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
         lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{models[0] if models else name}, {_processors()} cores"
+    about = {key.strip(): value for key, _, value in (line.partition(":") for line in lines)}
+    flags = about.get("flags", "").split()
+    widest = next((f" with {name}" for flag, name in INSTRUCTIONS.items() if flag in flags), "")
+    return f"{about.get('model name', name).strip()}{widest}, {_processors()} cores"
 
 
 def source_commit(package: Path = PACKAGE) -> Commit:

@@ -115,6 +115,25 @@ def test_recipes_with_a_base_for_each_seed_may_differ_in_its_last_bits() -> None
     assert len(list(lineage_problems([here, there.model_copy(update={"method": "cot"})]))) == 2
 
 
+def test_another_processor_may_make_other_last_bits() -> None:
+    here, there = row("coconut", "ab", per_seed=True), row("cot", "cd", per_seed=True)
+    assert len(list(lineage_problems([here, there]))) == 2
+    for cores, problems in (("a processor with AVX2, 2 cores", 0), ("a processor, 64 cores", 2)):
+        moved = [
+            entry.model_copy(
+                update={
+                    "provenance": entry.provenance.model_copy(
+                        update={
+                            "environment": entry.provenance.environment.model_copy(update={"hardware": cores})
+                        }
+                    )
+                }
+            )
+            for entry in there.seeds
+        ]
+        assert len(list(lineage_problems([here, there.model_copy(update={"seeds": moved})]))) == problems
+
+
 def test_the_check_says_what_to_run_again(tmp_path: Path) -> None:
     path = tmp_path / "leaderboard.json"
     mixed = row("coconut", "ab", folder=tmp_path / "run").model_copy(update={"quick": True, "thoughts": 1})

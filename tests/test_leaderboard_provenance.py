@@ -110,3 +110,15 @@ def test_the_processor_has_a_name_and_cores() -> None:
     name, _, cores = processor().rpartition(", ")
     assert name
     assert int(cores.split()[0]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [("fpu avx2 avx512f", "Zen with AVX-512"), ("fpu avx avx2", "Zen with AVX2"), ("fpu avx", "Zen")],
+)
+def test_a_processor_is_named_with_the_instructions_that_decide_the_last_bits(
+    monkeypatch: pytest.MonkeyPatch, flags: str, name: str
+) -> None:
+    text = f"processor\t: 0\nmodel name\t: Zen\nflags\t\t: {flags}\n"
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: text)
+    assert processor().rpartition(", ")[0] == name

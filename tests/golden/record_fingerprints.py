@@ -71,7 +71,7 @@ def recipe(kind: str) -> Recipe:
 def environment() -> str:
     """What decides the last bits of a training on one thread."""
     capability = torch.backends.cpu.get_cpu_capability()
-    name = processor().rpartition(",")[0]
+    name = processor().rpartition(",")[0].partition(" with ")[0]
     return f"torch {torch.__version__.partition('+')[0]}, {platform.machine()}, {name}, {capability}"
 
 
