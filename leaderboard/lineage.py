@@ -39,7 +39,7 @@ class Run(NamedTuple):
         """What runs must share to have the same base weights.
 
         Recipes that differ only in their data make the same base model, but perhaps on another machine, where
-        its last bits are others: only runs of one recipe on one kind of processor must start from the same ones.
+        its last bits are others: only runs of one recipe on one kind of processor must start from the same.
         """
         if not self.row.base_model.per_seed:
             return self.base
