@@ -18,9 +18,10 @@ import click
 
 from . import __version__
 from .coconut import launch
+from .generators.lookup import nearest
 from .generators.plugins import load_plugins
 from .generators.stopping import stopping
-from .generators.terminal import one_line, visible_output
+from .generators.terminal import one_line, shown, visible_output
 
 TRACEBACK = "COCONUT_BENCH_TRACEBACK"
 """Environment variable that lets errors keep their traceback."""
@@ -141,6 +142,14 @@ class LazyCommands(click.Group):
             if PLUGIN not in one.params:
                 one.params.append(PLUGIN)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name[:1] != "-" and name not in self.list_commands(ctx) and not ctx.resilient_parsing:
+            ctx.fail(f"No such command {shown(name)}{nearest(COMMANDS, name)}.")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -23,6 +23,7 @@ from ..generators.lookup import nearest, pick
 from ..generators.reading import problems
 from ..generators.terminal import visible
 from ..generators.wordings.table import PLAIN, needs_marker
+from .content import with_contents, without_paths
 from .overrides import merged, parse_settings
 from .plain_yaml import read_yaml
 from .recipe_parts import BasePart, CurriculumPart, DataPart, ModelPart, hundredth
@@ -117,9 +118,24 @@ class Recipe(Part):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the recipe's canonical JSON, without its description and unset keys."""
-        fields = self.model_dump(mode="json", exclude={"description"}, exclude_none=True)
-        return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        """SHA-256 of the canonical JSON of `decisive`."""
+        text = json.dumps(self.decisive, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """What decides the result, as plain values: no description, no unset keys, no path of a local file.
+
+        Reading a file of the dataset that is missing raises OSError.
+        """
+        return without_paths(
+            self.identified.model_dump(mode="json", exclude={"description"}, exclude_none=True)
+        )
+
+    @property
+    def identified(self) -> Recipe:
+        """The recipe with the digests of the local files that it names; those that it has are kept."""
+        return self.model_copy(update=with_contents(self.data, self.model))
 
     def schedule(self, method: Method) -> Schedule:
         """Bind a method to this recipe's curriculum.
@@ -179,7 +195,7 @@ class Recipe(Part):
         if model is not None:
             if self.model.pretrained is None:
                 raise ValueError(f"--model needs a recipe with a pretrained model, got {self.name}")
-            part = self.model.model_copy(update={"pretrained": model, "revision": None})
+            part = self.model.model_copy(update={"pretrained": model, "revision": None, "content": None})
             changed = changed.model_copy(update={"model": part})
         return changed if halting is None else changed.model_copy(update={"halting": halting})
 
@@ -216,7 +232,7 @@ class Recipe(Part):
         Returns:
             The changed recipe, under the same name.
         """
-        kept = {"valid": self.data.valid, "test": self.data.test, "train": self.data.train}
+        kept: dict[str, Any] = {"valid": self.data.valid, "test": self.data.test, "train": self.data.train}
         surface, sizes, base = PLAIN, {}, self.base
         if name in DATASETS:
             row = DATASETS[name]

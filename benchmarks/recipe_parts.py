@@ -22,6 +22,7 @@ class DataPart(Part):
 
     Attributes:
         name: Row of the table of datasets, ``gsm8k-aug``, or files (`generators.stored.sources`).
+        content: SHA-256 that stands for local files in the recipe's hash (`content`); filled in by a run.
         surface: Wording; None for the dataset's first.
         seed: Seed of generated validation, test and finite training sets.
         train: Training examples per epoch; None for an endless stream (generated) or all examples (files).
@@ -30,6 +31,7 @@ class DataPart(Part):
     """
 
     name: str
+    content: str | None = None
     surface: str | None = None
     seed: Seed = 0
     train: Positive | None = None
@@ -46,6 +48,7 @@ class ModelPart(Part):
         loops: Number of times that its layers are applied, with the same weights (`coconut.looping`); None
             for once.
         pretrained: Name on the Hub, or a directory.
+        content: SHA-256 that stands for a directory in the recipe's hash (`content`); filled in by a run.
         revision: Commit, tag or branch of the pretrained model on the Hub.
         copy_token: Token whose embedding initializes those of the added tokens; None for the mean embedding.
     """
@@ -54,6 +57,7 @@ class ModelPart(Part):
     config: dict[str, Any] | None = None
     loops: Annotated[int, Field(ge=2, le=1000)] | None = None
     pretrained: str | None = None
+    content: str | None = None
     revision: str | None = None
     copy_token: str | None = None
 

@@ -210,6 +210,8 @@ class Encoder:
         )
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
+        if not texts:  # some tokenizers fail on none
+            return []
         rows: list[list[int]] = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
         unknown = self.tokenizer.unk_token_id
         if unknown is not None and unknown != self.ids.end:

@@ -148,6 +148,8 @@ METHODS = table("METHODS", {method.name: method for method in _ROWS}, Method)
 """Name -> row, those of plugins included."""
 
 
+ALL = "all"
+"""Names all methods."""
 _ELSEWHERE = {
     "latent-only": "it is 'coconut-no-curriculum': K thoughts, answers only, no chain and no stages",
     "looped": "it is a recipe, so that any method can be run on it: --method no-cot --recipe tiny-looped",
@@ -170,3 +172,20 @@ def get_method(name: str) -> Method:
         return pick(METHODS, name, "method")
     except ValueError as error:  # of a run, it may be a method of a plugin that is not loaded
         raise ValueError(f"{error}; --plugin FILE loads others") from None
+
+
+def method_names(text: str) -> tuple[str, ...]:
+    """Parse the command line's list of methods.
+
+    Args:
+        text: ``all``, or names separated by commas.
+
+    Returns:
+        Names without repetitions, in the given order.
+
+    Raises:
+        ValueError: A name is unknown.
+    """
+    if text == ALL:
+        return tuple(METHODS)
+    return tuple(dict.fromkeys(get_method(name.strip()).name for name in text.split(",")))

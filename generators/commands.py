@@ -139,16 +139,20 @@ def audit_command(
     """
     from .audit.plot import plot
     from .audit.report import audit
-    from .extras import MissingExtraError, require
+    from .extras import MissingExtraError, check_installed
     from .figures import require_plot
     from .tables import folded
     from .terminal import terminal_width
 
+    for option, path in (("--json", json_file), ("--plot", plot_file)):  # fail before the work
+        if path and (path.is_dir() or not path.parent.is_dir()):
+            raise ValueError(f"{option} must be a file in an existing folder, got {path}")
     if plot_file:
-        require_plot(plot_file)  # fail before the work
+        require_plot(plot_file)
     if learned is None:
         try:
-            learned = bool(require("sklearn", "a guess by fitted models"))
+            learned = True
+            check_installed("sklearn", "a guess by fitted models")
         except MissingExtraError as missing:
             learned = False
             click.echo(f"Note: fitted models are left out; {missing}.", err=True)

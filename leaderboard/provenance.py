@@ -74,16 +74,33 @@ def provenance(
 
 
 def command(arguments: list[str] | None = None) -> str:
-    """The command line, ready to be typed again; the program without its folder, which differs by machine.
+    """The command line, ready to be typed again where the files are, without folders that differ by machine.
 
     Args:
         arguments: Program and arguments; by default those of this process.
 
     Returns:
-        The shell-quoted command line.
+        The shell-quoted command line. Absolute paths are told from the current directory on, those outside of
+        it by their last part.
     """
     program, *rest = arguments if arguments is not None else sys.argv
-    return shlex.join([Path(program).name.replace("__main__.py", DISTRIBUTION), *rest])
+    return shlex.join([Path(program).name.replace("__main__.py", DISTRIBUTION), *map(_portable, rest)])
+
+
+def _portable(argument: str) -> str:
+    """An argument (``/data/train.json,/data/test.json``, ``--out=/data/run``) without a machine's folders."""
+    name, equals, value = argument.partition("=")
+    if equals:
+        return f"{name}={_portable(value)}"
+    return ",".join(map(_from_here, argument.split(",")))
+
+
+def _from_here(text: str) -> str:
+    path = Path(text.strip())
+    if not path.is_absolute():
+        return text
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path.name or path)
 
 
 def processor() -> str:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from coconut_bench.cli import main
 from coconut_bench.generators.hub import connection
+from coconut_bench.leaderboard import read
 from coconut_bench.leaderboard.query import find
 
 
@@ -44,6 +45,54 @@ def test_a_wrong_path_is_named_in_one_line(
 def test_a_row_is_not_looked_for_in_an_empty_list() -> None:
     with pytest.raises(ValueError, match="unknown row 'coconut': there are no measured rows"):
         find([], "coconut")
+
+
+RUN = ("run", "--method", "coconut")
+MISTAKES = [
+    ((*RUN, "--dataset", "a.json,b.json"), "a dataset of files must be train,valid,test: 3 of them, got 2"),
+    ((*RUN, "--dataset", "a.json,b,c"), "train, valid and test must be of one form, got .json and none"),
+    ((*RUN, "--dataset", "a.json,b.json,c.json"), "no such file: a.json"),
+    ((*RUN, "--recipe", "tinny"), "unknown recipe 'tinny' (did you mean 'tiny'?)"),
+    (("run", "--method", "cocnut"), "unknown method 'cocnut' (did you mean 'coconut'?)"),
+    (("audit", "prosqa-tny"), "unknown dataset 'prosqa-tny' (did you mean 'prosqa-tiny'?)"),
+    (("audit", "prosqa-tiny", "--split", "tset"), "unknown split 'tset' (did you mean 'test'?)"),
+    (("audit", "prosqa-tiny", "--json", "no/where.json"), "--json must be a file in an existing folder"),
+    (("leaderboard", "reproduce", "cocnut"), "unknown row 'cocnut' (did you mean 'coconut'?)"),
+    (("leaderboard", "reproduce", "coconut", "--seed", "9"), "--seed must be one of 0, 1, 2, 3, 4"),
+    (
+        ("leaderboard", "import", "nope", "--dataset", "prosqa-tiny", "--method", "a", "--model", "b"),
+        "no such file: nope",
+    ),
+    (("import", "nope", "--base", "gpt2"), "no such file: nope"),
+    (("speed", "--only", "stage"), "unknown part 'stage' (did you mean 'stages'?)"),
+    (("lederboard", "show"), "No such command 'lederboard' (did you mean 'leaderboard'?)"),
+    *(
+        (command, "unknown method 'cocnut' (did you mean 'coconut'?)")
+        for command in (("controls", "run"), ("samples", "run"), ("analyze", "run"))
+    ),
+]
+
+
+def test_a_mistake_in_arguments_is_told_before_torch_is_imported(tmp_path: Path, root: Path) -> None:
+    """As it takes seconds; scikit-learn and the libraries below it are as slow."""
+    row = read(root / "leaderboard" / "leaderboard.json").measured[0]
+    (tmp_path / "run").mkdir()
+    result = row.model_copy(update={"method": "cocnut", "seeds": row.seeds[:1], "controls": None})
+    (tmp_path / "run" / "result.json").write_text(result.model_dump_json())
+    program = f"""
+import sys
+from click.testing import CliRunner
+from coconut_bench.cli import main
+for arguments, message in {MISTAKES!r}:
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2 and message in done.stderr, (arguments, done.stderr)
+    for slow in ("torch", "transformers", "sklearn", "datasets"):
+        assert slow not in sys.modules, (arguments, slow)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_help_of_speed_does_not_import_torch() -> None:

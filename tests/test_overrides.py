@@ -13,7 +13,7 @@ from micro import write_recipe
 from coconut_bench.benchmarks.overrides import merged, short
 from coconut_bench.benchmarks.recipe import Recipe, load_recipe
 from coconut_bench.benchmarks.run.choice import default_recipe
-from coconut_bench.benchmarks.run.reproduce import recorded_recipe
+from coconut_bench.benchmarks.run.recorded import recorded_recipe
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import read
 from coconut_bench.leaderboard.store import SHIPPED

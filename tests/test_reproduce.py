@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from click.testing import Result as Done
 
 from coconut_bench.benchmarks.recipe import load_recipe
-from coconut_bench.benchmarks.run.reproduce import recorded_recipe
+from coconut_bench.benchmarks.run.recorded import recorded_recipe
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import read, read_predictions
 from coconut_bench.leaderboard.predictions import summarize, write_predictions

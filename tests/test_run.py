@@ -20,9 +20,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from coconut_bench.benchmarks.recipe import load_recipe, recipe_names
 from coconut_bench.benchmarks.run.pipeline import run
 from coconut_bench.benchmarks.run.spec import RunSpec
-from coconut_bench.benchmarks.run.sweep import method_names
 from coconut_bench.cli import main
-from coconut_bench.coconut.methods import METHODS, get_method
+from coconut_bench.coconut.methods import METHODS, get_method, method_names
 from coconut_bench.coconut.training import Trainer
 from coconut_bench.generators.answers import read_answer
 from coconut_bench.generators.proof.verify import verify_dir

@@ -32,12 +32,15 @@ def analyze_command(
     everything, with analysis.json and figures/ beside it in the output directory. If interrupted, the same
     command continues with what is missing.
     """
+    from ...coconut.methods import get_method
     from ...generators.figures import require_plot
+    from ..run.choice import check_thinks
     from ..run.saved import read_result
 
     require_plot("report.svg")  # found before the work, not after it
-    for folder in (run, *baselines):
-        read_result(folder)  # before torch is imported
+    check_thinks(read_result(run).method, "analyze needs")  # before torch is imported
+    for folder in baselines:
+        get_method(read_result(folder).method)
     from .page import write_report
     from .report import analyze
     from .views import VIEWS

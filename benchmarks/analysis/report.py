@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..run.choice import check_thinks
 from ..run.trained import TrainedRun, load_run
 from .observation import Observation, Observed, Question, read_example
 from .observe import Subject, trained_subject, untrained_subject
@@ -108,8 +109,7 @@ def analyze(
             range, or the questions have no graphs.
     """
     run = load_run(folder)
-    if run.method.filler == "none":
-        raise ValueError(f"analyze needs a run with thoughts or pauses, got method {run.method.name}")
+    check_thinks(run.method.name, "analyze needs")
     others = [load_run(path) for path in baselines]
     examples = run.questions(n=n)
     questions = [read_example(example) for example in examples]
@@ -132,10 +132,10 @@ def analyze(
 def _subjects(run: TrainedRun, others: Sequence[TrainedRun], seed: int) -> list[Subject]:
     """The run, the untrained model, the baselines; each under a unique name."""
     for other in others:
-        if other.recipe.data != run.recipe.data:
+        if other.result.dataset.content_hash != run.result.dataset.content_hash:
             raise ValueError(
                 f"baseline must be on the same questions as {run.folder}, got {other.folder} "
-                f"on {other.recipe.data.name}"
+                f"on {other.result.dataset.name}"
             )
     runs = [run, *others]
     titles = [one.method.title.removeprefix("– ") for one in runs]

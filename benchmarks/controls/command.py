@@ -47,6 +47,7 @@ def controls_command(
     from ...generators.files import write_whole
     from ...generators.tables import folded
     from ...generators.terminal import terminal_width
+    from ..run.choice import check_thinks
     from ..run.saved import read_result
 
     for option, path in (("--json", json_file), ("--plot", plot_file)):  # fail before the work
@@ -55,7 +56,7 @@ def controls_command(
     if plot_file:
         require_plot(plot_file)
     for run in runs:
-        read_result(run)  # before torch is imported
+        check_thinks(read_result(run).method, "controls need")  # before torch is imported
     from .plot import plot
     from .record import record_verdict
     from .report import REPORT, controls

@@ -24,13 +24,21 @@ _HEADS: Mapping[tuple[Verdict, Verdict], str] = {
 """(Verdict on the content, on the removal) → what is said; with any other pair it is undecided."""
 
 
-def conclude(lines: Sequence[Line], outcomes: Mapping[str, Outcome], *, is_guessing: bool, noun: str) -> str:
+def conclude(
+    lines: Sequence[Line],
+    outcomes: Mapping[str, Outcome],
+    *,
+    is_guessing: bool,
+    two_candidates: bool = True,
+    noun: str,
+) -> str:
     """Compose the verdict of a report.
 
     Args:
         lines: Its lines.
         outcomes: The answers behind them, "as trained" included, by name.
-        is_guessing: Whether the run as trained is not above guessing between two candidates.
+        is_guessing: Whether the run as trained is not above guessing.
+        two_candidates: Whether a guess is one between two candidates; else it is never right.
         noun: What stands between question and answer, in the plural.
 
     Returns:
@@ -39,10 +47,8 @@ def conclude(lines: Sequence[Line], outcomes: Mapping[str, Outcome], *, is_guess
     if is_guessing:
         right = outcomes[AS_TRAINED].here
         share = _percent(sum(right) / len(right))
-        return (
-            f"As trained the model is no better than chance ({share}), so the controls say nothing about "
-            f"what its {noun} do."
-        )
+        what = "is no better than chance" if two_candidates else "hardly answers a question right"
+        return f"As trained the model {what} ({share}), so the controls say nothing about what its {noun} do."
     found = {line.name: line for line in lines}
     content = found.get(TWIN) or found.get(ANOTHER_ANSWER)
     removal = found.get(REMOVED_FORCED) or found.get(REMOVED_MAY_WRITE)

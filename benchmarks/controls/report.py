@@ -17,6 +17,7 @@ from ...generators.example import Example
 from ...generators.reading import read_shape
 from ...generators.terminal import counted
 from ...leaderboard.compare import ALPHA
+from ..run.choice import check_thinks
 from ..run.trained import TrainedRun, load_run
 from .battery import AS_TRAINED, Answers, Control, battery, expected
 from .conclusion import conclude
@@ -176,9 +177,9 @@ def controls(
     lines = verdicts([pooled[row.name] for row in rows[1:] if len(set(pooled[row.name].clusters)) >= 2])
     guessing = guessing_p(pooled[AS_TRAINED]) if two_candidates else None
     noun = "pauses" if runs[0].method.filler == "pause" else "thoughts"
-    is_guess = _is_guessing(guessing)
+    is_guess = _is_guessing(guessing if two_candidates else guessing_p(pooled[AS_TRAINED], chance=0.0))
     lines = [line._replace(verdict="no claim") if is_guess else line for line in lines]
-    verdict = conclude(lines, pooled, is_guessing=is_guess, noun=noun)
+    verdict = conclude(lines, pooled, is_guessing=is_guess, two_candidates=two_candidates, noun=noun)
     names = [str(run.folder) for run in runs]
     battery_seconds, plain = (value or None for value in seconds)
     mean = used / (len(runs) * len(questions))
@@ -187,14 +188,13 @@ def controls(
 
 
 def _is_guessing(p: float | None) -> bool:
-    """Whether the run as trained is not above guessing between two candidates."""
+    """Whether the run as trained is not above guessing, of this p-value."""
     return p is not None and p >= ALPHA
 
 
 def _check(runs: Sequence[TrainedRun]) -> None:
     first = runs[0]
-    if first.method.filler == "none":
-        raise ValueError(f"controls need a run with thoughts or pauses, got method {first.method.name}")
+    check_thinks(first.method.name, "controls need")
     folders = [str(run.folder.resolve()) for run in runs]
     if len(set(folders)) < len(folders):
         raise ValueError(f"runs of one report must be different ones, got {', '.join(folders)}")

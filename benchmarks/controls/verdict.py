@@ -8,8 +8,8 @@ twins (contrast pairs: same premises, other query entity, other answer) as clust
 P-values are Holm-adjusted over all controls of a report.
 
 A run that only guesses between the two candidates can "need" its thoughts too, because it has learned at
-which position an answer is written. The report therefore tests whether the run as trained is above guessing;
-if it is not, its lines make *no claim*.
+which position an answer is written. The report therefore tests whether the run as trained is above guessing
+(above 0 where questions have no two candidates); if it is not, its lines make *no claim*.
 """
 
 from __future__ import annotations
@@ -109,16 +109,17 @@ def verdicts(outcomes: Sequence[Outcome]) -> list[Line]:
     ]
 
 
-def guessing_p(outcome: Outcome) -> float:
-    """Test accuracy as trained against guessing between two candidates, twins as clusters.
+def guessing_p(outcome: Outcome, chance: float = 0.5) -> float:
+    """Test accuracy as trained against guessing, twins as clusters.
 
     Args:
         outcome: Answers as trained.
+        chance: Accuracy of a guess: one half between two candidates, 0 for answers of any kind.
 
     Returns:
-        One-sided p-value of the null hypothesis that accuracy is at most one half.
+        One-sided p-value of the null hypothesis that accuracy is at most ``chance``.
     """
-    found = _above_half(outcome.trained, outcome)
+    found = _above(chance, outcome.trained, outcome)
     both = t_test(found)
     return both / 2 if found.mean > 0 else 1 - both / 2
 
@@ -132,11 +133,11 @@ def is_at_chance(outcome: Outcome) -> bool:
     Returns:
         Whether a two-sided test, twins as clusters, finds no difference from one half.
     """
-    return t_test(_above_half(outcome.here, outcome)) >= ALPHA
+    return t_test(_above(0.5, outcome.here, outcome)) >= ALPHA
 
 
-def _above_half(right: Sequence[bool], outcome: Outcome) -> Estimate:
-    return cluster_estimate([float(value) - 0.5 for value in right], outcome.clusters)
+def _above(chance: float, right: Sequence[bool], outcome: Outcome) -> Estimate:
+    return cluster_estimate([float(value) - chance for value in right], outcome.clusters)
 
 
 class _Tests(NamedTuple):

@@ -17,7 +17,7 @@ from pydantic import NonNegativeInt, ValidationError
 from ...generators.answers import is_right, read_answer
 from ...generators.audit.report import shortcut_status
 from ...generators.example import Example
-from ...leaderboard.measures import Cost, Name, Record, check_name, explain
+from ...leaderboard.measures import Cost, Name, Record, explain
 from ...leaderboard.predictions import LONGEST_LINE, Prediction, summarize, write_predictions
 from ...leaderboard.provenance import DISTRIBUTION, provenance
 from ...leaderboard.result import Base, Environment, Provenance, Recipe, Result, SeedResult
@@ -66,6 +66,8 @@ def read_answers(path: Path) -> list[Answer]:
             try:
                 answers.append(Answer.model_validate_json(line))
             except ValidationError as error:
+                if error.errors()[0]["type"] == "json_invalid":
+                    raise ValueError(f"{path}, line {number}: must be one JSON object a line") from None
                 raise ValueError(f"{path}, line {number}: {explain(error)}") from None
     return answers
 
@@ -88,8 +90,6 @@ def score_answers(path: Path, data: RunData, *, method: str, model: str, seed: i
         ValueError: A line is no answer, or the ids are not those of the questions, each once.
         OSError: The file cannot be read, or ``folder`` cannot be written.
     """
-    check_name("--method", method)
-    check_name("--model", model)
     answers = read_answers(path)
     _check_ids(path, [answer.id for answer in answers], {example.id for example in data.test})
     by_id = {answer.id: answer for answer in answers}

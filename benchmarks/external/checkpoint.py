@@ -33,6 +33,7 @@ from ...leaderboard.predictions import summarize, write_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.result import Base, Dataset, Result, SeedResult
 from ...leaderboard.result import Recipe as RecipeRecord
+from ..content import model_label
 from ..recipe import Recipe
 from ..run.data import open_data
 from ..run.evaluate import Evaluation, Evaluator, recipe_encoder
@@ -219,12 +220,9 @@ def _result(
         dataset=questions,
         method=evaluator.schedule.method.name,
         recipe=RecipeRecord(name=recipe.name, hash=recipe.hash),
-        base_model=Base(name=_name(str(recipe.model.pretrained)), parameters=model.base.num_parameters()),
+        base_model=Base(
+            name=model_label(str(recipe.model.pretrained)), parameters=model.base.num_parameters()
+        ),
         quick=False,
         seeds=[entry],
     )
-
-
-def _name(base: str) -> str:
-    """The name of a model; of a local folder the last part, which says nothing of whose machine it is on."""
-    return Path(base).resolve().name if Path(base).is_dir() else base

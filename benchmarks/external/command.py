@@ -33,10 +33,17 @@ def import_answers_command(
     ANSWERS has one JSON object a line: id, text and, where known, the numbers of thoughts and tokens. Ids are
     those of the questions of the test split, as `generate` writes them. What is unknown stays unknown.
     """
+    from ...leaderboard.measures import check_name
     from ...leaderboard.store import record, side_files
     from ...leaderboard.table import render
     from ..recipe_parts import DataPart
-    from ..run.data import open_data
+    from ..run.choice import check_dataset
+
+    check_name("--method", method)
+    check_name("--model", model)
+    _check_file(answers)
+    check_dataset(dataset)
+    from ..run.data import open_data  # with torch, after all that needs none
     from .answers import score_answers
 
     data = open_data(DataPart(name=dataset, surface=surface, seed=data_seed, test=n))
@@ -74,12 +81,25 @@ def import_command(
     Load the state dict (tensors only, no code), evaluate it on the test split, and write a run's directory,
     which `samples`, `controls` and `analyze` read.
     """
+    from ...coconut.methods import get_method
     from ..recipe import load_recipe
-    from .checkpoint import import_checkpoint
+    from ..run.choice import check_dataset
 
+    _check_file(checkpoint)
     own = load_recipe(recipe).changed(dataset=dataset, model=base)
+    check_dataset(own.data.name)
+    if method is not None:
+        get_method(method)
+    from .checkpoint import import_checkpoint  # with torch, after all that needs none
+
     folder = out or Path("runs") / f"imported-{checkpoint.stem}"
     result = import_checkpoint(checkpoint, own, folder, method=method, stage=stage)
     score = result.seeds[0].test
     click.echo(f"{result.method}: {score.counts} right ({score.accuracy:.1%}) on {result.dataset.name}")
     click.echo(f"{folder} is ready for `coconut-bench samples`, `controls` and `analyze`")
+
+
+def _check_file(path: Path) -> None:
+    """Raise FileNotFoundError unless there is such a file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")

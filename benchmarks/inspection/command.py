@@ -20,7 +20,11 @@ def samples_command(run: Path, wrong: bool, n: int, top: int) -> None:
     RUN is an output directory of `run`; its model answers again. A thought's readout is the LM head applied
     to its hidden state. It shows which tokens are near, not that the model uses them.
     """
+    from ...coconut.methods import get_method
     from ...generators.terminal import terminal_width
+    from ..run.saved import read_result
+
+    get_method(read_result(run).method)  # before torch is imported
     from ..run.trained import load_run
     from .samples import read_transcripts, render
 

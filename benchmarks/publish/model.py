@@ -26,6 +26,7 @@ from ...leaderboard.predictions import read_predictions
 from ...leaderboard.result import Leaderboard, Result
 from ...leaderboard.samples import Sample, read_samples
 from ...leaderboard.store import dump
+from ..content import without_folders
 from ..recipe import Recipe, load_recipe, recipe_names
 from ..run.saved import check_model, read_recipe, read_result
 
@@ -157,6 +158,6 @@ def _record_files(run: Run) -> dict[str, bytes | Path]:
             name = entry.predictions.file
             files[f"predictions/{name}"] = run.folder / "predictions" / name
     if run.recipe is not None:
-        fields = run.recipe.model_dump(mode="json", exclude_none=True)
+        fields = without_folders(run.recipe.model_dump(mode="json", exclude_none=True))
         files["recipe.yaml"] = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).encode()
     return files

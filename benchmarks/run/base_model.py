@@ -35,6 +35,7 @@ from ...coconut.step_decoder import StepDecoder
 from ...coconut.tokens import special_ids, split_words, word_tokenizer
 from ...generators.files import SUMS, check_sums, file_digest, leftovers, owner, sweep_temporary, write_whole
 from ...generators.reading import read_shape
+from ..content import model_label
 from ..recipe import Recipe
 from .data import RunData
 from .lock import locked
@@ -137,7 +138,7 @@ def base_model(
         model, tokenizer = load_pretrained(part)
         weights = weights_hash(model)
         commit = getattr(model.config, "_commit_hash", None)
-        return BaseModel(model, tokenizer, str(part.pretrained), commit or weights, weights)
+        return BaseModel(model, tokenizer, model_label(part.pretrained), commit or weights, weights)
     words = dataset_words(data)
     word_level = word_tokenizer(words.all)
     if recipe.base is None:

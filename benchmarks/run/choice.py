@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...coconut.methods import get_method
 from ...generators.datasets import DATASETS, get_dataset
 from ...generators.datasets import Dataset as DatasetRow
 from ...generators.stored.manifest import MANIFEST, read_manifest
-from ...generators.stored.sources import is_source
+from ...generators.stored.sources import check_source, is_source
 from ...generators.wordings.table import SYMBOLIC
 from ..recipe import recipe_names
 
@@ -19,13 +20,29 @@ def check_dataset(name: str) -> None:
         name: The dataset.
 
     Raises:
-        ValueError: It is neither; the message says so if it is the name of a recipe.
+        ValueError: It is neither, and the message says so if it is the name of a recipe; or files do not fit.
+        OSError: A file is missing.
     """
     if is_source(name):
+        check_source(name)
         return
     if name in recipe_names():
         raise ValueError(f"--dataset must name a dataset, and {name} is a recipe: use --recipe {name}")
     get_dataset(name)
+
+
+def check_thinks(method: str, command: str) -> None:
+    """Check that a run has thoughts or pauses, before torch is imported.
+
+    Args:
+        method: Its method.
+        command: What needs them, for the message.
+
+    Raises:
+        ValueError: It has none, or the method is unknown.
+    """
+    if not get_method(method).thinks:
+        raise ValueError(f"{command} a run with thoughts or pauses, got method {method}")
 
 
 def default_recipe(dataset: str | None) -> tuple[str, str]:
@@ -50,7 +67,8 @@ def default_recipe(dataset: str | None) -> tuple[str, str]:
         found = (str(read_manifest(folder)["config"]["surface"]),) if (folder / MANIFEST).is_file() else ()
     if SYMBOLIC in found:
         return "tiny", ""
-    return "scratch", f"tiny needs the {SYMBOLIC} wording of a graph, which {dataset} does not have"
+    which = f"{dataset} does not" if dataset in DATASETS else "these questions do not"
+    return "scratch", f"tiny needs the {SYMBOLIC} wording of a graph, which {which} have"
 
 
 def ood_datasets(name: str) -> list[DatasetRow]:

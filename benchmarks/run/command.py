@@ -138,8 +138,10 @@ def run_command(
     """
     if out is not None and out.exists() and not out.is_dir():
         raise ValueError(f"--out must be a folder, got the file {out}")
+    from ...coconut.methods import method_names
     from .device import parse_devices, use_device
 
+    method_names(method)  # each mistake is told before what only later ones need is imported
     if no_graphs:  # jobs of this machine inherit it
         os.environ["COCONUT_BENCH_GRAPHS"] = "0"
     devices = parse_devices(device) if device else ()
@@ -147,17 +149,14 @@ def run_command(
         if len(devices) > 1:
             raise ValueError(f"--device must be one without --cluster local, got {device}")
         use_device(devices[0])  # before anything looks for a GPU
-    from ...leaderboard.paper_table import render_paper_table
-    from ...leaderboard.store import SHIPPED, read, side_files
-    from ...leaderboard.table import render
     from ..overrides import short
     from ..recipe import load_recipe
-    from .choice import default_recipe
+    from .choice import check_dataset, default_recipe
     from .cluster import parse_cluster
-    from .ending import ending
     from .spec import overrides
-    from .sweep import Grid, sweep
 
+    if dataset is not None:
+        check_dataset(dataset)
     if recipe is None:
         recipe, why = default_recipe(dataset)
         if why:
@@ -171,6 +170,12 @@ def run_command(
     place = parse_cluster(cluster, job, devices) if cluster else None
     label = short(settings) + overrides(own, chosen)
     chosen = chosen.quick() if quick else chosen
+    from ...leaderboard.paper_table import render_paper_table
+    from ...leaderboard.store import SHIPPED, read, side_files
+    from ...leaderboard.table import render
+    from .ending import ending
+    from .sweep import Grid, sweep
+
     grid = Grid(chosen, _chosen_methods(method, chosen), numbers, quick, ood, thoughts, track, place, label)
     if leaderboard.exists():
         read(leaderboard)  # fail on a damaged file before training
@@ -184,7 +189,7 @@ def run_command(
 
 def _dial(sweeps: int | None, text: str) -> list[str]:
     """``--sweeps`` as a setting of the recipe; ValueError where no method has sweeps."""
-    from .sweep import method_names
+    from ...coconut.methods import method_names
 
     if sweeps is None:
         return []
@@ -195,8 +200,8 @@ def _dial(sweeps: int | None, text: str) -> list[str]:
 
 def _chosen_methods(text: str, recipe: Recipe) -> tuple[str, ...]:
     """The methods that are named, or of all those that the data have graphs enough for."""
+    from ...coconut.methods import ALL, method_names
     from ...generators.stored.sources import is_source
-    from .sweep import ALL, method_names
 
     names = method_names(text)
     if text != ALL or not is_source(recipe.data.name):
@@ -220,6 +225,9 @@ def reproduce_command(path: Path | None, row: str, seed: int | None, out: Path |
 
     Name the row by its key, or by its method. An interrupted command resumes when it is started again.
     """
+    from .recorded import recorded_recipe, recorded_run
+
+    recorded_recipe(recorded_run(path, row, seed).row)  # before torch is imported
     from .reproduce import reproduce
 
     found = reproduce(path, row, seed, out, say)

@@ -10,9 +10,11 @@ from pathlib import Path
 from ...coconut.batches import ExampleSource, Pool
 from ...generators.datasets import DATASETS, examples, get_dataset
 from ...generators.example import Example, rows_hash
+from ...generators.stored.folder import read_split
+from ...generators.stored.keep import Kept, keep
 from ...generators.stored.manifest import MANIFEST, check_listed, read_manifest
 from ...generators.stored.sources import is_source, load_source
-from ...generators.stored.write import generate, plan
+from ...generators.stored.write import Plan, generate, plan
 from ...leaderboard.result import Dataset
 from ..recipe_parts import DataPart
 
@@ -28,6 +30,7 @@ class RunData:
         valid: Validation examples.
         test: Test examples.
         note: A warning for the user, such as questions shared between splits; may be empty.
+        description: Where data from files come from; empty for generated ones.
     """
 
     part: DataPart
@@ -36,6 +39,7 @@ class RunData:
     valid: Sequence[Example]
     test: Sequence[Example]
     note: str = ""
+    description: str = ""
 
     def training(self, seed: int) -> ExampleSource | Pool:
         """Return the training examples in the order of a run.
@@ -56,47 +60,38 @@ class RunData:
         return stream
 
     def write_held_out(self, folder: Path) -> bool:
-        """Write the generated held-out splits with their manifest.
+        """Write the held-out splits with their manifest, so that a finished run needs no other files.
 
         Args:
             folder: Directory to write; left alone if it has these splits.
 
         Returns:
-            Whether anything was written; False too for data from files.
+            Whether anything was written.
 
         Raises:
             ValueError: The directory has other data, or damaged ones.
         """
-        part = self.part
-        planned = None
-        if part.name in DATASETS:
-            sizes = {"train": 0, "valid": len(self.valid), "test": len(self.test)}
-            planned = plan(part.name, seed=part.seed, sizes=sizes, surface=part.surface)
+        planned = self._planned()
         if (folder / MANIFEST).is_file():
             manifest = read_manifest(folder)
-            if planned is None or not planned.is_of(manifest):
+            if not planned.is_of(manifest):
                 raise ValueError(f"{folder} holds other data; remove it, or choose another --out")
             for entry in manifest["splits"].values():
                 check_listed(folder / entry["file"], manifest)
-        elif planned is not None:
+            return False
+        if isinstance(planned, Kept):
+            keep(planned, folder)
+        else:
             generate(planned, folder)
-            return True
-        return False
+        return True
 
-    def check_questions(self, recorded: Dataset) -> None:
-        """Check that the test questions are those of a finished run.
-
-        Args:
-            recorded: The dataset in the run's record.
-
-        Raises:
-            ValueError: They are not.
-        """
-        if self.record.content_hash != recorded.content_hash:
-            raise ValueError(
-                f"the test questions of {self.part.name} must be those of the run (sha256 "
-                f"{recorded.content_hash[:12]}), got others ({self.record.content_hash[:12]})"
-            )
+    def _planned(self) -> Plan | Kept:
+        part, record = self.part, self.record
+        if part.name not in DATASETS:
+            splits = {"valid": self.valid, "test": self.test}
+            return Kept(record.name, record.version, record.surface, self.description, splits)
+        sizes = {"train": 0, "valid": len(self.valid), "test": len(self.test)}
+        return plan(part.name, seed=part.seed, sizes=sizes, surface=part.surface)
 
     def vocabulary_examples(self, count: int) -> Iterator[Example]:
         """Iterate over examples that contain the words of the dataset.
@@ -135,6 +130,38 @@ def open_data(part: DataPart) -> RunData:
     return _source(part) if is_source(part.name) else _generated(part)
 
 
+def questions_of(part: DataPart, run: Path, split: str, recorded: Dataset) -> Sequence[Example]:
+    """Return held-out questions of a finished run.
+
+    Args:
+        part: The data part of its recipe.
+        run: Its directory; without its ``data``, the dataset is opened as for a new run.
+        split: ``test`` or ``valid``.
+        recorded: The dataset in its record.
+
+    Returns:
+        Questions with their true answers.
+
+    Raises:
+        ValueError: The test questions are not those of the run, or a file is damaged.
+        OSError: A file is missing.
+    """
+    folder = run / "data"
+    if (folder / MANIFEST).is_file():
+        manifest = read_manifest(folder)
+        found = {name: read_split(folder, manifest, name) for name in dict.fromkeys(("test", split))}
+    else:
+        data = open_data(part)
+        found = {"valid": list(data.valid), "test": list(data.test)}
+    content = rows_hash(found["test"])
+    if content != recorded.content_hash:
+        raise ValueError(
+            f"the test questions of {recorded.name} must be those of the run (sha256 "
+            f"{recorded.content_hash[:12]}), got others ({content[:12]})"
+        )
+    return found[split]
+
+
 def held_out(part: DataPart, split: str) -> list[Example]:
     """Generate the validation or test examples, the same for every method and training seed."""
     count = part.valid if split == "valid" else part.test
@@ -166,4 +193,4 @@ def _source(part: DataPart) -> RunData:
         content_hash=rows_hash(test), revision=source.revision,
     )  # fmt: skip
     shared = f"{source.shared} held-out questions of {source.name} also occur in its training split"
-    return RunData(part, record, train, valid, test, shared if source.shared else "")
+    return RunData(part, record, train, valid, test, shared if source.shared else "", source.description)

@@ -39,6 +39,7 @@ from ...leaderboard.predictions import Prediction, summarize, write_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.result import Base, Result, SeedResult
 from ...leaderboard.result import Recipe as RecipeRecord
+from ..content import check_contents
 from .base_model import BaseModel, base_model, coconut_over
 from .compute import compute_record
 from .data import RunData, open_data
@@ -99,6 +100,7 @@ def run(
             say(f"Note: the weights in {out / 'model'} are missing; for controls, {RESTORE}")
         return done
     schedule = spec.recipe.schedule(get_method(spec.method))
+    check_contents(spec.recipe.data, spec.recipe.model)
     data = open_data(spec.recipe.data)
     check_base(spec.recipe, data)
     check_chains(schedule, data)
@@ -148,7 +150,8 @@ def _run(
         if not here.is_main:
             return None
         model.step_decoder = None  # it has taught what it could, and is not saved
-        say(thoughts_by_depth(evaluation.predictions))
+        if schedule.method.filler == "latent":
+            say(thoughts_by_depth(evaluation.predictions))
         training = Cost(seconds=progress.seconds, peak_memory=int(train_memory))
         inference = Cost(seconds=evaluation.seconds, peak_memory=int(test_memory))
         predictions = evaluation.predictions

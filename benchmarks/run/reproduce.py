@@ -10,25 +10,18 @@ the weights can differ, and with them single answers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from ...coconut.numerics import NUMERICS
-from ...generators.datasets import DATASETS
-from ...generators.dial import address_at
-from ...leaderboard.lineage import recorded_settings
 from ...leaderboard.measures import SideFile
-from ...leaderboard.own import read_boards
 from ...leaderboard.predictions import Folders, read_predictions
 from ...leaderboard.provenance import provenance
-from ...leaderboard.query import find
 from ...leaderboard.result import Result, SeedResult
-from ..recipe import Recipe, load_recipe
 from .ood import evaluate_ood
 from .pipeline import run
+from .recorded import recorded_recipe, recorded_run
 from .retest import evaluate_thoughts
 from .spec import RunSpec
 
@@ -90,63 +83,19 @@ def reproduce(board: Path | None, name: str, seed: int | None, out: Path | None,
             one of the ways of `run`.
         OSError: A file is missing or cannot be written.
     """
-    boards = read_boards(board)
-    row = find(boards.measured, name)
-    if row.kind != "measured":
-        what = "external (made elsewhere)" if row.kind == "external" else "a rule"
-        raise ValueError(f"{row.key} {row.method} is {what} and cannot be trained again here")
-    entries = {entry.seed: entry for entry in row.seeds}
-    seed = row.seeds[0].seed if seed is None else seed
-    if seed not in entries:
-        raise ValueError(f"--seed must be one of {', '.join(map(str, entries))} for {row.key}, got {seed}")
-    spec = RunSpec(recorded_recipe(row), row.method, seed, row.quick)
-    recorded = entries[seed]
-    if recorded.predictions is None:
-        raise ValueError(f"{row.key}, seed {seed}: has no predictions to compare")
+    boards, row, recorded = recorded_run(board, name, seed)
+    spec = RunSpec(recorded_recipe(row), row.method, recorded.seed, row.quick)
+    assert recorded.predictions is not None
     # A damaged file is found before the training.
     before = _answers(recorded.predictions, boards.folders)
     # The order of additions depends on the number of threads.
     torch.set_num_threads(recorded.provenance.environment.threads or 1)
-    folder = out or Path("runs") / f"reproduce-{row.key}-{seed}"
+    folder = out or Path("runs") / f"reproduce-{row.key}-{recorded.seed}"
     here = _run(row, spec, folder, say)
     assert here.predictions is not None
     now = _answers(here.predictions, folder / "predictions")
     differing = [key for key, answer in before.items() if now.get(key) != answer]
     return Reproduction(row, recorded, here, differing, environment_differences(recorded))
-
-
-def recorded_recipe(row: Result) -> Recipe:
-    """Load the recipe of a row, with the overrides that the row shows.
-
-    Args:
-        row: A measured row.
-
-    Returns:
-        The recipe, whose hash is the row's.
-
-    Raises:
-        ValueError: The recipe is unknown, has changed since, or the row has other numerics.
-    """
-    if row.recipe.numerics != NUMERICS:
-        raise ValueError(
-            f"{row.key} must be of training numerics {NUMERICS}, which this version has, got "
-            f"{row.recipe.numerics or 'none (recorded before they had a version)'}; {_checkout(row)}"
-        )
-    own = load_recipe(row.recipe.name).with_settings(recorded_settings(row.seeds[0].provenance.command))
-    known = DATASETS.get(row.dataset.name)
-    named = address_at(row.dataset.name, row.dataset.version)
-    datasets = [None, named, *([known.base] if known and known.base else [])]
-    models = [None, *([row.base_model.name] if own.model.pretrained else [])]
-    for dataset, model, halting in product(datasets, models, (None, "classifier", "constant")):
-        recipe = own.changed(dataset=dataset, model=model, halting=halting)
-        recipe = recipe.quick() if row.quick else recipe
-        if recipe.hash == row.recipe.hash:
-            return recipe
-    files = "" if known else " (a row on files of your own is made again by its own command)"
-    raise ValueError(
-        f"recipe {row.recipe.name} must have the hash {str(row.recipe.hash)[:12]} of {row.key}, got "
-        f"{own.hash[:12]}{files}; {_checkout(row)}"
-    )
 
 
 def environment_differences(recorded: SeedResult) -> list[str]:
@@ -181,9 +130,3 @@ def _run(row: Result, spec: RunSpec, folder: Path, say: Say) -> SeedResult:
 def _answers(record: SideFile, folders: Folders) -> dict[str, str]:
     """Question id → answer."""
     return {one.id: one.prediction for one in read_predictions(record, folders)}
-
-
-def _checkout(row: Result) -> str:
-    """Say where the row can be reproduced."""
-    commits = {entry.provenance.commit for entry in row.seeds if entry.provenance.commit}
-    return f"its commit is {' or '.join(sorted(commits)) or 'unknown'}"

@@ -18,7 +18,7 @@ from ...leaderboard.measures import Cost
 from ...leaderboard.predictions import summarize, write_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.result import Result
-from .data import open_data
+from .data import questions_of
 from .evaluate import Evaluator, recipe_encoder
 from .lock import RUN_LOCK, locked
 from .pipeline import peak_memory
@@ -127,7 +127,6 @@ def evaluate_thoughts(spec: RunSpec, out: Path, thoughts: int, say: Callable[[st
         if path.exists():
             return load_result(path)
         evaluator = load_evaluator(spec, out, thoughts)
-        data = open_data(spec.recipe.data)
-        data.check_questions(read_result(out).dataset)
+        asked = questions_of(spec.recipe.data, out, "test", read_result(out).dataset)
         what, setting = counted(thoughts, "thought"), {"thoughts": thoughts}
-        return retested(out, evaluator, data.test, what, setting, path, say)
+        return retested(out, evaluator, asked, what, setting, path, say)

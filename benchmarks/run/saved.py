@@ -120,7 +120,7 @@ def read_record(out: Path) -> dict[str, Any] | None:
 
 
 def check_data(out: Path) -> None:
-    """Check the held-out questions that a run wrote; nothing reads them but people and other tools.
+    """Check the held-out questions that a run wrote.
 
     Args:
         out: Directory of a run.
@@ -162,11 +162,13 @@ def read_recipe(path: Path) -> Recipe:
 def save_recipe(recipe: Recipe, path: Path) -> None:
     """Write a recipe, with its name, as a YAML file that `load_recipe` reads, and its digest.
 
+    It has the digests of the local files that it names, so its hash is the same without them.
+
     Args:
         recipe: Recipe to write.
         path: File to write; its directory is created.
     """
-    fields = recipe.model_dump(mode="json", exclude_none=True)
+    fields = recipe.identified.model_dump(mode="json", exclude_none=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_sealed(path, yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).encode())
 
@@ -269,8 +271,8 @@ def _changed_setting(old: Any, new: Any, place: str = "recipe") -> tuple[str, An
 
 
 def settings(spec: RunSpec) -> dict[str, Any]:
-    """Return the recipe's settings as plain values, for messages and trackers."""
-    return spec.recipe.model_dump(mode="json", exclude={"description"}, exclude_none=True)
+    """Return the settings that decide the result as plain values, for messages and trackers."""
+    return spec.recipe.decisive
 
 
 def _step_of(line: str) -> float:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ...coconut.numerics import NUMERICS
-from ...generators.files import file_digest
-from ...generators.stored.manifest import MANIFEST
-from ...generators.stored.sources import is_source
 from ..recipe import Recipe
 
 
@@ -40,16 +35,17 @@ class RunSpec:
         """Fields that a directory and a checkpoint must match to belong to this run.
 
         ``data`` and ``start`` are digests of local files: those of the dataset, and of the pretrained model.
-        Reading one that is missing raises OSError.
+        One that is missing raises OSError.
         """
+        recipe = self.recipe.identified
         return {
-            "recipe": self.recipe.name,
-            "recipe_hash": self.recipe.hash,
+            "recipe": recipe.name,
+            "data": recipe.data.content,
+            "start": recipe.model.content,
+            "recipe_hash": recipe.hash,
             "method": self.method,
             "seed": self.seed,
             "numerics": NUMERICS,
-            "data": _digest(_data_files(self.recipe.data.name)),
-            "start": _digest(_model_files(self.recipe.model.pretrained)),
         }
 
 
@@ -93,37 +89,3 @@ def _short(name: str) -> str:
     stem = path.stem if path.suffix in (".json", ".jsonl", ".parquet", ".txt") else path.name
     stem = stem.replace("train", "").strip("_-. ") or path.resolve().parent.name
     return re.sub(r"[^A-Za-z0-9._]+", "-", stem).strip("-.") or "other"
-
-
-def _data_files(name: str) -> list[Path]:
-    """The local files that decide a dataset's content; a generated folder's manifest has their digests."""
-    paths = [Path(part.strip()) for part in name.split(",")]
-    if not is_source(name) or not (len(paths) > 1 or paths[0].exists()):
-        return []
-    if paths[0].is_dir():
-        return [path for path in (paths[0] / MANIFEST,) if path.is_file()]
-    return paths
-
-
-def _model_files(name: str | None) -> list[Path]:
-    """The files of a pretrained model that is a local folder."""
-    if name is None or not Path(name).is_dir():
-        return []
-    return sorted(path for path in Path(name).iterdir() if path.is_file() and path.name[0] != ".")
-
-
-def _digest(files: Iterable[Path]) -> str | None:
-    """Hash the contents of files in order; None where there are none."""
-    digests = []
-    for path in files:
-        if not path.is_file():
-            raise FileNotFoundError(f"no such file: {path}")
-        found = path.stat()
-        digests.append(_file_digest(path.resolve(), found.st_size, found.st_mtime_ns))
-    return hashlib.sha256("".join(digests).encode()).hexdigest() if digests else None
-
-
-@cache
-def _file_digest(path: Path, size: int, changed: int) -> str:
-    """Hash a file once for all cells of a sweep, and again where its size or time of change has changed."""
-    return file_digest(path)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...coconut import launch
-from ...coconut.methods import METHODS, get_method
+from ...coconut.methods import get_method
 from ...leaderboard.result import Result
 from ...leaderboard.store import record
 from ..recipe import Recipe
@@ -26,8 +26,6 @@ from .lock import POLL_SECONDS, RUN_LOCK, InUse, check_free
 from .saved import read_finished
 from .spec import RunSpec, run_folder
 from .tracking import check_tracker
-
-ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -76,23 +74,6 @@ class Grid:
             Cell(spec, out or run_folder(spec), self.ood, self.thoughts, self.track, tuple(sys.argv))
             for spec in specs
         ]
-
-
-def method_names(text: str) -> tuple[str, ...]:
-    """Parse the command line's list of methods.
-
-    Args:
-        text: ``all``, or names separated by commas.
-
-    Returns:
-        Names without repetitions, in the given order.
-
-    Raises:
-        ValueError: A name is unknown.
-    """
-    if text == ALL:
-        return tuple(METHODS)
-    return tuple(dict.fromkeys(get_method(name.strip()).name for name in text.split(",")))
 
 
 def sweep(

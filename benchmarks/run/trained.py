@@ -9,12 +9,10 @@ from ...coconut.encoding import Encoder
 from ...coconut.methods import Method, get_method
 from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.thinking import Reasoner, Thinking
-from ...generators.datasets import DATASETS
 from ...generators.example import Example
 from ...leaderboard.result import Result
 from ..recipe import Recipe, load_recipe, recipe_names
-from ..recipe_parts import DataPart
-from .data import open_data
+from .data import questions_of
 from .evaluate import Evaluator
 from .retest import load_evaluator
 from .saved import check_data, read_recipe, read_result
@@ -85,30 +83,10 @@ class TrainedRun:
             Questions with their true answers.
 
         Raises:
-            ValueError: The dataset's test questions are not those of the run any more.
+            ValueError: The dataset's test questions are not those of the run any more, or are damaged.
+            OSError: Files of its dataset are missing, and were not kept with the run.
         """
-        data = open_data(found_from(self.recipe.data, self.folder))
-        data.check_questions(self.result.dataset)
-        return list(data.test if split == "test" else data.valid)[:n]
-
-
-def found_from(part: DataPart, run: Path) -> DataPart:
-    """Find the files of a run's dataset from another folder than the one that it was trained from.
-
-    Args:
-        part: The recipe's data part, whose paths may be relative.
-        run: Directory of the run, in or below the folder that they are relative to.
-
-    Returns:
-        The part with paths that exist; as it is if there are none, or no such folder.
-    """
-    paths = [Path(name.strip()) for name in part.name.split(",")]
-    if part.name in DATASETS or all(path.exists() for path in paths):
-        return part
-    for above in run.resolve().parents:
-        if all((above / path).exists() for path in paths):
-            return part.model_copy(update={"name": ",".join(str(above / path) for path in paths)})
-    return part
+        return list(questions_of(self.recipe.data, self.folder, split, self.result.dataset))[:n]
 
 
 def load_run(folder: Path) -> TrainedRun:

@@ -97,10 +97,10 @@ def speed(setting: Setting, only: Iterable[str] = (), json_file: Path | None = N
     Raises:
         ValueError: Unknown part, or no CUDA device.
     """
-    import torch
-
     known = parts()
     chosen = [(name, pick(known, name, "part")) for name in only] or list(known.items())
+    import torch  # after all that needs none
+
     if setting.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device must be available: this machine has no CUDA device")
     torch.set_num_threads(setting.threads)

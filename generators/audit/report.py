@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 from ..datasets import DATASETS, get_dataset
 from ..datasets import examples as dataset_examples
 from ..example import Example
-from ..extras import require
+from ..extras import check_installed
 from ..lookup import pick
 from ..stored.formats import FORMATS, read_examples
 from ..wordings.reading import read_question
@@ -194,7 +194,7 @@ def audit(
         raise ValueError(f"fit must be another split than {split}, the one that is scored")
     place = Place.of(str(source), seed, surface)
     if learned:
-        require("sklearn", "a guess by fitted models (not with --no-learned)")
+        check_installed("sklearn", "a guess by fitted models (not with --no-learned)")
     puzzles = place.read(split, examples)
     findings = [_try(name, puzzles) for name in RULES]
     fitted_on = ""

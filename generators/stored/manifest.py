@@ -16,6 +16,7 @@ from ..reading import read_json, read_shape
 from ..terminal import shown
 
 MANIFEST = "manifest.json"
+MANIFEST_VERSION = 1
 
 
 @dataclass

@@ -105,17 +105,40 @@ def _from_folder(folder: Path) -> Source:
     return _source(dataset["name"], dataset["version"], surface, dataset["description"], splits, SPLITS)
 
 
-def _from_files(paths: Sequence[Path], text: str) -> Source:
-    """Load three files, named after the first one (``gsm_train``) or its folder (``gsm/train``)."""
+def check_source(text: str) -> None:
+    """Check that the files of a source are there, without reading them.
+
+    Args:
+        text: See `load_source`.
+
+    Raises:
+        ValueError: Not three different files of one form.
+        OSError: One is missing.
+    """
+    paths = [Path(part.strip()) for part in text.split(",")]
+    if text == gsm8k.NAME or (len(paths) == 1 and (paths[0].is_dir() or not paths[0].suffix)):
+        return
+    _check_files(paths, text)
+
+
+def _check_files(paths: Sequence[Path], text: str) -> None:
     if len(paths) != len(SPLITS):
         raise ValueError(
             f"a dataset of files must be train,valid,test: 3 of them, got {len(paths)} in {text!r}"
         )
     if len({path.resolve() for path in paths}) < len(paths):
         raise ValueError(f"train, valid and test must be different files, got {text!r}")
-    suffixes = list(dict.fromkeys(path.suffix for path in paths))
+    suffixes = list(dict.fromkeys(path.suffix or "none" for path in paths))
     if len(suffixes) > 1:
         raise ValueError(f"train, valid and test must be of one form, got {' and '.join(suffixes)}")
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"no such file: {path}")
+
+
+def _from_files(paths: Sequence[Path], text: str) -> Source:
+    """Load three files, named after the first one (``gsm_train``) or its folder (``gsm/train``)."""
+    _check_files(paths, text)
     splits = [list(_read(path, split)) for path, split in zip(paths, SPLITS, strict=True)]
     name = paths[0].stem.replace("train", "").strip("_-. ") or paths[0].resolve().parent.name
     described = "files " + ", ".join(path.name for path in paths)
@@ -127,8 +150,6 @@ def _read(path: Path, split: str) -> Iterable[Example]:
     """Read a file; ids that are missing are made from the split, so a renamed file has the same content."""
     if path.suffix != ".txt":
         return read_examples(path, prefix=split)
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
     return gsm8k.read_text(path, split)
 
 

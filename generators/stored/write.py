@@ -23,9 +23,8 @@ from ..files import file_digest, recover_folder, replace_folder, scratch_folder
 from ..stopping import terminable
 from ..workers import ordered
 from .formats import FORMATS, encode_jsonl, get_format
-from .manifest import MANIFEST, manifest_digest, read_manifest
+from .manifest import MANIFEST, MANIFEST_VERSION, manifest_digest, read_manifest
 
-MANIFEST_VERSION = 1
 _BLOCK = 2048  # examples encoded together; also the size of a parquet row group, so part of those bytes
 
 
