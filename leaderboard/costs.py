@@ -118,11 +118,9 @@ def _panel(panel: Axes, axis: Axis, rows: Sequence[Named], means: Sequence[Aggre
         cost, share = points[one.row.key]
         beside = [key for key in points if _is_near(points[key], (cost, share), width)]
         at = cost + 0.03 * width * (beside.index(one.row.key) - (len(beside) - 1) / 2) if beside else cost
-        style = {"color": f"C{place % 10}", "marker": MARKS[place % len(MARKS)]}
-        panel.plot(
-            [at, at], [100 * end for end in mean.interval], color=style["color"], linewidth=1, alpha=0.6
-        )
-        panel.plot(at, share, linestyle="", markersize=6, label=one.name, **style)
+        color, mark = f"C{place % 10}", MARKS[place % len(MARKS)]
+        panel.plot([at, at], [100 * end for end in mean.interval], color=color, linewidth=1, alpha=0.6)
+        panel.plot(at, share, linestyle="", marker=mark, color=color, markersize=6, label=one.name)
     panel.set_ylim(30, 103)
     panel.set_xlim(0, 1.1 * width)
     panel.grid(linewidth=0.4, alpha=0.6)
