@@ -109,18 +109,7 @@ def sequential(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: 
         cache: Keys and values of the columns before; extended.
         replace: Changes the input vector of each thought, None for no change.
     """
-    passes: list[Tensor] = []
-    fed: list[Tensor] = []
-    for k in range(span.thoughts):
-        fed.append(_input(latent, k, h_BD, replace))
-        thought_B1D = _column(span, k, fed[-1])
-        if k == span.thoughts - 1 and span.after_BTD is not None:
-            thought_B1D = torch.cat([thought_B1D, span.after_BTD], dim=1)
-        if isinstance(cache, PassCache):
-            cache = cache.following(span.start + k)
-        passes.append(latent.decode(thought_B1D, span.mask_BT, cache, span.start + k))
-        h_BD = passes[-1][:, -1]
-    return Thoughts(passes, fed, len(passes))
+    return _one_by_one(latent, h_BD, span, cache, replace)[0]
 
 
 def jacobi(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: Replace | None) -> Thoughts:
@@ -169,14 +158,8 @@ def bottleneck(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: 
         cache: Keys and values of the columns before; extended.
         replace: Changes the input vector of each thought, None for no change.
     """
-    passes: list[Tensor] = []
-    fed: list[Tensor] = []
-    for k in range(span.thoughts):
-        fed.append(_input(latent, k, h_BD, replace))
-        if isinstance(cache, PassCache):
-            cache = cache.following(span.start + k)
-        passes.append(latent.decode(_column(span, k, fed[-1]), span.mask_BT, cache, span.start + k))
-        h_BD = passes[-1][:, -1]
+    alone = span._replace(after_BTD=None)
+    (passes, fed, _), cache = _one_by_one(latent, h_BD, alone, cache, replace)
     end = span.start + span.thoughts
     if isinstance(cache, PassCache):
         cache = cache.following(end)
@@ -184,6 +167,24 @@ def bottleneck(latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: 
     if span.after_BTD is not None:
         passes.append(latent.decode(span.after_BTD, span.mask_BT, cache, end))
     return Thoughts(passes, fed, len(passes))
+
+
+def _one_by_one(
+    latent: Latent, h_BD: Tensor, span: Span, cache: Cache, replace: Replace | None
+) -> tuple[Thoughts, Cache]:
+    """As `sequential`, with the cache of the last pass."""
+    passes: list[Tensor] = []
+    fed: list[Tensor] = []
+    for k in range(span.thoughts):
+        fed.append(_input(latent, k, h_BD, replace))
+        thought_B1D = _column(span, k, fed[-1])
+        if k == span.thoughts - 1 and span.after_BTD is not None:
+            thought_B1D = torch.cat([thought_B1D, span.after_BTD], dim=1)
+        if isinstance(cache, PassCache):
+            cache = cache.following(span.start + k)
+        passes.append(latent.decode(thought_B1D, span.mask_BT, cache, span.start + k))
+        h_BD = passes[-1][:, -1]
+    return Thoughts(passes, fed, len(passes)), cache
 
 
 def _column(span: Span, k: int, vector_BD: Tensor) -> Tensor:
