@@ -1,7 +1,7 @@
 """results.md and leak.md show what the shipped leaderboard holds; results.md compares in its verdicts' words.
 
 The output of each `leaderboard table` and `beside` on a page stands between two comments. After a change of
-the shipped rows, ``python tests/test_results_page.py`` writes it again, and the figure of leak.md.
+the shipped rows, ``python tests/test_results_page.py`` writes it again, and the figures.
 """
 
 import re
@@ -19,7 +19,10 @@ from coconut_bench.leaderboard.store import SHIPPED
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = DOCS / "results.md"
 PAGES = (PAGE, DOCS / "leak.md")
-FIGURE = "leaderboard beside prosqa-tiny-leaky prosqa-tiny --plot docs/figures/leak.png"
+FIGURES = (
+    "leaderboard beside prosqa-tiny-leaky prosqa-tiny --plot docs/figures/leak.png",
+    "leaderboard table --dataset prosqa-tiny --recipe tiny --plot docs/figures/costs.png",
+)
 COMMAND = r"^    coconut-bench (leaderboard (?:table|beside) [^\n]+ --format markdown)\n"
 SHOWN = re.compile(COMMAND + r"\n<!-- OUTPUT -->\n.*?^<!-- END -->$", re.MULTILINE | re.DOTALL)
 TITLES = sorted((title.removeprefix("– ") for title in ORDER.values()), key=len, reverse=True)
@@ -76,4 +79,5 @@ def test_an_output_that_is_out_of_date_would_be_found() -> None:
 if __name__ == "__main__":
     for path in PAGES:
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
-    output(FIGURE.replace("docs", str(DOCS)))
+    for figure in FIGURES:
+        output(figure.replace("docs", str(DOCS)))
