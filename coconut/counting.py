@@ -17,7 +17,7 @@ from .modeling import CoconutForCausalLM
 
 T = TypeVar("T")
 
-OBJECTIVES = frozenset({"labels", "distillation", "step-decoder", "modes"})
+OBJECTIVES = frozenset({"labels", "distillation", "step-decoder", "modes", "mixtures"})
 """Objectives that compute each view forward and backward once, and nothing besides but the step decoder."""
 
 

@@ -26,7 +26,7 @@ from transformers import PreTrainedTokenizerBase
 from ..generators.answers import ANSWER_MARKER
 from ..generators.example import Example
 from .curriculum import Schedule
-from .frontier import drawn
+from .frontier import drawn, visited
 from .methods import Method, View
 from .rows import Row, Segments, step_texts
 from .tokens import SpecialIds, leading_tokens
@@ -114,6 +114,20 @@ class Encoder:
             [self._concepts[symbol]] = self._tokens([symbol])
         return self._concepts[symbol]
 
+    def one_token(self, symbol: str) -> int:
+        """Return the token of a node's name.
+
+        Args:
+            symbol: The name.
+
+        Raises:
+            ValueError: It has several, or a word is not in the tokenizer's vocabulary.
+        """
+        tokens = self.concept(symbol)
+        if len(tokens) != 1:
+            raise ValueError(f"a mixture needs concepts of one token each, got {symbol!r} of {len(tokens)}")
+        return tokens[0]
+
     def marks(self, method: Method) -> bool:
         """Return whether the markers stand around thoughts.
 
@@ -164,6 +178,8 @@ class Encoder:
         removed = schedule.steps_removed(stage, steps)
         chain = parts.steps[removed:]
         is_marked = (self.marks(schedule.method) and bool(fillers)) or self.keeps_markers(schedule.method)
+        if schedule.method.mixes:
+            return self._mixing(parts, fillers, is_marked, schedule.thoughts_per_step)
         if schedule.method.target == "frontier" and chain:
             return self._searching(parts, fillers, removed + 1, is_marked, word)
         row = self._filled(parts, fillers, chain, is_marked, tokens_removed)
@@ -190,6 +206,17 @@ class Encoder:
             return row
         target = [*self.concept(concept), self.ids.end]
         return row._replace(target=target, answer=len(target))
+
+    def _mixing(self, parts: Segments, fillers: list[int], is_marked: bool, each: int) -> Row:
+        """The row whose thoughts are targets, ``each`` of a step."""
+        if parts.graph is None:
+            raise ValueError("a mixture of concepts needs an example with a graph, got one without")
+        last = min(len(parts.steps), len(fillers) // each)
+        names = [visited(parts.graph, k // each + 1, last) for k in range(len(fillers))]
+        mixtures = tuple([self.one_token(name) for name in thought] for thought in names)
+        row = self._filled(parts, fillers, [], is_marked)
+        prompt, learned = row.prompt[: row.first_filler], row.prompt[row.first_filler :]
+        return row._replace(prompt=prompt, target=learned + row.target, mixtures=mixtures)
 
     def _filled(
         self,

@@ -20,8 +20,9 @@ objective than those in `counting`, another recurrence than those here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from . import recurrence
 from .cache import PassCache
 from .last_layer import POSITIONWISE, positionwise_weights
 from .looping import layers_of
@@ -49,7 +50,7 @@ class Sizes(NamedTuple):
         recurrence: How thoughts are computed, a row of `RECURRENCES`.
         sweeps: T of ``jacobi``.
         latent: The token that marks a thought.
-        projects: Whether thoughts are projected.
+        projection: Weights that make a thought's input of a hidden state.
         halts: Whether there is a halting head.
         checkpoints: Whether there is gradient checkpointing, where the last layer skips nothing.
     """
@@ -62,7 +63,7 @@ class Sizes(NamedTuple):
     recurrence: str
     sweeps: int
     latent: int
-    projects: bool
+    projection: int
     halts: bool
     checkpoints: bool
 
@@ -92,7 +93,7 @@ class Sizes(NamedTuple):
             recurrence=model.config.recurrence,
             sweeps=model.config.sweeps,
             latent=model.config.latent_token_id,
-            projects=model.projection is not None,
+            projection=_projection(model),
             halts=model.halting_head is not None,
             checkpoints=bool(model._checkpointed),
         )
@@ -128,8 +129,17 @@ class Shapes(NamedTuple):
         layers = 2 * (sizes.weights * positions - unread) + 4 * sizes.attention * scores
         head = 2 * sizes.width * sizes.vocabulary * self.labels
         halting = 2 * sizes.width * self.thoughts * sizes.halts
-        projection = 4 * sizes.width**2 * self.projected * sizes.projects
+        projection = 2 * sizes.projection * self.projected
         return 3 * (layers + head + halting + projection)
+
+
+def _projection(model: CoconutForCausalLM) -> int:
+    """Weights of the projection, or of head and embeddings where thoughts are mixtures of these."""
+    if recurrence.RECURRENCES[model.config.recurrence].mixes_embeddings:
+        tables: list[Any] = [model.get_output_embeddings().weight, model.get_input_embeddings().weight]
+        return sum(table.numel() for table in tables)
+    parts = model.projection.parameters() if model.projection is not None else ()
+    return sum(p.numel() for p in parts if p.ndim == 2)
 
 
 def shapes(rows: Sequence[Row], sizes: Sizes) -> Shapes | None:
@@ -153,8 +163,8 @@ def shapes(rows: Sequence[Row], sizes: Sizes) -> Shapes | None:
         for place, token in enumerate(row.prompt)
         if token == sizes.latent
     ]
-    if not thoughts:
-        return single_pass(count, width, targets)
+    if not thoughts:  # those of CoT2 are given, and cost nothing but the halting head
+        return single_pass(count, width, targets)._replace(thoughts=sum(len(row.mixtures) for row in rows))
     first, end = min(thoughts), max(thoughts) + 1
     if min(labels) < first or max(lefts) >= first:
         return None  # labels in the prefix, or a row that begins after it: no method has them
@@ -215,6 +225,7 @@ RECURRENCES: Mapping[str, Count] = {
     "projected": _sequential,
     "jacobi": _jacobi,
     "bottleneck": _bottleneck,
+    "mixture": _sequential,
 }
 """Row of `recurrence.RECURRENCES` → what it computes; one that is not here is not counted."""
 

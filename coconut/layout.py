@@ -26,6 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .encoding import IGNORE, Batch
+from .mixtures import Mixtures
 
 
 class Labels(NamedTuple):
@@ -61,6 +62,7 @@ class Layout:
         read_R: The positions of the prefix (row · columns + column) whose last hidden state is used; None for
             all.
         thoughts_K: Where the thoughts are, counted over the columns from the first thought on, row by row.
+        mixtures: Thoughts that are given, which no column counts as one; None for none.
     """
 
     ids_BT: Tensor
@@ -72,6 +74,7 @@ class Layout:
     labels: Labels | None = None
     read_R: Tensor | None = None
     thoughts_K: Tensor | None = None
+    mixtures: Mixtures | None = None
 
     @property
     def prefix(self) -> int:
@@ -84,11 +87,13 @@ class Layout:
         Args:
             change: From a tensor to the one in its place.
         """
-        made: dict[str, Tensor | Labels] = {}
+        made: dict[str, Tensor | Labels | Mixtures] = {}
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, Tensor):
                 made[field.name] = change(value)
+            elif isinstance(value, Mixtures):
+                made[field.name] = value.map(change)
             elif isinstance(value, Labels):
                 made[field.name] = value._replace(
                     targets_N=change(value.targets_N), places_N=change(value.places_N)

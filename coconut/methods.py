@@ -21,11 +21,12 @@ thoughts per step, a chain of steps 1…n becomes (``L`` a continuous thought, `
     coconut-bfs             0…S      L × c·s, a concept s+1 edges away   the answer once no step is left
     sim-coconut             0…S      as coconut; a decoder must write steps 1 … s from their thoughts
     multimode               0…S      as coconut; besides, the whole chain alone, and the answer alone
+    cot2                    one      L × c·S, each the mixture of the concepts that a search reaches
 
 The first eight are Table 1 of arXiv 2412.06769; codi is arXiv 2502.21074, pccot arXiv 2506.18582,
 coconut-mixed arXiv 2602.22441, coconut-bfs arXiv 2505.12514, sim-coconut arXiv 2509.20317, multimode
-arXiv 2604.04902. A recipe may end with an extra stage (GSM8k's): as many thoughts as in the previous stage,
-and no step left.
+arXiv 2604.04902, cot2 arXiv 2505.23648. A recipe may end with an extra stage (GSM8k's): as many thoughts as
+in the previous stage, and no step left.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ from .settings import Mixing
 
 Filler = Literal["none", "latent", "pause"]
 Curriculum = Literal["none", "steps", "tokens"]
-Target = Literal["chain", "frontier"]
-"""What is to be written while steps are left: the rest of the chain, or a concept of the frontier."""
+Target = Literal["chain", "frontier", "mixture"]
+"""What is to be learned besides the answer: while steps are left, the rest of the chain, or a concept of the
+frontier; or in each thought's place the mixture of the concepts that a search has reached."""
 View = Literal["student", "teacher", "chain", "direct"]
 """How a training step reads an example: as at inference, with the chain (but its last step) in words; and
 where the marker after the question tells the mode, with the whole chain in words, or the answer alone."""
@@ -64,7 +66,7 @@ class Method:
         recurrence: The row of `recurrence.RECURRENCES` that computes the thoughts.
         mixing: How single examples are drawn from other stages, whatever the recipe says; None for as the
             recipe says.
-        target: What is to be written before the last stage.
+        target: What is to be learned besides the answer.
         delimits: Whether the markers ``<bot>`` and ``<eot>`` stand around thoughts, and around none, whatever
             the recipe says.
     """
@@ -90,7 +92,12 @@ class Method:
     @property
     def needs_graphs(self) -> bool:
         """Whether its training reads the graph behind each example."""
-        return self.target == "frontier"
+        return self.target != "chain"
+
+    @property
+    def mixes(self) -> bool:
+        """Whether its thoughts are taught as mixtures of concepts, each of which must be one token."""
+        return self.target == "mixture"
 
     @property
     def decodes_steps(self) -> bool:
@@ -142,6 +149,8 @@ _ROWS = (
            "latent", "steps", objective="step-decoder"),
     Method("multimode", "Multimode", "Coconut, CoT and No-CoT in one model, told apart by a marker",
            "latent", "steps", views=("student", "chain", "direct"), objective="modes", delimits=True),
+    Method("cot2", "CoT2", "thoughts taught as mixtures of the concepts that a search reaches",
+           "latent", "none", objective="mixtures", recurrence="mixture", target="mixture"),
 )  # fmt: skip
 
 METHODS = table("METHODS", {method.name: method for method in _ROWS}, Method)

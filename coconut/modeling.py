@@ -208,15 +208,16 @@ class CoconutForCausalLM(PassesMixin, PreTrainedModel, GenerationMixin):
         h_BTD = self.hidden_states(input_ids, attention_mask, past_key_values, logits_to_keep).h_BTD
         return CausalLMOutputWithPast(logits=self.logits(h_BTD), past_key_values=past_key_values)
 
-    def arranged(self, batch: Batch) -> Layout:
+    def arranged(self, batch: Batch, is_given: bool = False) -> Layout:
         """Return a batch as this model computes it, on the CPU.
 
         Args:
             batch: Ids, mask and labels.
+            is_given: Whether thoughts are given, so that they are tokens like others.
         """
         moves_padding = PassCache.fits(self.base.config.get_text_config())
         on_cpu = Batch(*(tensor.cpu() for tensor in batch))
-        return arrange(on_cpu, self.config.latent_token_id, moves_padding)
+        return arrange(on_cpu, -1 if is_given else self.config.latent_token_id, moves_padding)
 
     def loss(
         self, layout: Layout, items: int | Tensor | None = None, thoughts: int | Tensor | None = None

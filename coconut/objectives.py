@@ -5,6 +5,8 @@
                    written from its thoughts by a decoder of its own (`step_decoder`)
     modes          multimode (arXiv 2604.04902): the first two, and the cross-entropies of the whole chain and
                    of the answer alone, weights 1:1:1
+    mixtures       CoT2 (arXiv 2505.23648): the mean cross-entropy of the thoughts, which have soft targets,
+                   and of the tokens; with a halting classifier, its loss too
     distillation   CODI (arXiv 2502.21074, section 3): the student's and the teacher's cross-entropy, and the
                    distance between their hidden states just before the answer; with a halting classifier, its
                    loss too
@@ -22,6 +24,7 @@ Axes: B batch, D width, N labeled positions, L layers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -31,10 +34,11 @@ from torch import Tensor
 from ..generators.lookup import pick
 from ..generators.plugins import table
 from .batches import Reading
-from .encoding import collate
+from .encoding import IGNORE, collate
 from .layout import Layout, rounded
 from .loss import label_loss, share_of
 from .methods import View
+from .mixtures import Mixtures
 from .modeling import CoconutForCausalLM
 from .passes import Labeled
 from .rows import Row
@@ -78,8 +82,13 @@ def view_of(
     """
     labels_B = torch.tensor([len(row.target) for row in rows])
     answers_B = torch.tensor([row.answer for row in rows])
-    layout = model.arranged(collate(rows, pad, multiples or (1, 1)))
-    texts = StepTexts.of(rows, model.config.latent_token_id, pad, is_rounded=multiples is not None)
+    mixtures, latent = [one for row in rows for one in row.mixtures], model.config.latent_token_id
+    layout = model.arranged(collate(rows, pad, multiples or (1, 1)), is_given=bool(mixtures))
+    if mixtures:
+        assert layout.labels is not None
+        targets_N, is_rounded = layout.labels.targets_N, multiples is not None
+        layout = replace(layout, mixtures=Mixtures.of(mixtures, layout.ids_BT, targets_N, latent, is_rounded))
+    texts = StepTexts.of(rows, latent, pad, is_rounded=multiples is not None)
     return ViewBatch(rounded(layout) if multiples else layout, labels_B.cumsum(0) - answers_B, texts)
 
 
@@ -180,6 +189,31 @@ def modes(model: CoconutForCausalLM, views: Views, items: Items | None) -> Loss:
     return Loss(torch.stack(list(parts.values())).sum(), parts)
 
 
+def mixtures(model: CoconutForCausalLM, views: Views, items: Items | None) -> Loss:
+    """Return the mean cross-entropy of thoughts and tokens (arXiv 2505.23648).
+
+    Args:
+        model: The model to train.
+        views: The batch, or a part of it.
+        items: Counts over the whole batch; None if ``views`` is the whole batch.
+    """
+    layout = views["student"].layout
+    given, found = layout.mixtures, model.labeled(layout)
+    assert given is not None
+    logits_NV, targets_N = model.logits(found.h_ND), found.targets_N
+    count = items.labels["student"] if items else (targets_N != IGNORE).sum()
+    words_N = targets_N.index_fill(0, given.labels_K, IGNORE)
+    parts = {
+        "words": label_loss(logits_NV, words_N, count),
+        "thoughts": given.cross_entropy(logits_NV) / count,
+    }
+    if model.halting_head is not None:
+        share = share_of(len(given.labels_K), items and items.thoughts)
+        latent = model.config.latent_token_id
+        parts["halting"] = share * given.halting_loss(model.halting_head, found.h_ND, targets_N, latent)
+    return Loss(torch.stack(list(parts.values())).sum(), parts)
+
+
 def _halting(found: Labeled, items: Items | None) -> dict[str, Tensor]:
     """The share of the halting classifier's loss, if there is one."""
     if found.halting_loss is None:
@@ -231,7 +265,13 @@ def layer_distance(
 
 OBJECTIVES: Mapping[str, Objective] = table(
     "OBJECTIVES",
-    {"labels": labels, "distillation": distillation, "step-decoder": step_decoder, "modes": modes},
+    {
+        "labels": labels,
+        "distillation": distillation,
+        "step-decoder": step_decoder,
+        "modes": modes,
+        "mixtures": mixtures,
+    },
 )
 
 

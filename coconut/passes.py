@@ -15,6 +15,7 @@ Axes: B batch, T tokens, K columns of thoughts, D width, N labeled positions, P 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -29,6 +30,7 @@ from .kernels import any_shape, visible
 from .last_layer import POSITIONWISE, read_only_at
 from .layout import Layout, prompt_layout
 from .loss import halting_loss
+from .mixtures import mixed
 from .recurrence import RECURRENCES, Latent, Span
 
 
@@ -138,7 +140,10 @@ class PassesMixin:
         Raises:
             ValueError: A thought is in the first column.
         """
-        embeddings_BTD = self.base.get_input_embeddings()(layout.ids_BT)
+        embed = self.base.get_input_embeddings()
+        embeddings_BTD = embed(layout.ids_BT)
+        if layout.mixtures is not None:
+            embeddings_BTD = layout.mixtures.fed(embeddings_BTD, embed)
         start, length = 0 if cache is None else int(cache.get_seq_length()), embeddings_BTD.shape[1]
         prefix_mask_BT = None if layout.is_causal else layout.mask_BT
         record: list[tuple[Tensor, ...]] | None = [] if layers else None
@@ -180,7 +185,9 @@ class PassesMixin:
         def decode(inputs_BTD: Tensor, mask_BT: Tensor | None, cache: Cache | None, start: int) -> Tensor:
             return self.decode(inputs_BTD, mask_BT, cache, start, None, record)
 
-        project = nn.Identity() if self.projection is None else self.projection
+        project: Any = nn.Identity() if self.projection is None else self.projection
+        if RECURRENCES[self.config.recurrence].mixes_embeddings:
+            project = partial(mixed, self)
         return Latent(decode, project, None if self.slots is None else self.slots.weight, self.config.sweeps)
 
     def decode(

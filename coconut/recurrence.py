@@ -5,6 +5,8 @@
     jacobi       arXiv 2506.18582: K slots in one pass, T + 1 passes. Their first inputs are learned vectors;
                  then, T times, slot k's input becomes the projected hidden state of slot k − 1 in the
                  previous pass (of the prefix's end for slot 1).
+    mixture      arXiv 2505.23648: sequential, but the input is a mixture of the embeddings of all tokens, as
+                 probable as the previous position predicts them.
     bottleneck   sequential, but what follows the thoughts attends to them alone. It has a pass of its own.
 
     bottleneck, K = 2           q q q q L L     the last thought still reads the question
@@ -236,6 +238,7 @@ class Recurrence(NamedTuple):
     has_projection: bool = False
     has_slots: bool = False
     hides_prefix: bool = False
+    mixes_embeddings: bool = False
 
     @property
     def is_constant(self) -> bool:
@@ -250,6 +253,7 @@ RECURRENCES: Mapping[str, Recurrence] = table(
         "projected": Recurrence(sequential, has_projection=True),
         "jacobi": Recurrence(jacobi, has_projection=True, has_slots=True),
         "bottleneck": Recurrence(bottleneck, hides_prefix=True),
+        "mixture": Recurrence(sequential, mixes_embeddings=True),
     },
     Recurrence,
 )

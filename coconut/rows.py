@@ -32,6 +32,8 @@ class Row(NamedTuple):
         first_filler: Index in ``prompt`` of the first thought or pause token, or where one would stand.
         answer: The number of tokens at the end of ``target`` that are the answer itself, not its marker.
         texts: What the thoughts of each removed step must be decodable into (SIM-CoT), end token included.
+        mixtures: The tokens of the concepts that each thought is the mixture of (CoT2); the thoughts are then
+            in ``target``, as they are to be learned.
     """
 
     prompt: list[int]
@@ -39,6 +41,7 @@ class Row(NamedTuple):
     first_filler: int
     answer: int = 0
     texts: tuple[list[int], ...] = ()
+    mixtures: tuple[list[int], ...] = ()
 
 
 def step_texts(parts: Segments, removed: int, groups: int, end: int) -> tuple[list[int], ...]:

@@ -52,6 +52,7 @@ ORDER = {
     "bottleneck": "Bottleneck",
     "sim-coconut": "SIM-CoT, Coconut",
     "multimode": "Multimode",
+    "cot2": "CoT2",
 }
 """The lines of the paper's table, then those of later methods: method → its name. Unknown ones follow."""
 COLUMNS = ("method", "seeds", "accuracy %", "tokens", "steps to 99 %")

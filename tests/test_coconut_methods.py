@@ -71,6 +71,7 @@ LAYOUTS = {
         1: f"{Q} <bot> {L} <eot> | {STEP2} {ANSWER}",
         2: f"{Q} <bot> {L} {L} <eot> | {ANSWER}",
     },
+    "cot2": {2: f"{Q} | {L} {L} {ANSWER}"},
     "coconut-mixed": {
         0: f"{Q} | {STEP1} {STEP2} {ANSWER}",
         1: f"{Q} {L} | {STEP2} {ANSWER}",

@@ -69,7 +69,7 @@ def test_a_shipped_row_is_counted_again() -> None:
         assert counted(row, row.seeds[0]) == row.seeds[0].compute
 
 
-@pytest.mark.parametrize("method", ["coconut", "icot", "codi", "pccot", "sim-coconut", "multimode"])
+@pytest.mark.parametrize("method", ["coconut", "icot", "codi", "pccot", "sim-coconut", "multimode", "cot2"])
 def test_a_run_records_what_is_counted_without_training(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,7 +105,7 @@ def test_parts_of_a_batch_looped_layers_and_markers(
     check(trainer(tmp_path, method, **changes))
 
 
-@pytest.mark.parametrize("method", ["coconut", "codi", "sim-coconut"])
+@pytest.mark.parametrize("method", ["coconut", "codi", "sim-coconut", "cot2"])
 def test_the_halting_head(method: str, tmp_path: Path) -> None:
     check(trainer(tmp_path, method, halting=True))
 

@@ -73,6 +73,7 @@ def test_two_processes_have_the_loss_curve_and_the_result_of_one(tmp_path: Path)
         ("sim-coconut", 3, {"micro_batch_size": 2}),
         ("sim-coconut", 2, {"halting": "classifier"}),
         ("multimode", 3, {"micro_batch_size": 2}),
+        ("cot2", 3, {"micro_batch_size": 2}),
         ("cot", 2, {"optimizer": ADAMW | {"max_grad_norm": 0.1}}),
         ("coconut", 2, {"data": FINITE}),
     ],

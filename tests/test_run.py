@@ -152,7 +152,7 @@ def test_all_means_every_method() -> None:
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     ("method", "stop_at"),
-    [*(("coconut", number) for number in (3, 4, 9, 13)), ("sim-coconut", 9), ("multimode", 9)],
+    [*(("coconut", number) for number in (3, 4, 9, 13)), ("sim-coconut", 9), ("multimode", 9), ("cot2", 9)],
 )
 def test_interrupted_and_started_again_it_ends_with_the_same_weights(
     method: str, stop_at: int, signal_number: int, monkeypatch: pytest.MonkeyPatch

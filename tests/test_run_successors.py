@@ -11,7 +11,7 @@ from coconut_bench.benchmarks.run.trained import load_run
 from coconut_bench.cli import main
 from coconut_bench.leaderboard import read, read_predictions
 
-METHODS = ("coconut-mixed", "coconut-bfs", "bottleneck", "sim-coconut", "multimode")
+METHODS = ("coconut-mixed", "coconut-bfs", "bottleneck", "sim-coconut", "multimode", "cot2")
 
 
 @pytest.fixture(scope="module")

@@ -125,6 +125,7 @@ def test_a_divided_model_has_the_loss_curve_and_the_result_of_a_whole_one(tmp_pa
         ("codi", 3, {"micro_batch_size": 1, "halting": "classifier"}),
         ("pccot", 3, {"batch_size": 2}),
         ("multimode", 2, {}),
+        ("cot2", 2, {}),
         ("icot", 2, {"data": FINITE}),
         ("cot", 2, {"optimizer": ADAMW | {"max_grad_norm": 0.1}}),
         ("coconut", 2, {"optimizer": ADAMW | {"max_grad_norm": 0}}),

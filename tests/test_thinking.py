@@ -65,6 +65,7 @@ COUNTED: list[tuple[dict[str, Any], dict[str, Any], tuple[int, int]]] = [
     ({}, {"count": 3, "markers": True}, (3, 4)),  # what ends the thoughts is read with the last of them
     ({}, {"count": 3, "is_pause": True}, (0, 1)),  # pauses are words of the prompt
     ({"recurrence": "projected"}, {"count": 3}, (3, 4)),
+    ({"recurrence": "mixture"}, {"count": 3}, (3, 4)),
     ({"recurrence": "jacobi", "slots": 4, "sweeps": 2}, {"count": 4}, (4, 4)),
     ({"recurrence": "jacobi", "slots": 4, "sweeps": 0}, {"count": 4}, (4, 2)),
 ]

@@ -199,19 +199,18 @@ def _dial(sweeps: int | None, text: str) -> list[str]:
 
 
 def _chosen_methods(text: str, recipe: Recipe) -> tuple[str, ...]:
-    """The methods that are named, or of all those that the data have graphs enough for."""
+    """The methods that are named, or of all those that fit the data."""
     from ...coconut.methods import ALL, method_names
-    from ...generators.stored.sources import is_source
 
     names = method_names(text)
-    if text != ALL or not is_source(recipe.data.name):
+    if text != ALL:
         return names
     from .needs import fitting  # with torch
 
     fit = fitting(names, recipe)
     if len(fit) < len(names):
         left = ", ".join(name for name in names if name not in fit)
-        say(f"left out: {left}, for which the data have no graphs")
+        say(f"left out: {left}, for which the data have no graphs, or concepts of several tokens")
     return fit
 
 

@@ -45,7 +45,7 @@ from .compute import compute_record
 from .data import RunData, open_data
 from .evaluate import Evaluator, recipe_encoder
 from .lock import RUN_LOCK, locked
-from .needs import check_graphs, check_whole
+from .needs import check_concepts, check_graphs, check_whole
 from .pretrained import weights_hash
 from .saved import (
     RESTORE,
@@ -131,6 +131,8 @@ def _run(
     if data.note:
         say(f"Note: {data.note}")
     base = _base_model(spec, data, out, here)
+    encoder = recipe_encoder(recipe, base.tokenizer)
+    check_concepts(spec.method, encoder, data)
     if here.is_main and data.write_held_out(out / "data"):
         say(f"{out / 'data'}: {len(data.valid)} validation and {len(data.test)} test questions written")
     if here.is_main:
@@ -138,9 +140,7 @@ def _run(
         save_recipe(recipe, out / "recipe.yaml")
     say(f"base model: {base}")
     placed = replica(coconut_over(base, recipe, schedule, spec.seed), here)
-    evaluator = Evaluator(
-        placed.model, recipe_encoder(recipe, base.tokenizer), schedule, recipe, replica=placed
-    )
+    evaluator = Evaluator(placed.model, encoder, schedule, recipe, replica=placed)
     with _tracker(track, spec, out) as tracker:
         progress, stage = train(spec, data, evaluator, partial(_log, out, say, tracker), checkpoint)
         (train_memory,) = here.largest([peak_memory()])

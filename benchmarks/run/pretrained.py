@@ -7,7 +7,9 @@ token's, as in the published code, where it is ``<<``.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -17,7 +19,26 @@ from ...coconut.tokens import BEGIN_THOUGHT, END_THOUGHT, LATENT, PAUSE
 from ...generators.hub.connection import is_reachable
 from ..recipe_parts import ModelPart
 
+T = TypeVar("T")
+
 ADDED = (LATENT, PAUSE, BEGIN_THOUGHT, END_THOUGHT)
+
+
+def load_tokenizer(part: ModelPart) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a pretrained model, without Coconut's tokens.
+
+    Args:
+        part: The recipe's model part, with ``pretrained`` set.
+
+    Raises:
+        ValueError: It cannot be loaded.
+    """
+
+    def load(name: str, source: dict[str, Any]) -> PreTrainedTokenizerBase:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, **source)
+        return tokenizer
+
+    return _loaded(part, load)
 
 
 def load_pretrained(part: ModelPart) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -33,17 +54,26 @@ def load_pretrained(part: ModelPart) -> tuple[PreTrainedModel, PreTrainedTokeniz
         ValueError: The model cannot be loaded, or its tokenizer has no end token or not the one to copy.
     """
     name = str(part.pretrained)
-    # The cache alone where there is no connection: the client would try for half a minute first.
-    source = {"revision": part.revision, "local_files_only": not (Path(name).is_dir() or is_reachable())}
-    try:
+
+    def both(name: str, source: dict[str, Any]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         tokenizer = AutoTokenizer.from_pretrained(name, **source)
-        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, **source)
-    except Exception as error:  # the libraries below raise anything for a damaged file
-        raise ValueError(_refusal(name, reason(error))) from error
+        return AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, **source), tokenizer
+
+    model, tokenizer = _loaded(part, both)
     if tokenizer.eos_token_id is None:
         raise ValueError(f"the tokenizer of {name} must have an end token (eos_token), got none")
     add_tokens(model, tokenizer, part.copy_token)
     return model, tokenizer
+
+
+def _loaded(part: ModelPart, load: Callable[[str, dict[str, Any]], T]) -> T:
+    """What is loaded, from the Hub's cache alone where there is no connection: the client would try first."""
+    name = str(part.pretrained)
+    source = {"revision": part.revision, "local_files_only": not (Path(name).is_dir() or is_reachable())}
+    try:
+        return load(name, source)
+    except Exception as error:  # the libraries below raise anything for a damaged file
+        raise ValueError(_refusal(name, reason(error))) from error
 
 
 def _refusal(name: str, why: str) -> str:
