@@ -12,10 +12,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel
 
 from ..generators.lookup import pick
+from ..generators.terminal import shown
+from .plain_yaml import read_yaml
 
 NAMES = ("name", "pretrained", "architecture")
 EITHER = (
@@ -99,15 +100,13 @@ def _check(keys: Sequence[str], model: type[BaseModel], place: str) -> None:
 
 
 def _value(text: str) -> Any:
-    """Read a value; YAML alone takes 3e-4 for a text."""
+    """Read a value within the limits of a recipe; YAML alone takes 3e-4 for a text."""
     try:
-        return json.loads(text)
-    except ValueError:
-        pass
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"-o value must be JSON or YAML, got {text!r}") from error
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return read_yaml(text.encode("utf-8", "surrogateescape"), f"-o value {shown(text)}")
+    read_yaml(json.dumps(value).encode(), f"-o value {shown(text)}")
+    return value
 
 
 def short(texts: Sequence[str]) -> str:

@@ -60,7 +60,8 @@ def test_a_setting_that_is_none_is_one_line() -> None:
         ("local", "nodez=1", "nodez is unknown to --cluster local, which takes jobs and timeout_min"),
         ("local", "timeout_min=abc", "timeout_min must be a positive number, got 'abc'"),
         ("local", "jobs=-1", "jobs must be a positive number, got -1"),
-        ("local", "jobs=[1", "jobs must be a YAML value"),
+        ("local", "jobs=[1", "--job jobs must be YAML"),
+        ("local", f"jobs={'[' * 990}{']' * 990}", "nesting must be at most 50 levels"),
         ("slurm", "timeout_min=abc", "the job cannot be submitted to Slurm: "),
     ):
         refused = CliRunner().invoke(main, [*GRID, "--cluster", kind, "--job", job])

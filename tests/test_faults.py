@@ -92,6 +92,18 @@ def test_damaged_digests_are_not_blamed_on_the_file_alone() -> None:
     assert "or SHA256SUMS beside it is damaged" in done.text
 
 
+def test_a_run_without_its_model_is_taken_for_no_dataset_and_no_repository() -> None:
+    Path(RUN, "model").rename("away")
+    try:
+        for command in ("controls", "analyze", "publish"):
+            options = ["--repo", "org/name", "--dry-run"] if command == "publish" else []
+            done = invoke([command, RUN, *options])
+            assert done.code == 2
+            assert f"{RUN}/model must be the model of a finished run, and is missing" in done.text
+    finally:
+        Path("away").rename(f"{RUN}/model")
+
+
 def test_force_does_not_replace_a_folder_with_foreign_files() -> None:
     shutil.copytree("data-jsonl", "mine")
     Path("mine", "thesis.tex").write_text("years of work")

@@ -18,6 +18,8 @@ from coconut_bench.cli import main
 from coconut_bench.leaderboard import read
 from coconut_bench.leaderboard.store import SHIPPED
 
+BOMB = "[&a0 [x], " + ", ".join(f"&a{n + 1} [{', '.join([f'*a{n}'] * 10)}]" for n in range(7)) + "]"
+
 
 def extended(folder: Path, **fields: Any) -> Recipe:
     path = folder / "mine.yaml"
@@ -82,6 +84,9 @@ def test_the_command_line_changes_settings_with_json_and_yaml_values() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        (f"model.config.x={'[' * 990}{']' * 990}", "nesting must be at most 50 levels"),
+        (f"model.config.x={'[' * 5_000}", "nesting must be at most 50 levels"),
+        (f"model.config.x={BOMB}", "aliases must stand for at most 100,000 values"),
         ("optimizer.lrr=3", "unknown setting of optimizer 'lrr' (did you mean 'lr'?)"),
         ("optimiser.lr=3", "'optimiser' (did you mean 'optimizer'?)"),
         ("name=mine", "'name'"),

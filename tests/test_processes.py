@@ -127,8 +127,8 @@ def test_a_launcher_that_restarts_resumes_at_once(tmp_path: Path) -> None:
     process = interrupted(
         2, "out", recipe, step=IN_STAGE, to="1", by=signal.SIGKILL, launcher=launcher
     )  # fmt: skip
-    own_lines(process)
-    assert process.returncode == 0
+    said = own_lines(process)
+    assert process.returncode == 0, said
     assert losses("out") == pytest.approx(losses(as_one(recipe)), abs=1e-4, rel=0)
 
 

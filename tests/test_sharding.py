@@ -155,7 +155,7 @@ def test_accelerate_launches_it(tmp_path: Path) -> None:
 def stopped(out: str, recipe: Path, count: int, step: int) -> dict[str, Any]:
     """Stop a run of CODI at a step; what is in its checkpoint."""
     said = own_lines(interrupted(count, out, recipe, "codi", step=step))
-    assert said[-1].startswith(f"Stopped at stage 1, step {step - AT_START} of 6"), said
+    assert said[-1].startswith(f"Stopped at stage 2, step {step - AT_START} of 6"), said  # it has no others
     state: dict[str, Any] = torch.load(Path(out, "checkpoint.pt"), weights_only=True)
     return state
 

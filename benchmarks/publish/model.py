@@ -50,12 +50,12 @@ class Run(NamedTuple):
 
 
 def is_run(folder: Path) -> bool:
-    """Return whether a folder is that of a finished run.
+    """Return whether a folder is that of a run, finished or not, rather than a dataset.
 
     Args:
         folder: The folder.
     """
-    return (folder / "result.json").is_file() and (folder / "model").is_dir()
+    return any((folder / name).is_file() for name in ("result.json", "run.json"))
 
 
 def build_model(
@@ -99,8 +99,8 @@ def build_model(
 
 def _read_run(folder: Path) -> Run:
     """Read the record and check it against its predictions."""
-    if not is_run(folder):
-        raise ValueError(f"{folder} must be the folder of a finished run (result.json, model/)")
+    if not (folder / "result.json").is_file():
+        raise ValueError(f"{folder} must be the folder of a finished run (result.json), got none")
     row = read_result(folder)
     if row.kind == "external":
         raise ValueError(

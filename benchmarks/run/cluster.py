@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import yaml
 from tqdm import tqdm
 
+from ..plain_yaml import read_yaml
 from .cell import Cell
 from .local_jobs import LocalJobs
 from .lock import RUN_LOCK, InUse, Lock, locked
@@ -88,10 +88,7 @@ def parse_cluster(kind: str, settings: Sequence[str], devices: tuple[str, ...] =
         name, equals, value = text.partition("=")
         if not (name and equals):
             raise ValueError(f"--job must be name=value, got {text!r}")
-        try:
-            parsed[name] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise ValueError(f"--job {name} must be a YAML value, got {value!r}") from None
+        parsed[name] = read_yaml(value.encode("utf-8", "surrogateescape"), f"--job {name}")
     return Cluster(kind, parsed, devices)
 
 
