@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from ..generators.figures import new_figure, require_plot
 from ..generators.lookup import pick
-from ..generators.tables import aligned, markdown
+from ..generators.tables import aligned, folded, markdown
 from ..generators.terminal import terminal_width
 from .aggregate import aggregate, mean_accuracy
 from .lineage import changes
@@ -192,7 +192,7 @@ def text(found: Beside, format: str = "text") -> str:
         "Accuracy in %, in brackets the number of seeds; the difference in points, over the seeds that both "
         f"have. {recipes}.{said}"
     )
-    return "\n".join([*lines, "", note])
+    return "\n".join([*lines, "", note if format == "markdown" else folded(note, terminal_width())])
 
 
 def plot(found: Beside, path: Path) -> None:

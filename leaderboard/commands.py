@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..generators.listing import PATH
+from ..generators.listing import PATH, complete_dataset, completer
 from .collector import collector_paused
 
 
@@ -45,7 +45,15 @@ leaderboard_files = click.option(
 )  # fmt: skip
 
 
-of_dataset = click.option("--dataset", metavar="NAME", help="Only rows of this dataset.")
+def _row_names() -> list[str]:
+    from .own import read_boards
+
+    return sorted({row.method for row in read_boards().measured})
+
+
+of_dataset = click.option(
+    "--dataset", metavar="NAME", shell_complete=complete_dataset, help="Only rows of this dataset."
+)
 of_recipe = click.option("--recipe", metavar="NAME", help="Only rows of this recipe.")
 
 
@@ -137,7 +145,7 @@ def add(sources: tuple[Path, ...], path: Path, replace: bool, rules: tuple[str, 
 
 @leaderboard.command()
 @leaderboard_files
-@click.argument("rows", nargs=-1, required=True)
+@click.argument("rows", nargs=-1, required=True, shell_complete=completer(_row_names))
 @of_dataset
 @of_recipe
 @collector_paused()

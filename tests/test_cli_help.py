@@ -183,6 +183,8 @@ def test_bad_arguments_are_told_before_torch_is_imported(tmp_path: Path) -> None
         (["audit"], "prontoqa-fair-h", {"prontoqa-fair-hops"}),
         (["audit"], "data/x", {"data/x"}),
         (["leaderboard"], "com", {"compare"}),
+        (["leaderboard", "compare"], "coconut-no-t", {"coconut-no-thought"}),
+        (["leaderboard", "show", "--dataset"], "prosqa-tiny-l", {"prosqa-tiny-leaky"}),
     ],
 )
 def test_the_shell_completes_commands_and_names(words: list[str], incomplete: str, found: set[str]) -> None:

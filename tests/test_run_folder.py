@@ -33,11 +33,11 @@ def test_a_finished_run_without_its_weights_or_questions_says_what_to_do() -> No
     assert line.startswith(
         f"Note: the weights in {RUN}/model are missing; for controls, restore it from a copy"
     )
-    refused = invoke("controls", str(RUN))
+    refused = invoke("samples", str(RUN))
     assert refused.exit_code == 2
     assert "restore it from a copy, or train the run again in another --out" in refused.stderr
     (RUN / "data" / "test.jsonl").unlink()
-    for command in (WORDS, ("controls", str(RUN))):
+    for command in (WORDS, ("samples", str(RUN))):
         refused = invoke(*command)
         assert refused.exit_code == 2
         line = f"Error: no such file: {RUN}/data/test.jsonl; restore {RUN}/data from a copy, or remove it\n"

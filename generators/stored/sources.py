@@ -119,6 +119,9 @@ def check_source(text: str) -> None:
     if text == gsm8k.NAME or (len(paths) == 1 and (paths[0].is_dir() or not paths[0].suffix)):
         return
     _check_files(paths, text)
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"no such file: {path}")
 
 
 def _check_files(paths: Sequence[Path], text: str) -> None:
@@ -131,9 +134,6 @@ def _check_files(paths: Sequence[Path], text: str) -> None:
     suffixes = list(dict.fromkeys(path.suffix or "none" for path in paths))
     if len(suffixes) > 1:
         raise ValueError(f"train, valid and test must be of one form, got {' and '.join(suffixes)}")
-    for path in paths:
-        if not path.is_file():
-            raise FileNotFoundError(f"no such file: {path}")
 
 
 def _from_files(paths: Sequence[Path], text: str) -> Source:
@@ -150,6 +150,8 @@ def _read(path: Path, split: str) -> Iterable[Example]:
     """Read a file; ids that are missing are made from the split, so a renamed file has the same content."""
     if path.suffix != ".txt":
         return read_examples(path, prefix=split)
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
     return gsm8k.read_text(path, split)
 
 
