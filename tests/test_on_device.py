@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from test_coconut_training import SETTINGS, trainer
 from tiny_models import IDS, coconut, reasoner, rows
 
 from coconut_bench.coconut.kernels import GRAPHS
@@ -25,6 +28,16 @@ def gpu() -> Iterator[torch.device]:
     yield torch.device("cuda")
 
 
+def accumulated(steps: Steps, readings: list[Any], times: int) -> tuple[float, dict[str, torch.Tensor]]:
+    """The loss and the gradients of the last of some equal steps."""
+    for _ in range(times):
+        for parameter in steps.model.parameters():
+            if parameter.grad is not None:
+                parameter.grad.zero_()
+        loss = steps.backward(steps.prepare(readings)).loss
+    return loss, {name: p.grad.clone() for name, p in steps.model.named_parameters() if p.grad is not None}
+
+
 def test_replayed_steps_have_the_gradients_of_plain_ones(gpu: torch.device) -> None:
     model, told = coconut("gpt2").to(gpu), []
     readings = [{"student": row} for row in rows([2, 3, 1, 2])]
@@ -34,17 +47,28 @@ def test_replayed_steps_have_the_gradients_of_plain_ones(gpu: torch.device) -> N
         model.defers = defers
         steps = Steps(Replica(model, Processes(gpu)), get_objective("labels"), IDS, None, "fp32", told.append)
         steps.graphs = steps.graphs if uses_graphs else None
-        for _ in range(times):
-            for parameter in model.parameters():
-                if parameter.grad is not None:
-                    parameter.grad.zero_()
-            loss = steps.backward(steps.prepare(readings)).loss
-        found.append((loss, {name: p.grad.clone() for name, p in model.named_parameters()}))
+        found.append(accumulated(steps, readings, times))
         assert steps.graphs is None or None not in steps.graphs.recorded.values()
     assert not told
     assert found[1][0] == pytest.approx(found[0][0], abs=1e-5)
     for name, gradient in found[1][1].items():
         torch.testing.assert_close(gradient, found[0][1][name], rtol=1e-3, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("method", ["codi", "sim-coconut", "multimode", "cot2"])
+def test_replayed_steps_of_other_objectives_have_the_gradients_of_plain_ones(
+    method: str, gpu: torch.device, tmp_path: Path
+) -> None:
+    made = trainer(tmp_path, SETTINGS, method=method)
+    readings, graphs = made.batches.readings(0, made.plans[-1], made.plans), made.steps.graphs
+    made.steps.graphs = None
+    plain, expected = accumulated(made.steps, readings, 1)
+    made.steps.graphs = graphs
+    loss, found = accumulated(made.steps, readings, 3)
+    assert graphs is not None and None not in graphs.recorded.values()
+    assert loss == pytest.approx(plain, abs=1e-5)
+    for name, gradient in found.items():
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-3, atol=1e-5, msg=name)
 
 
 def test_replayed_answers_are_those_computed_pass_by_pass(
