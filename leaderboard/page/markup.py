@@ -35,7 +35,8 @@ def tag(name: str, /, *content: str, **attributes: str | float | bool | None) ->
     written = "".join([_attribute(key, value) for key, value in attributes.items()]) if attributes else ""
     if name in VOID:
         return Markup(f"<{name}{written}>")
-    return Markup(f"<{name}{written}>{_escaped(content)}</{name}>")
+    parts = [part if type(part) is Markup else escape(part, quote=False) for part in content]
+    return Markup("".join([f"<{name}{written}>", *parts, f"</{name}>"]))  # copied once, however long it is
 
 
 def join(*content: str) -> Markup:
