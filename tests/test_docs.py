@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import os
 import re
 import shlex
@@ -140,6 +141,14 @@ def test_the_questions_of_your_own_run(tmp_path: Path, monkeypatch: pytest.Monke
     assert run.exit_code == 0 and samples.exit_code == 0, run.output + samples.output
     assert run.output.startswith("recipe scratch: tiny needs the symbolic wording")
     assert "Ann has 5 pens" in samples.output and "5 + 2 = 7." in samples.output
+
+
+def test_the_objective_that_is_shown_is_the_program_s() -> None:
+    from coconut_bench.coconut.objectives import distillation
+
+    [shown] = [block for block in blocks(DOCS / "extending.md", "python") if "def distillation" in block]
+    source = inspect.getsource(distillation)
+    assert [line for line in shown.splitlines() if line not in source] == []
 
 
 def test_the_recipe_of_your_own_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
