@@ -95,7 +95,7 @@ def test_the_bars_of_a_run_leave_every_line_whole(monkeypatch: pytest.MonkeyPatc
     assert not [line for line in screen.text if "elapsed" in line or "batch" in line]
     logged = [line for line in screen.text if "stage" in line]
     assert len(logged) == 5, screen.text
-    pattern = r"stage \d, step \d: loss \d\.\d{4}, validation accuracy \d+\.\d%"
+    pattern = r"stage \d, step \d \(\d+ in all\): loss \d\.\d{4}, validation accuracy \d+\.\d%"
     assert all(re.fullmatch(pattern, line) for line in logged), logged
     bars = [frame for frame in screen.frames if "elapsed" in frame]
     assert max(map(len, bars)) <= 80

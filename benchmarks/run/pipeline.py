@@ -169,7 +169,9 @@ def _run(
 def _log(out: Path, say: Callable[[str], None], tracker: Tracker | None, entry: dict[str, Any]) -> None:
     """Log a validation: in the run's directory, on the screen and in the experiment tracker."""
     log_validation(out / "log.jsonl", entry)
-    say("stage {stage}, step {step}: loss {loss:.4f}, validation accuracy {valid:.1%}".format(**entry))
+    # A method of one stage starts the steps anew with each stage of the others: their sum tells them apart.
+    steps = "stage {stage}, step {step} ({global_step} in all)"
+    say((steps + ": loss {loss:.4f}, validation accuracy {valid:.1%}").format(**entry))
     if tracker is not None:
         metrics = {name: float(entry[name]) for name in ("stage", "loss", "valid")}
         parts = {f"loss/{name}": value for name, value in entry.get("parts", {}).items()}
