@@ -49,7 +49,7 @@ def test_tasks_measure_the_cells_and_two_sweeps_share_them() -> None:
     assert [process.returncode for process in sweeps] == [0, 0], outputs
     assert sum(len(row.seeds) for row in read("leaderboard.json").measured) == 4
     logs = "".join(path.read_text() for path in Path("runs").glob("*/cluster/ray.out"))
-    assert logs.count("thoughts used:") == 4
+    assert logs.count("(14 in all): loss") == 4
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_a_run_says_what_is_saved_wherever_it_is_stopped(
     [
         ("benchmarks.run.saved.read_result", ["controls", "RUN"]),
         ("benchmarks.run.saved.read_result", ["analyze", "RUN"]),
-        ("benchmarks.run.trained.load_run", ["samples", "RUN"]),
+        ("benchmarks.run.saved.read_result", ["samples", "RUN"]),
         ("generators.audit.report.audit", ["audit", "prosqa"]),
         ("generators.proof.verify.verify_file", ["verify", "FILE"]),
         ("generators.stored.write.generate", ["generate", "prosqa", "--out", "data"]),

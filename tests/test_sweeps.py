@@ -25,7 +25,7 @@ HOLDER = (
     "import sys, time; from pathlib import Path; from coconut_bench.benchmarks.run.lock import locked\n"
     "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(100)"
 )
-TRAINED = "thoughts used:"
+TRAINED = "(14 in all): loss"  # the last validation of a run
 """Said once by each training that has come to its end."""
 
 
