@@ -127,7 +127,8 @@ def find_all(rows: Sequence[Result], names: Sequence[str]) -> list[Result]:
         rows: Measured rows.
         names: Starts of keys, and methods. A method means a row evaluated as trained; of several, a shipped
             one rather than yours, then one of the same recipe as another row that is named without doubt,
-            then one whose recipe no ``-o`` has changed, then a full run rather than a quick one.
+            then one whose recipe no ``-o`` has changed, then a full run rather than a quick one, then the
+            one with the most seeds.
             ``yours:NAME`` means one of yours.
 
     Returns:
@@ -143,6 +144,8 @@ def find_all(rows: Sequence[Result], names: Sequence[str]) -> list[Result]:
         found = [row for row in fit if _setting(row) in shared] or fit
         found = [row for row in found if not changes(row)] or found
         found = [row for row in found if not row.quick] or found
+        most = max(len(row.seeds) for row in found)
+        found = [row for row in found if len(row.seeds) == most]
         if len(found) > 1:
             more = f" and {len(found) - MOST_KEYS} more" if len(found) > MOST_KEYS else ""
             listed = ", ".join(map(_listed, found[:MOST_KEYS]))
