@@ -9,17 +9,15 @@ it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
 from ..example import Example, rows_hash
 from ..files import file_digest, replace_folder, scratch_folder
 from .formats import encode_jsonl
-from .manifest import MANIFEST, MANIFEST_VERSION, manifest_digest
+from .manifest import describe, write_manifest
 
 FORMAT = "jsonl"
 
@@ -77,16 +75,10 @@ def keep(kept: Kept, folder: Path) -> None:
             splits[split] = {
                 "file": path.name, "examples": len(rows), "sha256": digest, "rows_sha256": digest,
             }  # fmt: skip
-        manifest: dict[str, Any] = {
-            "manifest_version": MANIFEST_VERSION,
-            "generator": {"package": "coconut-bench", "version": __version__},
-            "dataset": {
-                "name": kept.name, "version": kept.version, "description": kept.description,
-                "leak": "", "split_by": "", "twins": False,
-            },
-            "config": {"surface": kept.surface, "seed": 0, "format": FORMAT},
-            "splits": splits,
+        dataset = {
+            "name": kept.name, "version": kept.version, "description": kept.description,
+            "leak": "", "split_by": "", "twins": False,
         }  # fmt: skip
-        manifest["manifest_sha256"] = manifest_digest(manifest)
-        (built / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        config = {"surface": kept.surface, "seed": 0, "format": FORMAT}
+        write_manifest(describe(dataset, config, splits), built)
         replace_folder(folder, built)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ... import __version__
 from ..example import SPLITS
 from ..files import file_digest
 from ..reading import read_json, read_shape
@@ -56,6 +57,43 @@ class _Manifest:
     config: _Config
     splits: dict[str, _Split]
     manifest_sha256: str
+
+
+def describe(
+    dataset: Mapping[str, Any],
+    config: Mapping[str, Any],
+    splits: Mapping[str, Mapping[str, Any]],
+    **tools: str,
+) -> dict[str, Any]:
+    """Make a folder's manifest.
+
+    Args:
+        dataset: What the examples are of: name, version, description, leak, split_by, twins.
+        config: Wording, seed, format; the shard, if it is one.
+        splits: Split -> its file, number of examples and digests.
+        **tools: Versions of what else decides the bytes of the files.
+
+    Returns:
+        The manifest, with its own digest.
+    """
+    manifest: dict[str, Any] = {
+        "manifest_version": MANIFEST_VERSION,
+        "generator": {"package": "coconut-bench", "version": __version__, **tools},
+        "dataset": dict(dataset),
+        "config": dict(config),
+        "splits": dict(splits),
+    }
+    return {**manifest, "manifest_sha256": manifest_digest(manifest)}
+
+
+def write_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
+    """Write the manifest of a folder.
+
+    Args:
+        manifest: The manifest.
+        folder: The folder.
+    """
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:

@@ -9,7 +9,6 @@ with the number of examples, and the bytes do not depend on the number of worker
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,13 +16,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ... import __version__
 from ..datasets import Dataset, examples, get_dataset, resolve_surface
 from ..files import file_digest, recover_folder, replace_folder, scratch_folder
 from ..stopping import terminable
 from ..workers import ordered
 from .formats import FORMATS, encode_jsonl, get_format
-from .manifest import MANIFEST, MANIFEST_VERSION, manifest_digest, read_manifest
+from .manifest import MANIFEST, describe, read_manifest, write_manifest
 
 _BLOCK = 2048  # examples encoded together; also the size of a parquet row group, so part of those bytes
 
@@ -149,7 +147,7 @@ def generate(plan: Plan, out: str | Path, *, workers: int = 1, force: bool = Fal
                 for split in plan.sizes
             }
         manifest = _manifest(plan, splits)
-        (built / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        write_manifest(manifest, built)
         replace_folder(out, built)
     return manifest
 
@@ -170,26 +168,13 @@ def _check_own(out: Path) -> None:
 def _manifest(plan: Plan, splits: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Describe what the folder holds and how to generate it again."""
     dataset = plan.dataset
-    manifest: dict[str, Any] = {
-        "manifest_version": MANIFEST_VERSION,
-        "generator": {"package": "coconut-bench", "version": __version__},
-        "dataset": {
-            "name": dataset.name,
-            "version": dataset.version,
-            "description": dataset.description,
-            "leak": dataset.leak,
-            "split_by": dataset.split_by,
-            "twins": dataset.twins,
-        },
-        "config": {"surface": plan.surface, "seed": plan.seed, "format": plan.format},
-        "splits": dict(splits),
-    }
+    fields = ("name", "version", "description", "leak", "split_by", "twins")
+    config: dict[str, Any] = {"surface": plan.surface, "seed": plan.seed, "format": plan.format}
     if plan.shard != (1, 1):
-        manifest["config"]["shard"] = list(plan.shard)
-    if plan.format == "parquet":  # its bytes depend on the library that wrote them
-        manifest["generator"]["pyarrow"] = metadata.version("pyarrow")
-    manifest["manifest_sha256"] = manifest_digest(manifest)
-    return manifest
+        config["shard"] = list(plan.shard)
+    # The bytes of parquet depend on the library that wrote them.
+    tools = {"pyarrow": metadata.version("pyarrow")} if plan.format == "parquet" else {}
+    return describe({name: getattr(dataset, name) for name in fields}, config, splits, **tools)
 
 
 class Block(NamedTuple):
