@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from micro import ADAMW
 
 from coconut_bench.benchmarks.recipe import load_recipe
@@ -18,6 +19,11 @@ from coconut_bench.benchmarks.run.pipeline import run
 from coconut_bench.benchmarks.run.spec import RunSpec
 from coconut_bench.leaderboard.result import Result
 
+MARKS = [
+    pytest.mark.usefixtures("in_an_empty_folder"),
+    pytest.mark.skipif(sys.platform == "win32", reason="torchrun and its signals"),
+]
+"""Of every test that launches processes."""
 CURVE: dict[str, Any] = {
     "optimizer": ADAMW,
     "curriculum": {"stage_steps": [6, 6, 8], "lr_scales": [1.0, 1.0, 0.5], "earlier_stages": 0.5},
@@ -32,8 +38,6 @@ TORCHRUN = "torch.distributed.run --standalone --nproc_per_node"
 ACCELERATE = (
     "accelerate.commands.launch --multi_gpu --num_machines 1 --mixed_precision no --dynamo_backend no"
 )
-
-
 INTERRUPTING = Path(__file__).with_name("interrupting.py")
 PATIENCE = 900
 """Seconds until a launch counts as hanging: a busy machine may take minutes to import torch three times."""

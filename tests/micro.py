@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+from click.testing import CliRunner
+
+from coconut_bench.cli import main
 
 ADAMW = {"name": "adamw", "lr": 0.003, "final_lr": 0.1}
 MICRO: dict[str, Any] = {
@@ -45,3 +49,13 @@ def write_recipe(folder: Path, **changes: Any) -> Path:
     path = folder / "micro.yaml"
     path.write_text(yaml.safe_dump({**MICRO, **changes}), encoding="utf-8")
     return path
+
+
+def run_in(folder: Path, *arguments: str) -> Path:
+    """Run ``run`` in a folder, with a cache of base models of its own; the folder of the runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("COCONUT_BENCH_CACHE", str(folder / "cache"))
+        done = CliRunner().invoke(main, ["run", *arguments])
+    assert done.exit_code == 0, done.output
+    return folder / "runs"

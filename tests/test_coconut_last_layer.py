@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from test_coconut_modeling import gradients
-from tiny_models import CONFIGS, END, LATENT, PAD, VOCABULARY, batch
+from tiny_models import CONFIGS, END, LATENT, PAD, VOCABULARY, batch, gradients
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from coconut_bench.coconut.cache import growing_cache

@@ -12,7 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from leaderboard_examples import result
-from micro import write_recipe
+from micro import run_in, write_recipe
 
 from coconut_bench.benchmarks.analysis.observe import observe, trained_subject
 from coconut_bench.benchmarks.controls.battery import (
@@ -46,15 +46,9 @@ QUESTIONS = 400
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Finished runs of the micro recipe: what they answer is replaced where it matters."""
     folder = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("COCONUT_BENCH_CACHE", str(folder / "cache"))
-        changes = {"data": {"name": "prosqa-tiny", "surface": "symbolic", "valid": 8, "test": QUESTIONS}}
-        write_recipe(folder, eval_batch_size=200, **changes)
-        arguments = ["run", "--recipe", "micro.yaml", "--method", "coconut,pause,cot"]
-        done = CliRunner().invoke(main, arguments)
-        assert done.exit_code == 0, done.output
-    return folder / "runs"
+    changes = {"data": {"name": "prosqa-tiny", "surface": "symbolic", "valid": 8, "test": QUESTIONS}}
+    write_recipe(folder, eval_batch_size=200, **changes)
+    return run_in(folder, "--recipe", "micro.yaml", "--method", "coconut,pause,cot")
 
 
 class Planted(Reasoner):

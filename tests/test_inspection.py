@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from leaderboard_examples import predictions, result
-from micro import write_recipe
+from micro import run_in, write_recipe
 
 from coconut_bench.benchmarks.inspection.curves import band, read_training, stage_spans
 from coconut_bench.benchmarks.inspection.samples import read_transcripts, render
@@ -24,13 +24,8 @@ from coconut_bench.leaderboard.aggregate import pooled
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a run of each of three methods, of seconds each."""
     folder = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("COCONUT_BENCH_CACHE", str(folder / "cache"))
-        write_recipe(folder, answer_marker=False)
-        done = CliRunner().invoke(main, ["run", "--recipe", "micro.yaml", "--method", "coconut,cot,pause"])
-        assert done.exit_code == 0, done.output
-    return folder / "runs"
+    write_recipe(folder, answer_marker=False)
+    return run_in(folder, "--recipe", "micro.yaml", "--method", "coconut,cot,pause")
 
 
 @pytest.mark.parametrize("method", ["coconut", "cot", "pause"])

@@ -6,8 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from test_coconut_modeling import gradients
-from tiny_models import CONFIGS, PAD, coconut, encoder, equipped, rows
+from tiny_models import CONFIGS, PAD, coconut, encoder, equipped, gradients, rows
 
 from coconut_bench.coconut.batches import TrainBatches
 from coconut_bench.coconut.curriculum import Schedule

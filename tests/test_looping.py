@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from test_coconut_modeling import GREEDY, THOUGHTS, count_calls, gradients
-from tiny_models import CONFIGS, END, LATENT, PAD, VOCABULARY, batch, rows, write_literally
+from test_coconut_modeling import GREEDY, THOUGHTS, count_calls
+from tiny_models import CONFIGS, END, LATENT, PAD, VOCABULARY, batch, gradients, rows, write_literally
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 

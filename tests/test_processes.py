@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from launching import (
     CURVE,
     FINITE,
     IN_STAGE,
+    MARKS,
     PATIENCE,
     TORCHRUN,
     as_one,
@@ -39,10 +39,7 @@ from coconut_bench.coconut.processes import Processes
 from coconut_bench.leaderboard.result import Result
 from coconut_bench.leaderboard.store import read
 
-pytestmark = [
-    pytest.mark.usefixtures("in_an_empty_folder"),
-    pytest.mark.skipif(sys.platform == "win32", reason="torchrun and its signals"),
-]
+pytestmark = MARKS
 
 
 def test_two_processes_have_the_loss_curve_and_the_result_of_one(tmp_path: Path) -> None:

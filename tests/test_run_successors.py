@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from micro import run_in
 
 from coconut_bench.benchmarks.run.trained import load_run
 from coconut_bench.cli import main
@@ -22,12 +23,7 @@ METHODS = (*DISTILLED, "coconut-mixed", "coconut-bfs", "bottleneck", "sim-coconu
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which all were run with ``--quick``."""
     folder = tmp_path_factory.mktemp("successors")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("COCONUT_BENCH_CACHE", str(folder / "cache"))
-        done = CliRunner().invoke(main, ["run", "--method", ",".join(METHODS), "--quick"])
-        assert done.exit_code == 0, done.output
-    return folder
+    return run_in(folder, "--method", ",".join(METHODS), "--quick").parent
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from launching import (
     CURVE,
     FINITE,
     IN_STAGE,
+    MARKS,
     as_one,
     interrupted,
     launched,
@@ -35,10 +35,7 @@ from coconut_bench.coconut.interrupt import Stopped
 from coconut_bench.coconut.sharding import Sharded, check_divisible
 from coconut_bench.coconut.training import Trainer
 
-pytestmark = [
-    pytest.mark.usefixtures("in_an_empty_folder"),
-    pytest.mark.skipif(sys.platform == "win32", reason="torchrun and its signals"),
-]
+pytestmark = MARKS
 FSDP = {
     "ACCELERATE_USE_FSDP": "true",
     "FSDP_VERSION": "2",

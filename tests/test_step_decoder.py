@@ -8,9 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from test_coconut_methods import EXAMPLE, STEP1, STEP2
-from test_coconut_objectives import gradients
 from test_coconut_training import SETTINGS, trainer
-from tiny_models import CONFIGS, LATENT, PAD, batch, coconut, encoder, rows
+from tiny_models import CONFIGS, LATENT, PAD, assert_agree, batch, coconut, encoder, gradients, rows
 
 from coconut_bench.benchmarks.run.needs import check_whole
 from coconut_bench.coconut import launch
@@ -93,15 +92,10 @@ def test_loss_and_gradients_are_the_literal_ones(
     model, made = decoding(architecture), with_texts(thoughts, each)
     model.defers = multiples is not None  # as on a GPU
     expected = literal_loss(model, made)
-    wanted = gradients(model, expected)
     found = step_decoder(model, {"student": view_of(model, made, PAD, multiples)}, None)
-    torch.testing.assert_close(found.total, expected, rtol=0, atol=1e-5)
     assert list(found.parts) == ["words", "steps"]
-    gradient = gradients(model, found.total)
-    assert gradient.keys() == wanted.keys()
-    assert any(name.startswith("step_decoder.") for name in gradient)
-    for name, value in gradient.items():
-        torch.testing.assert_close(value, wanted[name], rtol=1e-4, atol=1e-5, msg=name)
+    reached = assert_agree(model, found.total, expected)
+    assert any(name.startswith("step_decoder.") for name in reached)
 
 
 def test_the_decoder_s_loss_teaches_the_thoughts_and_sees_nothing_else() -> None:

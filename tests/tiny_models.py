@@ -108,3 +108,20 @@ def begin_with(tokenizer: PreTrainedTokenizerFast, bos: str) -> None:
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{bos} $A", special_tokens=[(bos, tokenizer.bos_token_id)]
     )
+
+
+def gradients(model: CoconutForCausalLM, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The gradients of ``loss`` by name."""
+    model.zero_grad()
+    loss.backward()
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def assert_agree(model: CoconutForCausalLM, loss: torch.Tensor, literal: torch.Tensor) -> list[str]:
+    """Two computations of one loss agree within 1e-5, gradients too; returns the names of what has some."""
+    torch.testing.assert_close(loss, literal, rtol=0, atol=1e-5)
+    found, expected = gradients(model, loss), gradients(model, literal)
+    assert found.keys() == expected.keys()
+    for name, gradient in found.items():
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-5, msg=name)
+    return list(found)
