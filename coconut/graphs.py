@@ -87,6 +87,8 @@ class Graphs:
         try:
             with torch.cuda.graph(graph, pool=self.pool):
                 loss = self.compute(views, items)
+        except torch.OutOfMemoryError:  # the trainer's to deal with
+            raise
         except (RuntimeError, ValueError) as error:
             self.is_broken = True
             reason = str(error).strip().splitlines()[0][:200]

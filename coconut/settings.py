@@ -5,12 +5,13 @@ A key that is not set is left out of a recipe's hash, so that adding a key leave
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Positive = Annotated[int, Field(ge=1, le=10**9)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+MicroBatch = Positive | Literal["auto"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -57,3 +58,24 @@ class Mixing(Part):
     probability: Fraction
     stages: Literal["all", "earlier", "sample"] = "all"
     weights: Literal["uniform", "stage"] = "uniform"
+
+
+class TrainSettings(NamedTuple):
+    """How to optimize.
+
+    Attributes:
+        optimizer: Which optimizer, and its learning rates.
+        checks: The number of validations in the last stage; one in each other stage.
+        check_every: Steps between validations, in every stage; overrides ``checks``.
+        save_every: Seconds between checkpoints.
+        micro_batch: Examples per forward and backward pass (gradient accumulation); None for a whole batch,
+            auto for as many as fit.
+        precision: Precision of forward and backward passes; the weights are fp32.
+    """
+
+    optimizer: OptimizerSettings
+    checks: int = 1
+    check_every: int | None = None
+    save_every: float = 30.0
+    micro_batch: MicroBatch | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"

@@ -14,12 +14,17 @@ from .batches import Part, Reading, TrainBatches, share_out
 from .curriculum import StagePlan
 from .graphs import Graphs
 from .kernels import allowed
-from .objectives import Items, Loss, Objective, ViewBatch, Views, items_of, view_of
+from .objectives import Items, Loss, Objective, ViewBatch, Views, distillation, items_of, view_of
 from .replica import Replica
+from .settings import MicroBatch
 from .tokens import SpecialIds
 
 MULTIPLES = (16, 8)
 """Columns are padded to multiples of these where steps are replayed: few shapes, and little more padding."""
+
+
+ROWS = 32
+"""Rows of a part where their number is left to the device, and nothing tells how many would fit."""
 
 
 class Prepared(NamedTuple):
@@ -69,9 +74,15 @@ class Steps:
         replica: The model, as far as this process holds it.
         objective: What is minimized.
         ids: The special tokens.
-        micro_batch: Rows of a part; None for a whole batch.
+        micro_batch: Rows of a part; None for a whole batch; auto for as many as fit (`shrink`).
         precision: fp32, or bf16 by autocast.
         tell: Prints a line.
+
+    Attributes:
+        micro_batch: Rows of a part now; None for a whole batch.
+        shrinks: Whether there may be fewer of them: where auto is asked for, on a GPU, whose memory refuses
+            what does not fit. Several processes must agree on their passes, and CODI's distance depends on
+            the part: there auto means `ROWS`, as on a CPU.
     """
 
     def __init__(
@@ -79,14 +90,18 @@ class Steps:
         replica: Replica,
         objective: Objective,
         ids: SpecialIds,
-        micro_batch: int | None,
+        micro_batch: MicroBatch | None,
         precision: str,
         tell: Callable[[str], None],
     ) -> None:
-        self.replica, self.objective, self.ids = replica, objective, ids
+        self.replica, self.objective, self.ids, self.tell = replica, objective, ids, tell
         self.model, self.processes = replica.model, replica.processes
-        self.micro_batch, self.precision = micro_batch, precision
         is_on_gpu = self.processes.device.type == "cuda"
+        is_free = is_on_gpu and self.processes.count == 1 and objective is not distillation
+        self.shrinks = micro_batch == "auto" and is_free
+        whole_or_few = None if is_free else ROWS
+        self.micro_batch = whole_or_few if micro_batch == "auto" else micro_batch
+        self.precision = precision
         can = is_on_gpu and allowed() and self.model.halting_head is None
         self.graphs = Graphs(self._one, tell) if can else None
 
@@ -96,6 +111,40 @@ class Steps:
             self.graphs.forget()
             for parameter in self.model.parameters():
                 parameter.grad = None
+
+    def check_smaller(self, rows: int) -> None:
+        """Check that a step whose memory does not suffice may be tried again in smaller parts.
+
+        Args:
+            rows: Rows of the batch.
+
+        Raises:
+            ValueError: The number of rows is given, or there is one row left; says what else to do.
+        """
+        size = min(self.micro_batch or rows, rows)
+        if self.shrinks and size > 1:
+            return
+        less = "gradient_checkpointing: true needs less, FSDP divides the model among GPUs"
+        if size > 1:
+            less = f"micro_batch_size must be below {size}, or auto"
+        raise ValueError(
+            f"the memory of {self.processes.device} does not hold a step of {size} examples; {less}"
+        )
+
+    def shrink(self, rows: int) -> None:
+        """Halve the parts, and drop what a step that did not fit has left of gradients and graphs.
+
+        Args:
+            rows: Rows of the batch.
+        """
+        size = min(self.micro_batch or rows, rows)
+        self.micro_batch = size // 2
+        for parameter in self.model.parameters():
+            parameter.grad = None
+        if self.graphs is not None:
+            self.graphs.forget()
+        torch.cuda.empty_cache()
+        self.tell(f"{size} examples at once do not fit into the memory: {self.micro_batch} from here on")
 
     def prepare(self, readings: Sequence[Reading], is_plain: bool = False) -> list[Prepared]:
         """Collate this process's parts of a batch and start to copy them to the device.

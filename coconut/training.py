@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,32 +26,12 @@ from .optim import Optimizers
 from .processes import join, stream_seed
 from .progress import Progress, StageLog, Validation, progress_bar
 from .replica import Replica
-from .settings import OptimizerSettings
-from .steps import Ahead, Steps
+from .settings import TrainSettings
+from .steps import Ahead, Done, Steps
 from .throughput import Throughput
 
 FIELDS = ("stage", "thoughts", "progress", "model", "best", "optimizers", "rng")
 """Fields of a checkpoint besides the run's identity."""
-
-
-class TrainSettings(NamedTuple):
-    """How to optimize.
-
-    Attributes:
-        optimizer: Which optimizer, and its learning rates.
-        checks: The number of validations in the last stage; one in each other stage.
-        check_every: Steps between validations, in every stage; overrides ``checks``.
-        save_every: Seconds between checkpoints.
-        micro_batch: Examples per forward and backward pass (gradient accumulation); None for a whole batch.
-        precision: Precision of forward and backward passes; the weights are fp32.
-    """
-
-    optimizer: OptimizerSettings
-    checks: int = 1
-    check_every: int | None = None
-    save_every: float = 30.0
-    micro_batch: int | None = None
-    precision: Literal["fp32", "bf16"] = "fp32"
 
 
 class Trainer:
@@ -97,7 +77,7 @@ class Trainer:
             settings.micro_batch, settings.precision, self._tell,
         )  # fmt: skip
         self.ahead = Ahead(self.steps, batches, plans)
-        self.counter = Counter(model, objective, settings.micro_batch, here.count, here.rank)
+        self.counter = Counter(model, objective, self.steps.micro_batch, here.count, here.rank)
         self.optimizers = Optimizers(self.model, settings.optimizer)
         if self.processes.is_main:
             checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -159,12 +139,7 @@ class Trainer:
         """Make one optimizer step and return the batch's loss."""
         if self._starts_anew():
             self._renew_optimizers()
-        at = self.progress
-        batch = self.ahead.batch(at.global_step, plan, is_plain=at.step == 0)
-        done, at.flops = self.counter.counted(
-            lambda _: self.steps.backward(batch.parts), batch.readings, at.flops, is_checked=at.step == 0
-        )
-        self.throughput.step(batch.readings)
+        at, done = self.progress, self._backward(plan)
         if at.step + 1 < plan.steps:
             self.ahead.prepare(at.global_step + 1, plan)  # while a GPU computes
         (loss,) = self.processes.total([done.loss])
@@ -174,6 +149,26 @@ class Trainer:
         self.replica.finish_gradients(self.settings.optimizer.max_grad_norm)
         self.optimizers.step(self._rate_factor(plan), keeps_gradients=self.steps.graphs is not None)
         return loss
+
+    def _backward(self, plan: StagePlan) -> Done:
+        """Forward and backward of this step's batch; in smaller parts if it does not fit, and may be."""
+        at = self.progress
+        while True:
+            batch = self.ahead.batch(at.global_step, plan, is_plain=at.step == 0)
+            try:
+                done, at.flops = self.counter.counted(
+                    lambda _, parts=batch.parts: self.steps.backward(parts),
+                    batch.readings,
+                    at.flops,
+                    at.step == 0,
+                )
+            except torch.OutOfMemoryError:
+                self.steps.check_smaller(len(batch.readings))
+            else:
+                self.throughput.step(batch.readings)
+                return done
+            self.steps.shrink(len(batch.readings))  # here the error has let go of what it held
+            self.counter.micro_batch = self.steps.micro_batch
 
     def _tell(self, line: str) -> None:
         """Print a line beside the bar, in process 0."""

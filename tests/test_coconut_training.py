@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from coconut_bench.coconut.encoding import Batch, Row, collate
 from coconut_bench.coconut.methods import get_method
 from coconut_bench.coconut.optim import Optimizers
 from coconut_bench.coconut.progress import Progress
-from coconut_bench.coconut.settings import Mixing, OptimizerSettings
-from coconut_bench.coconut.training import Trainer, TrainSettings
+from coconut_bench.coconut.settings import Mixing, OptimizerSettings, TrainSettings
+from coconut_bench.coconut.steps import Steps
+from coconut_bench.coconut.training import Trainer
 from coconut_bench.generators import Example, examples
 
 SETTINGS = TrainSettings(OptimizerSettings(name="adamw", lr=0.01), checks=1)
@@ -77,6 +79,68 @@ def test_a_batch_in_parts_gives_the_classifier_the_gradients_of_the_whole(size: 
         )
     for name, whole in gradients[0].items():
         torch.testing.assert_close(gradients[1][name], whole, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def forgetful(monkeypatch: pytest.MonkeyPatch, made: Trainer, most: int) -> Trainer:
+    """A trainer like one on a GPU that cannot hold more rows, with its lines in ``told``."""
+    loss = made.replica.loss
+
+    def within(work: Any) -> Any:
+        rows = next(iter(work.args[1].values())).layout.ids_BT.shape[0]
+        if rows > most:
+            loss(work).total.backward()  # what was computed before the memory ended
+            raise torch.OutOfMemoryError(f"{rows} rows")
+        return loss(work)
+
+    made.steps.shrinks, made.steps.micro_batch, made.counter.micro_batch = True, None, None
+    made.told = []
+    made.steps.tell = made.told.append
+    monkeypatch.setattr(made.replica, "loss", within)
+    return made
+
+
+def test_what_does_not_fit_is_computed_in_smaller_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = trainer(tmp_path / "given", SETTINGS._replace(micro_batch=2))
+    found = trainer(tmp_path / "found", SETTINGS._replace(micro_batch="auto"))
+    forgetful(monkeypatch, found, most=3)
+    assert found.run().flops == given.run().flops is not None
+    for name, value in given.model.state_dict().items():
+        torch.testing.assert_close(found.model.state_dict()[name], value, rtol=0, atol=0, msg=name)
+    assert found.told == [
+        "8 examples at once do not fit into the memory: 4 from here on",
+        "4 examples at once do not fit into the memory: 2 from here on",
+    ]
+
+
+@pytest.mark.parametrize(("wanted", "message"), [
+    ("auto", "a step of 1 examples; gradient_checkpointing: true"),
+    (4, "a step of 4 examples; micro_batch_size must be below 4, or auto"),
+])  # fmt: skip
+def test_a_step_that_does_not_fit_is_told_in_a_line(
+    wanted: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = trainer(tmp_path, SETTINGS._replace(micro_batch=wanted))
+    forgetful(monkeypatch, made, most=0)
+    if wanted != "auto":
+        made.steps.shrinks, made.steps.micro_batch = False, wanted
+    with pytest.raises(ValueError, match=message):
+        made.run()
+
+
+@pytest.mark.parametrize(("device", "count", "method", "rows"), [
+    ("cpu", 1, "coconut", 32), ("cuda", 1, "coconut", None), ("cuda", 2, "coconut", 32),
+    ("cuda", 1, "codi", 32),
+])  # fmt: skip
+def test_as_many_examples_as_fit_where_that_changes_no_gradient(
+    device: str, count: int, method: str, rows: int | None, tmp_path: Path
+) -> None:
+    made = trainer(tmp_path, SETTINGS._replace(micro_batch="auto"), method=method)
+    replica = made.replica
+    replica.processes = replace(made.processes, device=torch.device(device), count=count)
+    steps = Steps(replica, made.steps.objective, made.steps.ids, "auto", "fp32", print)
+    assert (steps.micro_batch, steps.shrinks) == (rows, rows is None)
 
 
 def test_the_parts_of_a_batch_hold_prompts_of_like_lengths(

@@ -65,7 +65,8 @@ def count_run(spec: RunSpec, processes: int = 1) -> Compute:
         processes: The number of processes that it was trained on.
 
     Returns:
-        What the run records itself.
+        What the run records itself; the operations are unknown where the device decides how many examples are
+        padded together (``micro_batch_size: auto``).
 
     Raises:
         ValueError: The recipe does not fit data or method.
@@ -77,6 +78,8 @@ def count_run(spec: RunSpec, processes: int = 1) -> Compute:
     model = coconut_over(base, recipe, schedule, spec.seed)
     evaluator = Evaluator(model, recipe_encoder(recipe, base.tokenizer), schedule, recipe)
     batches, plans = train_batches(spec, data, evaluator)
+    if recipe.micro_batch_size == "auto":
+        return compute_record(model, recipe, None)
     counter = Counter(model, schedule.method.objective, recipe.micro_batch_size, processes)
     total = step = 0
     for plan in plans:

@@ -14,8 +14,9 @@ from ...coconut.encoding import Encoder
 from ...coconut.methods import Method
 from ...coconut.progress import Progress
 from ...coconut.recurrence import RECURRENCES
+from ...coconut.settings import TrainSettings
 from ...coconut.tokens import split_words
-from ...coconut.training import Trainer, TrainSettings
+from ...coconut.training import Trainer
 from ...leaderboard.predictions import summarize
 from ..recipe import Recipe
 from .data import RunData
