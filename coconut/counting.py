@@ -60,7 +60,7 @@ class Counter:
 
     def counted(
         self,
-        compute: Callable[[Sequence[Reading]], T],
+        compute: Callable[[], T],
         readings: Sequence[Reading],
         before: int | None,
         is_checked: bool,
@@ -79,10 +79,10 @@ class Counter:
         """
         flops = self.step(readings)
         if not is_checked:
-            done = compute(readings)
+            done = compute()
         else:
             with observed(self.model) as seen:
-                done = compute(readings)
+                done = compute()
             share = self.share(readings, self.rank)
             if share is None or seen != [one for part in share for one in part.passes]:
                 flops = None

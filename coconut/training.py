@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,7 @@ class Trainer:
             batch = self.ahead.batch(at.global_step, plan, is_plain=at.step == 0)
             try:
                 done, at.flops = self.counter.counted(
-                    lambda _, parts=batch.parts: self.steps.backward(parts),
+                    partial(self.steps.backward, batch.parts),
                     batch.readings,
                     at.flops,
                     at.step == 0,
