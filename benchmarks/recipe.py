@@ -17,7 +17,7 @@ from pydantic import ValidationError, field_validator, model_validator
 
 from ..coconut.curriculum import Schedule
 from ..coconut.methods import Method
-from ..coconut.settings import MicroBatch, OptimizerSettings, Part, Positive
+from ..coconut.settings import MicroBatch, OptimizerSettings, Part, Positive, Window
 from ..generators.datasets import DATASETS, examples
 from ..generators.lookup import nearest, pick
 from ..generators.reading import problems
@@ -58,6 +58,7 @@ class Recipe(Part):
         validate_every: Optimizer steps between validations, in every stage; exactly one of the two is given.
         micro_batch_size: Examples per forward pass in training; None for the whole batch, auto for as many as
             fit (`coconut.steps.Steps`).
+        group_by_length: Steps whose examples form batches of like lengths (`coconut.grouping`); None for no.
         precision: ``auto`` means bf16 where the device supports it; None means fp32.
         gradient_checkpointing: Whether activations are recomputed in the backward pass to save memory.
         halting: Whether the number of thoughts is constant, or a classifier on each thought ends them; None
@@ -81,6 +82,7 @@ class Recipe(Part):
     checks_in_last_stage: Positive | None = None
     validate_every: Positive | None = None
     micro_batch_size: MicroBatch | None = None
+    group_by_length: Window | None = None
     precision: Literal["fp32", "bf16", "auto"] | None = None
     gradient_checkpointing: bool | None = None
     halting: Literal["constant", "classifier"] | None = None

@@ -17,6 +17,7 @@ from ..generators.example import Example
 from ..generators.seeding import U64, below, draws, example_keys
 from .curriculum import FINE, Schedule, StagePlan, TokenRemoval, mixed_stages
 from .encoding import Encoder
+from .grouping import Groups
 from .methods import View
 from .rows import Row, Segments
 
@@ -127,6 +128,7 @@ class TrainBatches(NamedTuple):
         seed: Seed of stage mixing and token removal.
         removal: iCoT's schedule, None for other methods.
         positions: The longest input that the model can read, in tokens; None for no limit.
+        groups: Makes batches of like lengths; None for batches in the examples' own order.
     """
 
     source: ExampleSource | Pool
@@ -136,6 +138,7 @@ class TrainBatches(NamedTuple):
     seed: int
     removal: TokenRemoval | None = None
     positions: int | None = None
+    groups: Groups | None = None
 
     @property
     def steps_per_epoch(self) -> int | None:
@@ -168,6 +171,11 @@ class TrainBatches(NamedTuple):
         return read
 
     def _segments(self, global_step: int) -> list[Segments]:
+        if self.groups is None:
+            return self._ungrouped(global_step)
+        return self.groups.batch(global_step, self.steps_per_epoch, self._ungrouped)
+
+    def _ungrouped(self, global_step: int) -> list[Segments]:
         if isinstance(self.source, Pool):
             return self.source.segments(global_step, self.batch_size, self.encoder)
         return self.encoder.segments(list(self.source(global_step * self.batch_size, self.batch_size)))

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Positive = Annotated[int, Field(ge=1, le=10**9)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 MicroBatch = Positive | Literal["auto"]
+Window = Annotated[int, Field(ge=2, le=10_000)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 

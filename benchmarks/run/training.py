@@ -11,6 +11,7 @@ import torch
 from ...coconut.batches import Pool, TrainBatches
 from ...coconut.curriculum import Schedule, StagePlan, TokenRemoval
 from ...coconut.encoding import Encoder
+from ...coconut.grouping import Groups
 from ...coconut.methods import Method
 from ...coconut.progress import Progress
 from ...coconut.recurrence import RECURRENCES
@@ -91,6 +92,7 @@ def train_batches(
         seed=spec.seed,
         removal=token_removal(schedule.method, recipe, data, encoder, plans, per_epoch),
         positions=model_positions(evaluator.model),
+        groups=Groups(recipe.group_by_length, spec.seed) if recipe.group_by_length else None,
     )
     return batches, plans
 
