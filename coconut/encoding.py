@@ -258,9 +258,9 @@ def collate(rows: Sequence[Row], pad: int, multiples: tuple[int, int] = (1, 1)) 
         multiples: The columns before the first thoughts, and those from there on, are padded to multiples of
             these numbers, so that few different shapes occur.
     """
-    start = _up(max(row.first_filler for row in rows), multiples[0])
+    start = multiple_of(multiples[0], max(row.first_filler for row in rows))
     rest = max(len(row.prompt) + len(row.target) - row.first_filler for row in rows)
-    width = start + _up(rest, multiples[1])
+    width = start + multiple_of(multiples[1], rest)
     left_B, prompt_B, target_B = np.array(
         [(start - row.first_filler, len(row.prompt), len(row.target)) for row in rows]
     ).T[:, :, None]
@@ -275,8 +275,9 @@ def collate(rows: Sequence[Row], pad: int, multiples: tuple[int, int] = (1, 1)) 
     )
 
 
-def _up(number: int, multiple: int) -> int:
-    return -(-number // multiple) * multiple
+def multiple_of(unit: int, number: int) -> int:
+    """Return the least multiple of ``unit`` that is not below ``number``."""
+    return -(-number // unit) * unit
 
 
 def collate_prompts(prompts: Sequence[list[int]], pad: int) -> tuple[Tensor, Tensor]:

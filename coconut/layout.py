@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .encoding import IGNORE, Batch
+from .encoding import IGNORE, Batch, multiple_of
 from .mixtures import Mixtures
 
 
@@ -294,4 +294,4 @@ def round_up(number: int) -> int:
         number: From 0 on.
     """
     unit = max(16, 1 << max(0, number.bit_length() - 3))
-    return -(-number // unit) * unit
+    return multiple_of(unit, number)

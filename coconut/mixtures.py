@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .encoding import multiple_of
+
 MULTIPLE = 8
 """Concepts of a thought are padded to multiples of it where steps are replayed."""
 
@@ -57,7 +59,7 @@ class Mixtures(NamedTuple):
             is_rounded: Whether the number of concepts is to be one of few.
         """
         most = max(map(len, concepts))
-        most = -(-most // MULTIPLE) * MULTIPLE if is_rounded else most
+        most = multiple_of(MULTIPLE, most) if is_rounded else most
         ids = [[*tokens, *[tokens[0]] * (most - len(tokens))] for tokens in concepts]
         weights = [[1 / len(tokens)] * len(tokens) + [0.0] * (most - len(tokens)) for tokens in concepts]
         return cls(

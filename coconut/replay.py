@@ -24,6 +24,7 @@ from tqdm import tqdm
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
 
 from .decoding import Prompted, most_probable
+from .encoding import multiple_of
 from .kernels import any_shape
 from .modeling import CoconutForCausalLM
 from .recurrence import RECURRENCES
@@ -259,7 +260,7 @@ class Replayers:
         rows, columns = prompted.mask_BT.shape
         kind = self.model.device.type
         needed = columns + thoughts + len(after) + most + 1
-        length = -(-needed // ROOM) * ROOM
+        length = multiple_of(ROOM, needed)
         key = rows, length, tuple(after), prompted.h_BD.dtype, torch.is_autocast_enabled(kind)
         if key not in self.made:
             self.made = {key: Replayer(self.model, rows, length, after, kind == "cuda")}  # caches are large

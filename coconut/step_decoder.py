@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from .deferred import attending
-from .encoding import IGNORE
+from .encoding import IGNORE, multiple_of
 from .kernels import any_shape
 from .layout import Layout, round_up
 from .rows import Row
@@ -67,7 +67,7 @@ class StepTexts(NamedTuple):
         counts = [row.prompt.count(latent) for row in rows]
         each = max(count // max(len(row.texts), 1) for count, row in zip(counts, rows, strict=True))
         length = max(map(len, texts)) - 1
-        length = -(-length // MULTIPLE) * MULTIPLE if is_rounded else length
+        length = multiple_of(MULTIPLE, length) if is_rounded else length
         thoughts = [
             [number * max(counts) + step * each + k for k in range(each)]
             for number, row in enumerate(rows)
