@@ -138,6 +138,8 @@ class CurriculumPart(Part):
         extra_stage: Whether the last stage has as many thoughts as the one before it, and no steps.
         mixing: Per-example mixing of other stages; excludes ``earlier_stages``.
         icot: iCoT's own removal schedule; None derives it from the stages.
+        smoothing: λ of iCoT's smoothing for all methods: what is written of a chain loses o more tokens of
+            its front with probability (1 − e^−λ)·e^−λo; None for iCoT only, whose own part goes first.
         optimizer_resets: Whether the optimizer is reset at each stage (None too), or at each epoch as in the
             published code.
         sweeps: Joint updates of thoughts that are computed in parallel (PCCoT); None for the default.
@@ -151,6 +153,7 @@ class CurriculumPart(Part):
     extra_stage: bool | None = None
     mixing: Mixing | None = None
     icot: IcotPart | None = None
+    smoothing: Annotated[float, Field(gt=0)] | None = None
     optimizer_resets: Literal["stage", "epoch"] | None = None
     sweeps: Annotated[int, Field(ge=0)] | None = None
 

@@ -22,6 +22,8 @@ ALL = 1 << 30
 """More tokens than any chain has."""
 FINE = 1 << 30
 """Resolution of a probability: draws are integers below this."""
+SMOOTHING = 4.0
+"""λ of iCoT's smoothing, as published."""
 
 
 class StagePlan(NamedTuple):
@@ -185,9 +187,18 @@ class TokenRemoval(NamedTuple):
 
     first_step: int
     steps_per_token: float
-    smoothing: float = 4.0
+    smoothing: float = SMOOTHING
     all_at: int | None = None
     all_from: int | None = None
+
+    @classmethod
+    def smoothed(cls, smoothing: float) -> TokenRemoval:
+        """Return a schedule that removes nothing, but for what its smoothing does.
+
+        Args:
+            smoothing: λ, above 0.
+        """
+        return cls(first_step=ALL, steps_per_token=1.0, smoothing=smoothing)
 
     def scheduled(self, step: int) -> int:
         """Return the number of tokens removed from every chain, before smoothing.

@@ -208,6 +208,9 @@ def test_icot_s_smoothing_is_the_exponential_of_its_paper() -> None:
     assert shares == pytest.approx(expected, abs=0.01)
     none = TokenRemoval(first_step=100, steps_per_token=5, smoothing=0.0)
     assert not none.draw(keys, 0).any()
+    other = TokenRemoval.smoothed(1.0)
+    assert (other.draw(keys, 0) == more).all()
+    assert other.scheduled(10**6) == 0
 
 
 @pytest.mark.parametrize(

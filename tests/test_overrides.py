@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from click.testing import CliRunner
 from micro import write_recipe
+from tiny_models import encoder
 
 from coconut_bench.benchmarks.overrides import merged, short
 from coconut_bench.benchmarks.recipe import Recipe, load_recipe
 from coconut_bench.benchmarks.run.choice import default_recipe
 from coconut_bench.benchmarks.run.recorded import recorded_recipe
+from coconut_bench.benchmarks.run.training import token_removal
 from coconut_bench.cli import main
+from coconut_bench.coconut.methods import get_method
+from coconut_bench.generators import examples
 from coconut_bench.leaderboard import read
 from coconut_bench.leaderboard.store import SHIPPED
 
@@ -163,3 +168,21 @@ def test_a_recorded_command_gives_the_recipe_again(option: str) -> None:
         }
     )
     assert recorded_recipe(row) == changed
+
+
+def test_smoothing_shortens_what_any_method_writes_of_its_chain() -> None:
+    """iCoT's own part goes first; without a setting it alone is smoothed, with the published λ."""
+    data: Any = SimpleNamespace(valid=list(examples("prosqa-tiny", "valid", count=2)))
+    plain = load_recipe("tiny")
+    smoothed = plain.with_settings(["curriculum.smoothing=2"])
+    found = {}
+    for recipe in (plain, smoothed):
+        for name in ("cot", "coconut", "icot"):
+            method = get_method(name)
+            plans = recipe.schedule(method).plan(recipe.curriculum.stage_steps or (), recipe.curriculum.rates)
+            removal = token_removal(method, recipe, data, encoder(markers=False), plans, None)
+            found[name, recipe is smoothed] = removal and (removal.smoothing, removal.scheduled(1000) > 0)
+    assert found == {
+        ("cot", False): None, ("coconut", False): None, ("icot", False): (4.0, True),
+        ("cot", True): (2.0, False), ("coconut", True): (2.0, False), ("icot", True): (2.0, True),
+    }  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from ...coconut.batches import Pool, TrainBatches
-from ...coconut.curriculum import Schedule, StagePlan, TokenRemoval
+from ...coconut.curriculum import SMOOTHING, Schedule, StagePlan, TokenRemoval
 from ...coconut.encoding import Encoder
 from ...coconut.grouping import Groups
 from ...coconut.methods import Method
@@ -118,16 +118,21 @@ def token_removal(
     plans: tuple[StagePlan, ...],
     per_epoch: int | None,
 ) -> TokenRemoval | None:
-    """Return iCoT's removal schedule: the recipe's, else evenly over the stages between first and last."""
+    """Return iCoT's removal schedule: the recipe's, else evenly over the stages between first and last.
+
+    Another method removes what the recipe's smoothing does, and nothing without it.
+    """
+    part, smoothing = recipe.curriculum.icot, recipe.curriculum.smoothing
     if method.curriculum != "tokens":
-        return None
-    part = recipe.curriculum.icot
+        return None if smoothing is None else TokenRemoval.smoothed(smoothing)
     if part is not None and per_epoch is not None:
         interval = max(1, round(per_epoch / part.tokens_per_epoch))  # none is removed in the first one
         return TokenRemoval(interval, interval, part.smoothing, part.all_at)
     longest = max(sum(map(len, parts.steps)) for parts in encoder.segments(data.valid))
     first, last = plans[0].steps, sum(stage.steps for stage in plans[:-1])
-    return TokenRemoval(first, max(1.0, (last - first) / max(1, longest)), all_from=last)
+    return TokenRemoval(
+        first, max(1.0, (last - first) / max(1, longest)), smoothing or SMOOTHING, all_from=last
+    )
 
 
 def train_settings(recipe: Recipe, device: torch.device) -> TrainSettings:
