@@ -66,6 +66,7 @@ def merge_row(old: Row, new: Row, replace: Replace = REFUSE) -> Row:
         return old
     if isinstance(old, Result) and isinstance(new, Result):
         row = f"{new.method} on {new.dataset.name} ({new.recipe.name})"
+        new = _named_as(old, new)
         for field in ("dataset", "recipe", "base_model"):
             if getattr(old, field) != getattr(new, field):
                 raise ValueError(
@@ -80,6 +81,16 @@ def merge_row(old: Row, new: Row, replace: Replace = REFUSE) -> Row:
     if not replace.everything:
         raise ValueError(f"quoted {new.method}: must equal the recorded row (--replace replaces it)")
     return new
+
+
+def _named_as(old: Result, new: Result) -> Result:
+    """Give a row the recorded names of what may have any: local files, and a local folder of a base model."""
+    dataset, base = new.dataset, new.base_model
+    if new.dataset.seed is None and new.dataset.revision is None:
+        dataset = dataset.model_copy(update={"name": old.dataset.name})
+    if new.start[0] is None:
+        base = base.model_copy(update={"name": old.base_model.name})
+    return new.model_copy(update={"dataset": dataset, "base_model": base})
 
 
 def _merge_seeds(
