@@ -73,6 +73,7 @@ MISTAKES = [
     (("run", "--method", "coconut-bfs", *FILES), "method coconut-bfs needs examples with graphs"),
     (("run", "--method", "coconut,cot", *FILES), "method coconut needs examples with steps, got none"),
     ((*RUN, "--recipe", "tiny", *FILES), "nodes are single words; a has none: use --recipe scratch"),
+    ((*RUN, "--dataset", "prosqa-fair", "--recipe", "tiny"), "chains of prosqa-fair have up to 6 steps"),
     (("publish", "run", "--repo", "name"), "repo must be org/name, got 'name'"),
     (("publish", ".", "--repo", "org/name"), "version must be given for a dataset, such as --version 1.0.0"),
     (("publish", ".", "--repo", "org/name", "--version", "1"), "version must be three numbers such as 1.0.0"),

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ...coconut import launch
 from ...coconut.methods import get_method
+from ...generators.datasets import DATASETS
 from ...leaderboard.result import Result
 from ...leaderboard.store import record
 from ..content import data_content
@@ -25,7 +26,7 @@ from .choice import check_dataset, ood_datasets
 from .cluster import Cluster, run_on_cluster
 from .data import open_data
 from .lock import POLL_SECONDS, RUN_LOCK, InUse, check_free
-from .needs import check_fit
+from .needs import SHOWN_EXAMPLES, check_fit
 from .saved import read_finished
 from .spec import RunSpec, run_folder
 from .tracking import check_tracker
@@ -113,7 +114,7 @@ def sweep(
         raise ValueError(f"--cluster submits jobs from one process, got {launch.size()}")
     if not grid.cluster and not _waits(cells):
         check_free(cells[0].folder / RUN_LOCK)
-    _check_files(unfinished)
+    _check_data(unfinished)
     from .training import check_slots  # with torch, after all that needs none
 
     sweeps = grid.recipe.curriculum.sweeps
@@ -130,12 +131,19 @@ def sweep(
     return sorted(rows.values(), key=lambda row: grid.methods.index(row.method))
 
 
-def _check_files(cells: Sequence[Cell]) -> None:
-    """Check that the cells' methods and recipe can be trained on local files, if the dataset is of such."""
-    if cells and data_content(cells[0].spec.recipe.data.name):
-        data = open_data(cells[0].spec.recipe.data)
-        for spec in (cell.spec for cell in cells):
-            check_fit(spec.recipe, spec.method, data)
+def _check_data(cells: Sequence[Cell]) -> None:
+    """Check that methods and recipe fit the local files, or the first examples of a generated dataset."""
+    if not cells:
+        return
+    part = cells[0].spec.recipe.data
+    if part.name in DATASETS:
+        few = {"valid": min(part.valid or 1, SHOWN_EXAMPLES), "test": min(part.test or 1, SHOWN_EXAMPLES)}
+        part = part.model_copy(update={"train": None, **few})
+    elif data_content(part.name) is None:  # from the Hub
+        return
+    data = open_data(part)
+    for spec in (cell.spec for cell in cells):
+        check_fit(spec.recipe, spec.method, data)
 
 
 def _waits(cells: Sequence[Cell]) -> bool:
