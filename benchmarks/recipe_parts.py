@@ -13,6 +13,8 @@ from ..coconut.settings import Fraction, Mixing, OptimizerSettings, Part, Positi
 
 DEFAULT_SWEEPS = 3
 """Joint updates of thoughts that are computed in parallel, unless the recipe sets ``sweeps``."""
+FULL_STOP = "."
+"""Ends each step of the symbolic wording, so it precedes the answer where there is no answer marker."""
 QUICK_DIVISOR = 100
 """``--quick`` divides all step counts by this."""
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from typing import TYPE_CHECKING
 
 from ..generators.answers import ANSWER_MARKER
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 PAD, END = "<pad>", "<eos>"
 LATENT, PAUSE, BEGIN_THOUGHT, END_THOUGHT = "<latent>", "<pause>", "<bot>", "<eot>"
@@ -50,6 +52,7 @@ def word_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
         words: The vocabulary besides the special tokens; order is kept, repeats are dropped.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
 
     special = [PAD, END, "<unk>", LATENT, PAUSE, BEGIN_THOUGHT, END_THOUGHT]
     ordered = dict.fromkeys([*special, ANSWER_MARKER, FORWARD, BACKWARD, *words])

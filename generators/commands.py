@@ -83,9 +83,11 @@ def verify_command(source: str, token: str | None, workers: int) -> None:
     Parse and search every question with code independent of the generators, then check the answer, the
     steps, the properties the dataset guarantees, twins (contrast pairs: same premises, other query entity,
     other answer), disjoint splits and checksums. Stop at the first error and report its file, line and id. A
-    published dataset is loaded with `load_dataset`, and its rows must have the hashes of its manifest.
+    published dataset is loaded with `load_dataset`, and its rows must have the hashes of its manifest. Of
+    questions that a run keeps of your own files (RUN/data), digests, rows and what can be proved are checked.
     """
     from .hub.verify import parse_address, verify_hub
+    from .proof.kept import is_kept, verify_kept
     from .proof.verify import verify_dir, verify_file
 
     path, address = Path(source), parse_address(source)
@@ -95,7 +97,7 @@ def verify_command(source: str, token: str | None, workers: int) -> None:
     elif token is not None:
         raise ValueError(f"token must be omitted unless SOURCE is on the Hub (org/name@v1.0.0), got {source}")
     elif path.is_dir():
-        click.echo(str(verify_dir(path, workers)))
+        click.echo(str(verify_kept(path) if is_kept(path) else verify_dir(path, workers)))
     else:
         click.echo(f"{path.name}: {verify_file(path, workers)} examples proved")
 

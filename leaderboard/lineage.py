@@ -29,10 +29,10 @@ class Run(NamedTuple):
         return (self.entry.base_weights or "not recorded")[:12]
 
     @property
-    def base(self) -> tuple[str, str, bool]:
-        """The base model as the row names it; without a revision it is known only within the row."""
-        base = self.row.base_model
-        return base.name, base.revision or self.row.key, base.per_seed
+    def base(self) -> tuple[str | None, str, bool]:
+        """The base model as the row tells it from others; without a revision only within the row."""
+        name, revision = self.row.start
+        return name, revision or self.row.key, self.row.base_model.per_seed
 
     @property
     def start(self) -> tuple[object, ...]:

@@ -256,3 +256,12 @@ def check_name(what: str, value: str) -> None:
         TypeAdapter(Name).validate_python(value)
     except ValueError:
         raise ValueError(f"{what} must have {NAME_RULE}, got {value!r}") from None
+
+
+class Source(Record):
+    """Where a quoted number is printed, and what the paper says about it."""
+
+    citation: Name
+    url: Name
+    table: Name
+    note: Name | None = None

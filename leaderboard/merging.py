@@ -66,6 +66,7 @@ def merge_row(old: Row, new: Row, replace: Replace = REFUSE) -> Row:
         return old
     if isinstance(old, Result) and isinstance(new, Result):
         row = f"{new.method} on {new.dataset.name} ({new.recipe.name})"
+        recorded, old, new = old, _named(old, new), _named(new, old)
         for field in ("dataset", "recipe", "base_model"):
             if getattr(old, field) != getattr(new, field):
                 raise ValueError(
@@ -75,11 +76,22 @@ def merge_row(old: Row, new: Row, replace: Replace = REFUSE) -> Row:
         seeds = _merge_seeds(row, old.seeds, new.seeds, replace)
         # A verdict of controls outlives other seeds, but not the training that it was made from.
         controls = new.controls or (old.controls if all(entry in seeds for entry in old.seeds) else None)
-        same = seeds == old.seeds and controls == old.controls
-        return old if same else new.model_copy(update={"seeds": seeds, "controls": controls})
+        same = old == recorded and seeds == old.seeds and controls == old.controls
+        return recorded if same else new.model_copy(update={"seeds": seeds, "controls": controls})
     if not replace.everything:
         raise ValueError(f"quoted {new.method}: must equal the recorded row (--replace replaces it)")
     return new
+
+
+def _named(row: Result, other: Result) -> Result:
+    """Give a row the first of both names of what may have any: own files, a local folder of a base model."""
+    dataset, base = row.dataset, row.base_model
+    if dataset.seed is None and dataset.revision is None:
+        dataset = dataset.model_copy(update={"name": min(dataset.name, other.dataset.name)})
+    if row.start[0] is None:
+        base = base.model_copy(update={"name": min(base.name, other.base_model.name)})
+    same = dataset == row.dataset and base == row.base_model
+    return row if same else row.model_copy(update={"dataset": dataset, "base_model": base})
 
 
 def _merge_seeds(

@@ -136,8 +136,8 @@ def _groups(rows: Sequence[Result]) -> list[list[Result]]:
     groups: dict[tuple[object, ...], list[Result]] = {}
     for row in rows:
         if row.thoughts is None:
-            data, recipe, base = row.dataset, row.recipe, row.base_model
-            same = (data.content_hash, data.split, recipe.hash, recipe.numerics, base.name, base.revision)
+            data, recipe = row.dataset, row.recipe
+            same = (data.content_hash, data.split, recipe.hash, recipe.numerics, *row.start)
             groups.setdefault((*same, row.quick), []).append(row)
     if not groups:
         raise ValueError("rows must be at least 1 measured one, got 0")

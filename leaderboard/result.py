@@ -44,6 +44,7 @@ from .measures import (
     Score,
     Sha256,
     SideFile,
+    Source,
     Stage,
     Tokens,
 )
@@ -199,11 +200,20 @@ class Result(Record):
     @property
     def identity(self) -> tuple[object, ...]:
         """What two results must share to be the same row, to which seeds are added."""
-        data, base = self.dataset, self.base_model
-        start = (base.name, base.revision)
-        same = (data.content_hash, data.split, self.method, self.recipe.hash, *start, self.quick)
+        data = self.dataset
+        same = (data.content_hash, data.split, self.method, self.recipe.hash, *self.start, self.quick)
         numerics = () if self.recipe.numerics is None else (f"numerics {self.recipe.numerics}",)
         return (*same, *numerics) if self.thoughts is None else (*same, *numerics, self.thoughts)
+
+    @property
+    def start(self) -> tuple[str | None, str | None]:
+        """Name and revision of the base model; None for the name where the revision is the weights' hash.
+
+        A local folder may have any name: what it holds decides.
+        """
+        base = self.base_model
+        is_hash = base.revision is not None and base.revision == self.seeds[0].base_weights
+        return None if is_hash else base.name, base.revision
 
     @property
     def key(self) -> str:
@@ -225,15 +235,6 @@ class Result(Record):
             if entry.test.n != self.dataset.n:
                 raise ValueError(f"seed {entry.seed}: test.n must be {self.dataset.n}, got {entry.test.n}")
         return self
-
-
-class Source(Record):
-    """Where a quoted number is printed, and what the paper says about it."""
-
-    citation: Name
-    url: Name
-    table: Name
-    note: Name | None = None
 
 
 class QuotedResult(Record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -48,6 +49,7 @@ def test_a_row_is_not_looked_for_in_an_empty_list() -> None:
 
 
 RUN = ("run", "--method", "coconut")
+FILES = ("--dataset", "a.jsonl,b.jsonl,c.jsonl")
 MISTAKES = [
     ((*RUN, "--dataset", "a.json,b.json"), "a dataset of files must be train,valid,test: 3 of them, got 2"),
     ((*RUN, "--dataset", "a.json,b,c"), "train, valid and test must be of one form, got .json and none"),
@@ -63,7 +65,18 @@ MISTAKES = [
         ("leaderboard", "import", "nope", "--dataset", "prosqa-tiny", "--method", "a", "--model", "b"),
         "no such file: nope",
     ),
+    (
+        ("leaderboard", "import", "answers", "--dataset", "prosqa-tiny", "--method", "a", "--model", "b"),
+        "answers, line 1: must be one JSON object a line",
+    ),
     (("import", "nope", "--base", "gpt2"), "no such file: nope"),
+    (("run", "--method", "coconut-bfs", *FILES), "method coconut-bfs needs examples with graphs"),
+    (("run", "--method", "coconut,cot", *FILES), "method coconut needs examples with steps, got none"),
+    ((*RUN, "--recipe", "tiny", *FILES), "nodes are single words; a has none: use --recipe scratch"),
+    ((*RUN, "--dataset", "prosqa-fair", "--recipe", "tiny"), "chains of prosqa-fair have up to 6 steps"),
+    (("publish", "run", "--repo", "name"), "repo must be org/name, got 'name'"),
+    (("publish", ".", "--repo", "org/name"), "version must be given for a dataset, such as --version 1.0.0"),
+    (("publish", ".", "--repo", "org/name", "--version", "1"), "version must be three numbers such as 1.0.0"),
     (("speed", "--only", "stage"), "unknown part 'stage' (did you mean 'stages'?)"),
     (("lederboard", "show"), "No such command 'lederboard' (did you mean 'leaderboard'?)"),
     *(
@@ -74,9 +87,13 @@ MISTAKES = [
 
 
 def test_a_mistake_in_arguments_is_told_before_torch_is_imported(tmp_path: Path, root: Path) -> None:
-    """As it takes seconds; scikit-learn and the libraries below it are as slow."""
+    """As it takes seconds, like scikit-learn and the client of the Hub."""
     row = read(root / "leaderboard" / "leaderboard.json").measured[0]
     (tmp_path / "run").mkdir()
+    (tmp_path / "answers").write_text("no JSON")
+    for name in ("a", "b", "c"):
+        example = {"question": f"Is {name}?", "steps": [], "answer": "yes"}
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(example) + "\n")
     result = row.model_copy(update={"method": "cocnut", "seeds": row.seeds[:1], "controls": None})
     (tmp_path / "run" / "result.json").write_text(result.model_dump_json())
     program = f"""
@@ -86,7 +103,7 @@ from coconut_bench.cli import main
 for arguments, message in {MISTAKES!r}:
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 2 and message in done.stderr, (arguments, done.stderr)
-    for slow in ("torch", "transformers", "sklearn", "datasets"):
+    for slow in ("torch", "transformers", "sklearn", "datasets", "huggingface_hub"):
         assert slow not in sys.modules, (arguments, slow)
 """
     done = subprocess.run(

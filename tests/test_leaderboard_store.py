@@ -14,6 +14,7 @@ from leaderboard_examples import predictions, result
 
 from coconut_bench.leaderboard import QuotedResult, Result, add, lock, read
 from coconut_bench.leaderboard import store as module
+from coconut_bench.leaderboard.result import Base
 from coconut_bench.leaderboard.store import SHIPPED, add_all, default_file, side_files
 from coconut_bench.leaderboard.submit import rows_of
 
@@ -102,6 +103,26 @@ def test_rows_with_the_same_hashes_must_agree_on_what_they_are(path: Path) -> No
     renamed = row.model_copy(update={"recipe": row.recipe.model_copy(update={"name": "renamed"})})
     with pytest.raises(ValueError, match="recipe must be that of the row with the same hashes"):
         add(path, renamed)
+
+
+def test_the_name_of_a_folder_makes_no_other_row(tmp_path: Path) -> None:
+    """Neither that of a base model's weights nor that of files of one's own."""
+
+    def here(seed: int, name: str) -> Result:
+        row = result()
+        data = row.dataset.model_copy(update={"name": f"{name}-data", "seed": None})
+        base = Base(name=name, parameters=400_000, revision="a" * 64)
+        seeds = [row.seeds[0].model_copy(update={"seed": seed, "base_weights": "a" * 64})]
+        return row.model_copy(update={"dataset": data, "base_model": base, "seeds": seeds})
+
+    one, two = here(0, "mine"), here(1, "copied")
+    assert one.key == two.key
+    for name, rows in (("a.json", (one, two)), ("b.json", (two, one, one))):
+        for row in rows:
+            add(tmp_path / name, row)
+    [row] = read(tmp_path / "a.json").measured
+    assert ([entry.seed for entry in row.seeds], row.base_model.name) == ([0, 1], "copied")
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
 
 
 def test_a_quoted_row_is_not_changed_silently(path: Path) -> None:

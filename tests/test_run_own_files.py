@@ -14,6 +14,7 @@ from pretrained_models import save_pretrained
 from test_run_damage import stopping_at
 
 from coconut_bench.benchmarks.recipe import Recipe, load_recipe
+from coconut_bench.benchmarks.run.data import open_data
 from coconut_bench.cli import main
 from coconut_bench.coconut.training import Trainer
 from coconut_bench.generators import examples
@@ -66,6 +67,7 @@ def test_a_finished_run_needs_none_of_the_files_that_it_was_trained_on(
     shutil.move("run", elsewhere / "moved")
     monkeypatch.chdir(elsewhere)
     commands = [
+        ("verify", "moved/data"),
         ("samples", "moved", "--n", "2"),
         ("controls", "moved"),
         ("plot", "moved"),
@@ -82,6 +84,30 @@ def test_a_finished_run_needs_none_of_the_files_that_it_was_trained_on(
     Path("moved/data/test.jsonl").write_text(json.dumps(kept))
     refused = invoke("samples", "moved")
     assert refused.exit_code == 2 and "was changed after manifest.json was written" in refused.stderr
+    refused = invoke("verify", "moved/data")
+    assert refused.exit_code == 2 and "Error: test.jsonl was changed: rows_sha256 is" in refused.stderr
+
+
+def test_verify_says_what_of_the_kept_questions_it_has_proved_and_what_not(at_home: Path) -> None:
+    names = own_files(at_home, graphs=False)
+    test = json.loads(Path("test.json").read_text())
+    test[0]["question"] = "How much is 1 + 1?"
+    test[1]["answer"] = test[0]["answer"]
+    test[1]["steps"] = test[0]["steps"]
+    Path("test.json").write_text(json.dumps(test))
+    recipe = load_recipe("micro.yaml").changed(dataset=names)
+    assert open_data(recipe.data).write_held_out(Path("data"))
+    found = invoke("verify", "data")
+    assert found.exit_code == 0, found.output
+    version, answers, origin = found.stdout.splitlines()
+    assert version.endswith(": 10 examples as when they were kept (valid 4, test 6)")
+    assert answers == (
+        "Answers: 8 proved, 1 in no wording that can be read, 1 in a known wording and not proved (`verify "
+        "FILE` says why)."
+    )
+    assert origin == (
+        "Not compared with a generator: there is none of files train.json, valid.json, test.json."
+    )
 
 
 def test_questions_without_candidates_have_no_forced_answers_and_a_run_that_fails_makes_no_claim(
@@ -157,6 +183,13 @@ def test_results_and_uploads_name_a_folder_of_weights_and_not_where_it_lies(at_h
         "run", "--method", "coconut", "--recipe", "mine.yaml", "--model", "other/gpt2", "--out", "run"
     )
     assert again.exit_code == 0 and "run already contains this run" in again.output
+    Path("other/gpt2").rename("other/renamed")
+    more = invoke(
+        "run", "--method", "coconut", "--recipe", "mine.yaml", "--model", "other/renamed", "--seed", "1"
+    )
+    assert more.exit_code == 0, more.output
+    [both] = read("leaderboard.json").measured
+    assert ([entry.seed for entry in both.seeds], both.key) == ([0, 1], row.key)
 
 
 def test_a_kept_recipe_is_not_trained_on_other_files(at_home: Path) -> None:

@@ -207,12 +207,17 @@ def test_a_recipe_that_recalls_premises_refuses_data_without_them() -> None:
 def test_without_a_recipe_it_is_the_one_that_fits_the_data() -> None:
     made = ["generate", "prosqa-tiny", "--out", "tiny", "--train", "2", "--valid", "2", "--test", "2"]
     assert CliRunner().invoke(main, made).exit_code == 0
+    deep = ["generate", "prosqa-tiny-3hop", "--out", "deep", *made[4:]]
+    assert CliRunner().invoke(main, deep).exit_code == 0
     for dataset, name in (
-        (None, "tiny"), ("prosqa-fair", "tiny"), ("tiny", "tiny"), ("prosqa-tinny", "tiny"),
-        ("prontoqa", "scratch"), ("a.json,b.json,c.json", "scratch"), ("gsm8k-aug", "scratch"),
+        (None, "tiny"), ("prosqa-fair", "scratch"), ("tiny", "tiny"), ("prosqa-tinny", "tiny"),
+        ("deep", "scratch"), ("prontoqa", "scratch"), ("a.json,b.json,c.json", "scratch"),
+        ("gsm8k-aug", "scratch"),
     ):  # fmt: skip
         recipe, why = default_recipe(dataset)
         assert recipe == name and bool(why) == (name == "scratch"), dataset
+    why = "tiny leaves out chains of up to 2 steps, and prosqa-fair has some of 6"
+    assert default_recipe("prosqa-fair") == ("scratch", why)
 
 
 def original(rows: list[dict[str, Any]]) -> dict[str, Any]:

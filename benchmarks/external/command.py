@@ -38,14 +38,13 @@ def import_answers_command(
     from ...leaderboard.table import render
     from ..recipe_parts import DataPart
     from ..run.choice import check_dataset
+    from ..run.data import open_data
+    from .answers import score_answers
 
     check_name("--method", method)
     check_name("--model", model)
     _check_file(answers)
     check_dataset(dataset)
-    from ..run.data import open_data  # with torch, after all that needs none
-    from .answers import score_answers
-
     data = open_data(DataPart(name=dataset, surface=surface, seed=data_seed, test=n))
     row = score_answers(answers, data, method=method, model=model, seed=seed, folder=side_files(path))
     record(path, row, replace=replace)

@@ -12,7 +12,7 @@ from ...generators.listing import PATH
 
 if TYPE_CHECKING:
     from ...generators.hub.repository import Found
-    from ...generators.hub.upload import Upload
+    from ...generators.hub.upload import Kind, Upload
 
 
 @click.command("publish")
@@ -40,14 +40,12 @@ def publish_command(
     """
     from ...generators.files import scratch_folder
     from ...generators.hub.repository import Hub, next_step
-    from .model import is_run
 
-    if not source.is_dir():
-        raise ValueError(f"source must be a folder of `generate` or of a finished run, got {source}")
-    hub = Hub(repo, "model" if is_run(source) else "dataset", token)
+    kind = _checked_kind(source, repo, version, dataset_repo)
+    hub = Hub(repo, kind, token)
     user = None if dry_run else hub.login()  # fail before the work
     with scratch_folder(Path(tempfile.gettempdir()), "coconut-bench") as scratch:
-        upload = _build(source, repo, version, dataset_repo, scratch)
+        upload = _build(source, kind, repo, version, dataset_repo, scratch)
         if dry_run:
             _show(upload, repo)
             _show_texts(upload)
@@ -69,17 +67,36 @@ def publish_command(
     click.echo(f"Published {_place(upload, repo)}, commit {published.commit}")
 
 
-def _build(source: Path, repo: str, version: str | None, dataset_repo: str | None, scratch: Path) -> Upload:
-    """The upload of a run or of a generated dataset."""
-    from ...generators.hub.publish import build_dataset
-    from .model import build_model, is_run
+def _checked_kind(source: Path, repo: str, version: str | None, dataset_repo: str | None) -> Kind:
+    """Whether a dataset or a model is to be published, once the arguments fit it; before the slow imports."""
+    from ...generators.hub.upload import check_repo, parse_version
 
-    if is_run(source):
-        return build_model(source, repo, version, dataset_repo)
-    if dataset_repo is not None:
-        raise ValueError(f"dataset_repo must be omitted for a dataset, got {dataset_repo}")
-    if version is None:
+    if not source.is_dir():
+        raise ValueError(f"source must be a folder of `generate` or of a finished run, got {source}")
+    is_run = any((source / name).is_file() for name in ("result.json", "run.json"))
+    check_repo("repo", repo)
+    if version is not None:
+        parse_version(version)
+    elif not is_run:
         raise ValueError("version must be given for a dataset, such as --version 1.0.0")
+    if dataset_repo is not None:
+        if not is_run:
+            raise ValueError(f"dataset_repo must be omitted for a dataset, got {dataset_repo}")
+        check_repo("dataset_repo", dataset_repo)
+    return "model" if is_run else "dataset"
+
+
+def _build(
+    source: Path, kind: Kind, repo: str, version: str | None, dataset_repo: str | None, scratch: Path
+) -> Upload:
+    """The upload of a run or of a generated dataset."""
+    if kind == "model":
+        from .model import build_model
+
+        return build_model(source, repo, version, dataset_repo)
+    from ...generators.hub.publish import build_dataset
+
+    assert version is not None
     return build_dataset(source, repo, version, scratch, say=lambda line: click.echo(line, err=True))
 
 

@@ -29,6 +29,7 @@ from ...leaderboard.store import dump
 from ..content import without_folders
 from ..recipe import Recipe, load_recipe, recipe_names
 from ..run.saved import check_model, read_recipe, read_result
+from .card import model_card
 
 _UNPUBLISHED = "_name_or_path"  # where a model was loaded from on the machine that trained it
 
@@ -47,15 +48,6 @@ class Run(NamedTuple):
     row: Result
     recipe: Recipe | None
     samples: dict[int, list[Sample]]
-
-
-def is_run(folder: Path) -> bool:
-    """Return whether a folder is that of a run, finished or not, rather than a dataset.
-
-    Args:
-        folder: The folder.
-    """
-    return any((folder / name).is_file() for name in ("result.json", "run.json"))
 
 
 def build_model(
@@ -78,8 +70,6 @@ def build_model(
     """
     if version is not None:
         parse_version(version)
-    from .card import model_card  # imports transformers, which `is_run` does not need
-
     run = _read_run(folder)
     files = {**_model_files(folder / "model"), **_record_files(run)}
     exported = hub.files(run.row, run.samples, Target(dataset_repo=dataset_repo))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 from ...coconut.methods import get_method
-from ...generators.datasets import DATASETS, get_dataset
+from ...generators.datasets import DATASETS, examples, get_dataset
 from ...generators.datasets import Dataset as DatasetRow
+from ...generators.example import Example
+from ...generators.stored.formats import read_rows
 from ...generators.stored.manifest import MANIFEST, read_manifest
 from ...generators.stored.sources import check_source, is_source
 from ...generators.wordings.table import SYMBOLIC
-from ..recipe import recipe_names
+from ..recipe import load_recipe, recipe_names
+
+SHOWN = 50
+"""Examples of a dataset whose chains are looked at."""
 
 
 def check_dataset(name: str) -> None:
@@ -52,8 +58,9 @@ def default_recipe(dataset: str | None) -> tuple[str, str]:
         dataset: Dataset of the run, if it names one.
 
     Returns:
-        ``tiny`` for graphs in the symbolic wording, which its base model can look up premises in, or the
-        recipe that is made for the dataset (``tiny-3hop``); else ``scratch``. And why, if it is not ``tiny``.
+        ``tiny`` for graphs in the symbolic wording, which its base model can look up premises in, whose
+        chains are no longer than it can leave out, or the recipe that is made for the dataset
+        (``tiny-3hop``); else ``scratch``. And why, if it is not ``tiny``.
     """
     if dataset is None or (dataset not in DATASETS and not is_source(dataset)):
         return "tiny", ""  # an unknown name is an error later
@@ -65,10 +72,23 @@ def default_recipe(dataset: str | None) -> tuple[str, str]:
         found = DATASETS[dataset].surfaces
     else:
         found = (str(read_manifest(folder)["config"]["surface"]),) if (folder / MANIFEST).is_file() else ()
-    if SYMBOLIC in found:
-        return "tiny", ""
-    which = f"{dataset} does not" if dataset in DATASETS else "these questions do not"
-    return "scratch", f"tiny needs the {SYMBOLIC} wording of a graph, which {which} have"
+    if SYMBOLIC not in found:
+        which = f"{dataset} does not" if dataset in DATASETS else "these questions do not"
+        return "scratch", f"tiny needs the {SYMBOLIC} wording of a graph, which {which} have"
+    longest, most = _longest_chain(dataset), len(load_recipe("tiny").curriculum.lengths) - 1
+    if longest > most:
+        return "scratch", f"tiny leaves out chains of up to {most} steps, and {dataset} has some of {longest}"
+    return "tiny", ""
+
+
+def _longest_chain(dataset: str) -> int:
+    """Number of steps of the longest chain among the first examples."""
+    if dataset in DATASETS:
+        return max(len(example.steps) for example in examples(dataset, "train", count=SHOWN))
+    splits = read_manifest(Path(dataset))["splits"].values()
+    files = [Path(dataset) / entry["file"] for entry in splits if entry["examples"]]
+    rows = islice(read_rows(files[0]), SHOWN) if files else ()
+    return max((len(Example.from_json(row, default_id="").steps) for _, row in rows), default=0)
 
 
 def ood_datasets(name: str) -> list[DatasetRow]:

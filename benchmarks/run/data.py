@@ -1,4 +1,7 @@
-"""Training and held-out examples of a run, generated or from files, behind one interface."""
+"""Training and held-out examples of a run, generated or from files, behind one interface; no torch.
+
+So what a file lacks is told before torch is imported.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ...coconut.batches import ExampleSource, Pool
 from ...generators.datasets import DATASETS, examples, get_dataset
 from ...generators.example import Example, rows_hash
 from ...generators.stored.folder import read_split
@@ -17,6 +20,9 @@ from ...generators.stored.sources import is_source, load_source
 from ...generators.stored.write import Plan, generate, plan
 from ...leaderboard.result import Dataset
 from ..recipe_parts import DataPart
+
+if TYPE_CHECKING:
+    from ...coconut.batches import ExampleSource, Pool
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class RunData:
             A stream of generated examples, or a finite pool.
         """
         if self.train is not None:
+            from ...coconut.batches import Pool  # with torch
+
             return Pool(self.train, seed)
         part = self.part
 

@@ -21,13 +21,11 @@ from ...generators.example import Example
 from ...leaderboard.measures import Answered
 from ...leaderboard.predictions import Prediction
 from ..recipe import Recipe
+from ..recipe_parts import FULL_STOP
 from .metrics import score
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-FULL_STOP = "."
-"""Ends each step of the symbolic wording, so it precedes the answer where there is no answer marker."""
 
 
 class Evaluation(NamedTuple):

@@ -45,7 +45,7 @@ from .compute import compute_record
 from .data import RunData, open_data
 from .evaluate import Evaluator, recipe_encoder
 from .lock import RUN_LOCK, locked
-from .needs import check_concepts, check_graphs, check_whole
+from .needs import check_concepts, check_fit, check_whole
 from .pretrained import weights_hash
 from .saved import (
     RESTORE,
@@ -61,7 +61,7 @@ from .saved import (
 )
 from .spec import RunSpec
 from .tracking import Tracker, open_tracker
-from .training import check_base, check_chains, train
+from .training import train
 
 CHECKPOINT = "checkpoint.pt"
 CHECKPOINT_RULE = "best validation accuracy in the last stage, the first of equals"
@@ -102,9 +102,7 @@ def run(
     schedule = spec.recipe.schedule(get_method(spec.method))
     check_contents(spec.recipe.data, spec.recipe.model)
     data = open_data(spec.recipe.data)
-    check_base(spec.recipe, data)
-    check_chains(schedule, data)
-    check_graphs(spec.method, data)
+    check_fit(spec.recipe, spec.method, data)
     check_whole(spec.method)
     check_divisible(spec.recipe.optimizer.name, spec.recipe.model.loops)
     if not here.is_main:

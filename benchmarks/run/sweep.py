@@ -16,13 +16,17 @@ from pathlib import Path
 
 from ...coconut import launch
 from ...coconut.methods import get_method
+from ...generators.datasets import DATASETS
 from ...leaderboard.result import Result
 from ...leaderboard.store import record
+from ..content import data_content
 from ..recipe import Recipe
 from .cell import Cell, measure
 from .choice import check_dataset, ood_datasets
 from .cluster import Cluster, run_on_cluster
+from .data import open_data
 from .lock import POLL_SECONDS, RUN_LOCK, InUse, check_free
+from .needs import SHOWN_EXAMPLES, check_fit
 from .saved import read_finished
 from .spec import RunSpec, run_folder
 from .tracking import check_tracker
@@ -100,8 +104,8 @@ def sweep(
     if grid.thoughts and all(get_method(name).filler == "none" for name in grid.methods):
         raise ValueError(f"--thoughts needs a method with thoughts or pauses, got {', '.join(grid.methods)}")
     check_dataset(grid.recipe.data.name)
-    for cell in cells:
-        read_finished(cell.spec, cell.folder)  # another run's folder is found before the training
+    # another run's folder is found before the training
+    unfinished = [cell for cell in cells if read_finished(cell.spec, cell.folder) is None]
     if grid.track is not None:
         check_tracker(grid.track)
     if grid.ood:
@@ -110,6 +114,7 @@ def sweep(
         raise ValueError(f"--cluster submits jobs from one process, got {launch.size()}")
     if not grid.cluster and not _waits(cells):
         check_free(cells[0].folder / RUN_LOCK)
+    _check_data(unfinished)
     from .training import check_slots  # with torch, after all that needs none
 
     sweeps = grid.recipe.curriculum.sweeps
@@ -124,6 +129,21 @@ def sweep(
                 assert isinstance(row, Result)
                 rows[row.identity] = row
     return sorted(rows.values(), key=lambda row: grid.methods.index(row.method))
+
+
+def _check_data(cells: Sequence[Cell]) -> None:
+    """Check that methods and recipe fit the local files, or the first examples of a generated dataset."""
+    if not cells:
+        return
+    part = cells[0].spec.recipe.data
+    if part.name in DATASETS:
+        few = {"valid": min(part.valid or 1, SHOWN_EXAMPLES), "test": min(part.test or 1, SHOWN_EXAMPLES)}
+        part = part.model_copy(update={"train": None, **few})
+    elif data_content(part.name) is None:  # from the Hub
+        return
+    data = open_data(part)
+    for spec in (cell.spec for cell in cells):
+        check_fit(spec.recipe, spec.method, data)
 
 
 def _waits(cells: Sequence[Cell]) -> bool:

@@ -16,16 +16,12 @@ from ...coconut.methods import Method
 from ...coconut.progress import Progress
 from ...coconut.recurrence import RECURRENCES
 from ...coconut.settings import TrainSettings
-from ...coconut.tokens import split_words
 from ...coconut.training import Trainer
 from ...leaderboard.predictions import summarize
 from ..recipe import Recipe
 from .data import RunData
-from .evaluate import FULL_STOP, Evaluator, model_positions, precision
+from .evaluate import Evaluator, model_positions, precision
 from .spec import RunSpec
-
-CHECKED_EXAMPLES = 50
-"""Generated examples in which `check_base` looks at the words."""
 
 
 class Trained(NamedTuple):
@@ -169,50 +165,4 @@ def check_slots(schedule: Schedule, thoughts: int, sweeps: int | None = None) ->
         raise ValueError(
             f"sweeps must be in 0..{most} (its number of thoughts: one after another) for {name}, got "
             f"{sweeps}"
-        )
-
-
-def check_chains(schedule: Schedule, data: RunData) -> None:
-    """Check that the data have the steps the method needs, and the recipe enough stages for them.
-
-    Args:
-        schedule: Method and curriculum.
-        data: Data of the run.
-
-    Raises:
-        ValueError: They do not.
-    """
-    method, longest, name = schedule.method, data.longest_chain, data.record.name
-    needs_steps = method.writes_chain or method.curriculum != "none" or "teacher" in method.views
-    if needs_steps and longest == 0:
-        raise ValueError(f"method {method.name} needs examples with steps, got none in {name}")
-    if method.curriculum == "steps" and not schedule.extra_stage and longest > schedule.latent_stages:
-        raise ValueError(
-            f"chains of {name} have up to {longest} steps: the curriculum must have that many stages after "
-            f"stage 0, or end with an extra_stage; got {schedule.latent_stages}"
-        )
-
-
-def check_base(recipe: Recipe, data: RunData) -> None:
-    """Check that a base model can be trained to recall premises of the data.
-
-    Args:
-        recipe: Recipe of the run.
-        data: Data of the run.
-
-    Raises:
-        ValueError: The recipe has such a base model, and the data have no graphs whose nodes are single words
-            of premises that end with a period.
-    """
-    if recipe.base is None:
-        return
-    words: set[str] = set()
-    concepts: set[str] = set()
-    for example in data.vocabulary_examples(CHECKED_EXAMPLES):
-        words.update(split_words(example.question))
-        concepts.update(example.graph.symbols if example.graph is not None else ())
-    if not concepts or not {*concepts, FULL_STOP} <= words:
-        raise ValueError(
-            f"recipe {recipe.name} has a base model trained on premise recall, which needs graphs whose "
-            f"nodes are single words; {data.record.name} has none: use --recipe scratch"
         )

@@ -8,7 +8,6 @@ A tag is never moved. If the connection was lost between commit and tag, publish
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from ... import __version__
 from ..stored.manifest import MANIFEST
 from .connection import is_reachable
-from .upload import Kind, Upload, parse_version
+from .upload import Kind, Upload, check_repo, parse_version
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -113,8 +112,7 @@ class Hub:
             ValueError: ``repo`` has another form.
             OSError: huggingface_hub is not installed.
         """
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
-            raise ValueError(f"repo must be org/name, got {repo!r}")
+        check_repo("repo", repo)
         self.repo, self.kind, self.token = repo, kind, token
         self.api = _client(token)
 

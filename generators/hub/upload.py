@@ -116,6 +116,20 @@ def digests(files: Files) -> dict[str, str]:
     }
 
 
+def check_repo(option: str, name: str) -> None:
+    """Check the form of a repository's name.
+
+    Args:
+        option: What names it, for the message.
+        name: The name.
+
+    Raises:
+        ValueError: It is not org/name.
+    """
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise ValueError(f"{option} must be org/name, got {name!r}")
+
+
 def parse_version(text: str) -> tuple[int, int, int]:
     """Parse a version.
 
