@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import signal
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,12 @@ import pytest
 import torch
 import yaml
 from click.testing import CliRunner, Result
-from micro import MICRO, write_recipe
+from micro import MICRO, run_in, write_recipe
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from coconut_bench.benchmarks.recipe import load_recipe, recipe_names
 from coconut_bench.benchmarks.run.pipeline import run
+from coconut_bench.benchmarks.run.saved import read_result
 from coconut_bench.benchmarks.run.spec import RunSpec
 from coconut_bench.cli import main
 from coconut_bench.coconut.methods import METHODS, get_method, method_names
@@ -149,15 +152,35 @@ def test_all_means_every_method() -> None:
     assert method_names("all") == tuple(METHODS)
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The run of a method that nothing stopped, made once."""
+    folder = tmp_path_factory.mktemp("whole")
+
+    @cache
+    def made(method: str) -> Path:
+        write_recipe(folder)
+        return run_in(folder, "--method", method, "--recipe", "micro.yaml") / f"micro-{method}-0"
+
+    return made
+
+
 @pytest.mark.parametrize(
-    ("method", "stop_at"),
-    [*(("coconut", number) for number in (3, 4, 9, 13)), ("sim-coconut", 9), ("multimode", 9), ("cot2", 9)],
-)
+    ("method", "stop_at", "signal_number"),
+    [
+        ("coconut", 3, signal.SIGINT), ("coconut", 4, signal.SIGTERM), ("coconut", 9, signal.SIGTERM),
+        ("coconut", 13, signal.SIGINT), ("sim-coconut", 9, signal.SIGINT), ("multimode", 9, signal.SIGTERM),
+        ("cot2", 9, signal.SIGINT),
+    ],
+)  # fmt: skip
 def test_interrupted_and_started_again_it_ends_with_the_same_weights(
-    method: str, stop_at: int, signal_number: int, monkeypatch: pytest.MonkeyPatch
+    method: str,
+    stop_at: int,
+    signal_number: int,
+    monkeypatch: pytest.MonkeyPatch,
+    uninterrupted: Callable[[str], Path],
 ) -> None:
-    whole = run(spec(method), Path("whole"))
+    whole = uninterrupted(method)
     step, count = Trainer._step, 0
 
     def interrupted(self: Trainer, plan: Any) -> float:
@@ -173,10 +196,13 @@ def test_interrupted_and_started_again_it_ends_with_the_same_weights(
     assert not Path("parts/result.json").exists()
     resumed = run(spec(method), Path("parts"))
     assert count == 14  # no step is lost, none done twice
-    for name, value in weights(Path("whole")).items():
-        torch.testing.assert_close(weights(Path("parts"))[name], value, rtol=0, atol=0)
-    assert resumed.seeds[0].test == whole.seeds[0].test
-    assert [s.loss for s in resumed.seeds[0].stages] == [s.loss for s in whole.seeds[0].stages]
+    expected, found = weights(whole), weights(Path("parts"))
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=0, atol=0)
+    [entry] = read_result(whole).seeds
+    assert resumed.seeds[0].test == entry.test
+    assert [s.loss for s in resumed.seeds[0].stages] == [s.loss for s in entry.stages]
 
 
 @pytest.mark.parametrize("markers", [True, False])
@@ -321,7 +347,10 @@ def test_the_controls_of_depth_run(name: str, layers: int) -> None:
     tiny, recipe = load_recipe("tiny"), load_recipe(name)
     alike = {"name": "tiny", "description": tiny.description, "model": tiny.model}
     assert recipe.model_copy(update=alike) == tiny
-    smaller = {"extends": name, "batch_size": 4, "base": MICRO["base"], "data": {"valid": 8, "test": 12}}
+    smaller = {
+        "extends": name, "batch_size": 4, "base": MICRO["base"], "curriculum": {"stage_steps": [99, 99, 99]},
+        "data": {"valid": 8, "test": 12}, "max_new_tokens": 4,
+    }  # fmt: skip
     Path("smaller.yaml").write_text(yaml.safe_dump(smaller))
     done = invoke("--method", "no-cot,coconut", "--recipe", "smaller.yaml", "--quick")
     assert done.exit_code == 0, done.output
