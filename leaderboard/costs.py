@@ -17,6 +17,14 @@ from .result import QuotedResult, Result
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+COLORS = [f"C{number}" for number in range(10)] + [
+    "black",
+    "navy",
+    "darkgreen",
+    "darkred",
+    "goldenrod",
+    "indigo",
+]
 MARKS = "osD^vP*X<>hp"
 
 
@@ -118,7 +126,7 @@ def _panel(panel: Axes, axis: Axis, rows: Sequence[Named], means: Sequence[Aggre
         cost, share = points[one.row.key]
         beside = [key for key in points if _is_near(points[key], (cost, share), width)]
         at = cost + 0.03 * width * (beside.index(one.row.key) - (len(beside) - 1) / 2) if beside else cost
-        color, mark = f"C{place % 10}", MARKS[place % len(MARKS)]
+        color, mark = COLORS[place % len(COLORS)], MARKS[place % len(MARKS)]
         panel.plot([at, at], [100 * end for end in mean.interval], color=color, linewidth=1, alpha=0.6)
         panel.plot(at, share, linestyle="", marker=mark, color=color, markersize=6, label=one.name)
     panel.set_ylim(30, 103)
