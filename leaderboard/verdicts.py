@@ -95,7 +95,7 @@ def sentence(pair: Judged, titles: Mapping[str, str]) -> str:
     first, second = pair.order or (pair.a, pair.b)
     sign = 1 if first is pair.a else -1
     a, b = (_name(row, titles) for row in (first, second))
-    shares = " and ".join(f"{100 * _accuracy(row, pair.found):.1f} %" for row in (first, second))
+    shares = " and ".join(f"{100 * compared_accuracy(row, pair.found):.1f} %" for row in (first, second))
     points = f"{_signed(sign * pair.found.by_questions.mean, '+')} points"
     verdict = pair.found.verdict
     p = p_text(pair.found.equivalence_p if verdict == "equivalent" else pair.found.p)
@@ -107,6 +107,17 @@ def sentence(pair: Judged, titles: Mapping[str, str]) -> str:
     test = "TOST p" if verdict == "equivalent" else "p"
     family = f"Holm over {pair.family} pair{'' if pair.family == 1 else 's'}"
     return f"{said[verdict]} ({_interval(pair.found, sign)}; {test} {p}, {family})."
+
+
+def compared_accuracy(row: Result, found: Comparison) -> float:
+    """Return the mean accuracy of a row on the seeds that were compared.
+
+    Args:
+        row: A row of the pair.
+        found: Its comparison.
+    """
+    shares = [entry.test.accuracy for entry in row.seeds if entry.seed in found.paired.differences]
+    return sum(shares) / len(shares)
 
 
 def _name(row: Result, titles: Mapping[str, str]) -> str:
@@ -121,11 +132,6 @@ def _judge(a: Result, b: Result, answers: Answers) -> Judged:
         return Judged(a, b, None, 0, f"{name} is missing or not readable")
     except ValueError as error:
         return Judged(a, b, None, 0, str(error))
-
-
-def _accuracy(row: Result, found: Comparison) -> float:
-    shares = [entry.test.accuracy for entry in row.seeds if entry.seed in found.paired.differences]
-    return sum(shares) / len(shares)
 
 
 def _interval(found: Comparison, sign: int) -> str:

@@ -304,6 +304,11 @@ def test_nothing_is_wider_than_the_screen(width: int, view: Any) -> None:
             "(e) => e.offsetParent && e.getBoundingClientRect().right > innerWidth).length"
         )
         assert cut == 0
+    if width == 1280:
+        cut = view.execute_script(
+            "return [...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth)"
+        )
+        assert cut == [], "a desktop shows all columns"
 
 
 def test_on_a_phone_rows_are_cards_that_can_be_sorted(view: Any) -> None:

@@ -61,8 +61,36 @@ def test_the_headline_says_which_row_is_best_and_which_are_tied_with_it(tmp_path
     )
     first, second = comparisons(found, found.series[0].row.key)
     assert " b" in first and "a is above c" in second and "Holm over 3 pairs" in second
-    alone = find(series(tmp_path, a=190), Answers(tmp_path))
-    assert text(headline(alone)) == "Only one row of a model: a (95.0 %). There is none to compare it with."
+    [alone] = series(tmp_path, a=190)
+    said = text(headline(find([alone], Answers(tmp_path))))
+    assert said == "Only one row of a model: a (95.0 %). There is none to compare it with."
+    rule = alone._replace(row=alone.row.model_copy(update={"kind": "rule"}))
+    said = text(headline(find([rule], Answers(tmp_path))))
+    assert said == "No row of a model. The rule a (95.0 %) does not read the query entity."
+
+
+def test_a_tie_is_told_with_the_accuracy_on_the_seeds_that_were_compared(tmp_path: Path) -> None:
+    """Of five seeds the first alone is as good as the best row, which has no other."""
+    right = {0: 190, 1: 100, 2: 100, 3: 100, 4: 100}
+    seeds = {seed: predictions(lambda index, n=n: index < n) for seed, n in right.items()}
+    rows = [
+        result({0: predictions(lambda index: index < 192)}, method="a", folder=tmp_path),
+        result(seeds, method="b", folder=tmp_path),
+    ]
+    both = [Series(row, aggregate(row), number, row.method) for number, row in enumerate(rows)]
+    said = text(headline(find(both, Answers(tmp_path))))
+    assert "does not differ significantly from b (95.0 % on the 1 seed that both have; " in said
+
+
+def test_the_page_counts_rules_and_rows_from_elsewhere_apart(shipped: str, tmp_path: Path) -> None:
+    path = tmp_path / "leaderboard.json"
+    row = result({0: predictions(lambda index: index < 100), 1: predictions(lambda index: index < 90)})
+    add(path, row)
+    add(path, row.model_copy(update={"kind": "external", "method": "other"}))
+    html = write_page(path, tmp_path / "site").read_text(encoding="utf-8")
+    assert "1 measured row (2 training runs), 1 row made elsewhere, 24 rows quoted from papers." in html
+    rules = sum(row.kind == "rule" for row in read(SHIPPED).measured)
+    assert f", {rules} rules without a model, " in shipped
 
 
 def test_rows_without_predictions_are_said_not_to_be_compared(tmp_path: Path) -> None:
@@ -75,7 +103,7 @@ def test_the_number_of_pairs_does_not_grow_with_the_rows(tmp_path: Path) -> None
     many = {f"m{number}": 199 - number for number in range(COMPARED + 5)}
     found = find(series(tmp_path, **many), Answers(tmp_path))
     assert len(found.pairs) == COMPARED and {len(pairs) for pairs in found.pairs.values()} == {COMPARED - 1}
-    assert "The 5 less accurate rows are not compared here." in text(headline(found))
+    assert "The 5 least accurate rows are not compared here." in text(headline(found))
 
 
 def test_a_reason_for_a_tie_agrees_with_the_rank() -> None:
@@ -132,7 +160,7 @@ def test_the_recorded_audit_is_what_the_command_finds(key: tuple[str, str, str])
 def test_every_chart_has_the_line_of_chance(shipped: str) -> None:
     charts = re.findall(r"<svg [^>]*role=\"img\".*?</svg>", shipped)
     assert len(charts) > 20
-    assert all("chance 50 %" in chart for chart in charts)
+    assert all("chance 50 %" in text(chart) for chart in charts)
     assert '<span class="badge fair"' in shipped and ">fair 50.7 %</span>" in shipped
 
 
@@ -144,7 +172,7 @@ def test_a_dataset_that_leaks_is_marked_and_an_unknown_one_is_said_not_to_be_aud
         add(path, changed)
     html = write_page(path, tmp_path / "site").read_text(encoding="utf-8")
     assert ">leaks 100.0 %</span>" in html and ">not audited</span>" in html
-    assert "best guess 100 %" in html
+    assert "best guess 100 %" in text(html)
     found = audited(natural)
     assert found and found.guess == "look-up"
 

@@ -11,6 +11,8 @@ from .markup import Markup, join, tag
 # A chart in its own units; the page scales it to the available width.
 WIDTH, HEIGHT = 460, 300
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 14, 42
+END = WIDTH - 64
+"""Where a chart of accuracies upwards ends; the names of guesses stand to the right of it."""
 
 
 class Scale(NamedTuple):
@@ -54,7 +56,7 @@ class Guess(NamedTuple):
     name: str
 
 
-def guess_lines(scale: Scale, guesses: Iterable[Guess], height: float = HEIGHT) -> tuple[Markup, Markup]:
+def guess_lines(scale: Scale, guesses: Iterable[Guess], height: float = HEIGHT) -> Markup:
     """Draw the accuracy of each guess as a line across a chart.
 
     Args:
@@ -63,20 +65,24 @@ def guess_lines(scale: Scale, guesses: Iterable[Guess], height: float = HEIGHT) 
         height: The chart's height.
 
     Returns:
-        The lines, which belong behind the marks, and their labels, which belong before them.
+        The lines with their names, which stand outside the plot, beside or above it.
     """
-    lines, labels, before = [], [], math.inf
+    parts, before = [], math.inf
     for guess in sorted(guesses, reverse=True):
-        place, text = scale(guess.share), f"{guess.name} {percent(guess.share, 0)}"
+        place, share = scale(guess.share), percent(guess.share, 0)
         if scale.end < scale.start:
-            path, label = f"M{LEFT},{place:.1f}H{WIDTH - RIGHT}", {"x": WIDTH - RIGHT, "y": place - 4}
+            path = f"M{LEFT},{place:.1f}H{END}"
+            words = [(guess.name, END + 5, place - 1), (share, END + 5, place + 11)]
+            anchor = "start"
         else:
-            path, label = f"M{place:.1f},{TOP}V{height - BOTTOM}", {"x": place - 3, "y": TOP - 2}
-        if abs(place - before) > 12:  # the label of the better one, where they fall together
-            labels.append(tag("text", text, text_anchor="end", class_="guess-name", **label))
-        lines.append(tag("path", class_="guess", d=path))
+            path = f"M{place:.1f},{TOP}V{height - BOTTOM}"
+            words, anchor = [(f"{guess.name} {share}", place - 3, TOP - 2)], "end"
+        parts.append(tag("path", class_="guess", d=path))
+        if abs(place - before) > 26:  # the better one, where two fall together
+            lines = join(*(join(tag("tspan", text, x=x, y=y), " ") for text, x, y in words))
+            parts.append(tag("text", lines, text_anchor=anchor, class_="guess-name"))
         before = place
-    return join(*lines), join(*labels)
+    return join(*parts)
 
 
 def spread(
@@ -146,7 +152,7 @@ def y_axis(y: Scale) -> Markup:
     return join(
         *(
             join(
-                tag("path", class_="grid", d=f"M{LEFT},{y(tick):.1f}H{WIDTH - RIGHT}"),
+                tag("path", class_="grid", d=f"M{LEFT},{y(tick):.1f}H{END}"),
                 tag("text", percent(tick, 0), x=LEFT - 6, y=y(tick) + 4, text_anchor="end"),
             )
             for tick in ticks(y.low, y.high)

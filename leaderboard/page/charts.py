@@ -10,11 +10,10 @@ from ..costs import Axis, pareto_front
 from ..result import QuotedResult
 from .axes import (
     BOTTOM,
+    END,
     HEIGHT,
     LEFT,
-    RIGHT,
     TOP,
-    WIDTH,
     Guess,
     Scale,
     accuracy_scale,
@@ -54,14 +53,14 @@ def cost_chart(
     shares = [1.0, *(one.means.interval.low for one in series), *(row.accuracy for row, _ in known)]
     power = max(0, int(math.log10(max(*costs, 1.0))) // 3 * 3)
     scale = 10.0**power
-    x = Scale(0, nice_end(max(costs) / scale), LEFT, WIDTH - RIGHT)
+    x = Scale(0, nice_end(max(costs) / scale), LEFT, END)
     y = accuracy_scale([*shares, *(guess.share for guess in guesses)], HEIGHT - BOTTOM, TOP)
     points = {one.row.key: (axis.value(one.means) / scale, one.means.accuracy) for one in series}
     front = pareto_front((key, *point) for key, point in points.items())
     steps = "".join(_step(x(points[key][0]), y(points[key][1]), index) for index, key in enumerate(front))
     line = tag("path", class_="front", d=f"{steps}H{x.end:.1f}") if front else Markup()
     places = [(x(points[one.row.key][0]), y(one.means.accuracy)) for one in series]
-    apart = spread(places, 10, LEFT, WIDTH - RIGHT)
+    apart = spread(places, 10, LEFT, END)
     marks = [_point(one, axis, across, y) for one, across in zip(series, apart, strict=True)]
     hollow = [
         tag(
@@ -74,9 +73,8 @@ def cost_chart(
     ]
     label = axis.label if power == 0 else f"{axis.label}, in {_POWERS.get(power, f'10^{power}')}"
     axes = join(x_axis(x, ticks(x.low, x.high), label), y_axis(y))
-    lines, labels = guess_lines(y, guesses)
     title = f"Accuracy against {axis.label.removesuffix(' per question')}, {name}"
-    return svg(HEIGHT, title, axes, lines, line, *hollow, *marks, labels)
+    return svg(HEIGHT, title, axes, guess_lines(y, guesses), line, *hollow, *marks)
 
 
 _POWERS = {3: "thousands", 6: "millions", 9: "billions", 12: "trillions"}
@@ -110,12 +108,12 @@ def hops_chart(series: Sequence[Series], guesses: Sequence[Guess], name: str) ->
     hops = sorted({hop for curve in curves.values() for hop in curve})
     if len(hops) < 2:
         return None
-    x = Scale(hops[0] - 0.3, hops[-1] + 0.3, LEFT, WIDTH - RIGHT)
+    x = Scale(hops[0] - 0.3, hops[-1] + 0.3, LEFT, END)
     shares = [share for curve in curves.values() for share in curve.values()]
     y = accuracy_scale([*shares, *(guess.share for guess in guesses)], HEIGHT - BOTTOM, TOP)
     found = [_line(one, curves[one.number], x, y) for one in series if curves[one.number]]
-    axes, (lines, labels) = join(x_axis(x, hops, "hops"), y_axis(y)), guess_lines(y, guesses)
-    return svg(HEIGHT, f"Accuracy by hops, {name}", axes, lines, *found, labels)
+    axes = join(x_axis(x, hops, "hops"), y_axis(y), guess_lines(y, guesses))
+    return svg(HEIGHT, f"Accuracy by hops, {name}", axes, *found)
 
 
 def _line(one: Series, curve: dict[int, float], x: Scale, y: Scale) -> Markup:

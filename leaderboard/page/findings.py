@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..compare import Answers
 from ..result import Result
-from ..verdicts import Judged, judge_pairs, p_text, sentence
+from ..verdicts import Judged, compared_accuracy, judge_pairs, p_text, sentence
 from .axes import percent
 from .marks import Series
 from .markup import Markup, join, tag, unbroken
@@ -30,11 +30,17 @@ class Findings(NamedTuple):
         series: All rows, the most accurate first.
         pairs: Row key → its pairs with the others among the first `COMPARED` of them.
         names: Row key → its name.
+        sentences: Keys of two rows → what the tests say of them.
     """
 
     series: Sequence[Series]
     pairs: dict[str, list[Judged]]
     names: dict[str, str]
+    sentences: dict[tuple[str, str], str]
+
+    def said(self, pair: Judged) -> str:
+        """What the tests say of a pair."""
+        return self.sentences[pair.a.key, pair.b.key]
 
 
 def find(series: Sequence[Series], answers: Answers) -> Findings:
@@ -49,10 +55,12 @@ def find(series: Sequence[Series], answers: Answers) -> Findings:
     """
     rows = [one.row for one in series[:COMPARED]]
     pairs: dict[str, list[Judged]] = {row.key: [] for row in rows}
+    names, sentences = {one.row.key: one.name for one in series}, {}
     for pair in judge_pairs(list(combinations(rows, 2)), answers):
         pairs[pair.a.key].append(pair)
         pairs[pair.b.key].append(pair)
-    return Findings(series, pairs, {one.row.key: one.name for one in series})
+        sentences[pair.a.key, pair.b.key] = sentence(pair, names)  # slow: a bootstrap
+    return Findings(series, pairs, names, sentences)
 
 
 def headline(found: Findings) -> Markup:
@@ -69,11 +77,15 @@ def headline(found: Findings) -> Markup:
     top = tag("b", best.name), unbroken(share)
     pairs = found.pairs[best.row.key]
     if not pairs:
-        only = ("Only one row of a model: ", *top, ". There is none to compare it with.")
+        if best.row.kind == "rule":
+            only = ("No row of a model. The rule ", *top, " does not read the query entity.")
+        else:
+            only = ("Only one row of a model: ", *top, ". There is none to compare it with.")
         return tag("p", *only, class_="verdict")
     ties = [pair for pair in pairs if not _is_above(best.row, pair)]
     above, left = len(pairs) - len(ties), len(found.series) - 1 - len(pairs)
-    rest = f" The {left} less accurate rows are not compared here." if left else ""
+    lesser = "The least accurate row is" if left == 1 else f"The {left} least accurate rows are"
+    rest = f" {lesser} not compared here." if left else ""
     if not ties:
         others = "the other row" if above == 1 else f"all {above} other rows"
         said = join("Best: ", *top, f", significantly above {others}{' compared' if left else ''}.{rest}")
@@ -84,7 +96,7 @@ def headline(found: Findings) -> Markup:
         also = f" It is significantly above {others}{' compared' if left else ''}." if above else ""
         start = join("No row is significantly the best: ", *top, " does not differ significantly from ")
         said = join(start, unbroken(f"{listed}.{also}{rest}"))
-    sentences = tag("ul", *(tag("li", unbroken(sentence(pair, found.names))) for pair in pairs))
+    sentences = tag("ul", *(tag("li", unbroken(found.said(pair))) for pair in pairs))
     why = tag(
         "details", tag("summary", f"The tests behind this, adjusted for {pairs[0].family} pairs"), sentences
     )
@@ -102,7 +114,7 @@ def comparisons(found: Findings, key: str) -> list[str]:
         A sentence per pair, ties first.
     """
     pairs = sorted(found.pairs.get(key, []), key=lambda pair: pair.order is not None)
-    return [sentence(pair, found.names) for pair in pairs]
+    return [found.said(pair) for pair in pairs]
 
 
 def tied_with(found: Findings, key: str) -> str:
@@ -127,9 +139,12 @@ def _is_above(row: Result, pair: Judged) -> bool:
 
 
 def _tie(pair: Judged, found: Findings) -> str:
-    """The second row of a pair, and why the first is not above it."""
-    share = next(one.means.accuracy for one in found.series if one.row.key == pair.b.key)
-    return f"{found.names[pair.b.key]} ({percent(share)}; {_reason(pair)})"
+    """The second row of a pair, its accuracy on the seeds compared, and why the first is not above it."""
+    said = percent(next(one.means.accuracy for one in found.series if one.row.key == pair.b.key))
+    if pair.found and 0 < (count := len(pair.found.paired.differences)) < len(pair.b.seeds):
+        seeds = "the 1 seed" if count == 1 else f"the {count} seeds"
+        said = f"{percent(compared_accuracy(pair.b, pair.found))} on {seeds} that both have"
+    return f"{found.names[pair.b.key]} ({said}; {_reason(pair)})"
 
 
 def _reason(pair: Judged) -> str:

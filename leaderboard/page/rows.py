@@ -42,8 +42,7 @@ MEASURED = (
     Column("passes", "Forward passes", "ascending"),
     Column("steps", "Steps to 99 %", "ascending"),
     Column("seconds", "Training, s", "ascending"),
-    Column("recipe", "Recipe", "ascending"),
-    Column("base", "Base model", "ascending"),
+    Column("recipe", "Recipe, base model", "ascending"),
     Column("flops", "Training, FLOPs", "ascending"),
     Column("parameters", "Parameters", "ascending"),
 )
@@ -127,8 +126,7 @@ def _measured_body(
         shown(means.passes),
         str(means.reached or ""),
         shown(means.training_seconds, 0),
-        row.recipe.name,
-        row.base_model.name,
+        join(row.recipe.name, " ", tag("span", row.base_model.name, class_="base")),
         shown_flops(means.training_flops),
         shown_count(means.parameters),
     )

@@ -8,6 +8,7 @@ from ..measures import Curve
 from ..result import SeedResult
 from .axes import (
     BOTTOM,
+    END,
     HEIGHT,
     LEFT,
     RIGHT,
@@ -48,8 +49,7 @@ def seeds_chart(series: Sequence[Series], guesses: Sequence[Guess], name: str) -
     x = accuracy_scale([*shares, *lows, *(guess.share for guess in guesses)], LEFT, WIDTH - RIGHT)
     rows = [_seeds(one, x, TOP + ROW * place + 24) for place, one in enumerate(series)]
     axis = x_axis(x, ticks(x.low, x.high), "accuracy", height, shares=True)
-    lines, labels = guess_lines(x, guesses, height)
-    return svg(height, f"Seeds and intervals, {name}", axis, lines, *rows, labels)
+    return svg(height, f"Seeds and intervals, {name}", axis, guess_lines(x, guesses, height), *rows)
 
 
 def _seeds(one: Series, x: Scale, middle: float) -> Markup:
@@ -82,13 +82,12 @@ def learning_chart(series: Sequence[Series], guesses: Sequence[Guess], name: str
     every = [curve for found in curves.values() for curve in found]
     if not every:
         return None
-    x = Scale(0, nice_end(max(curve.steps[-1] for curve in every)), LEFT, WIDTH - RIGHT)
+    x = Scale(0, nice_end(max(curve.steps[-1] for curve in every)), LEFT, END)
     shares = [share for curve in every for share in curve.accuracy]
     y = accuracy_scale([*shares, *(guess.share for guess in guesses)], HEIGHT - BOTTOM, TOP)
     found = [_learning(one, curves[one.number], x, y) for one in series if curves[one.number]]
-    axes = join(x_axis(x, ticks(x.low, x.high), "optimizer steps"), y_axis(y))
-    lines, labels = guess_lines(y, guesses)
-    return svg(HEIGHT, f"Learning curves, {name}", axes, lines, *found, labels)
+    axes = join(x_axis(x, ticks(x.low, x.high), "optimizer steps"), y_axis(y), guess_lines(y, guesses))
+    return svg(HEIGHT, f"Learning curves, {name}", axes, *found)
 
 
 def _learning(one: Series, curves: Sequence[Curve], x: Scale, y: Scale) -> Markup:
@@ -111,12 +110,12 @@ def curve_chart(entry: SeedResult, guesses: Sequence[Guess]) -> Markup | None:
     curve = entry.curve
     if curve is None or not curve.steps:
         return None
-    x = Scale(0, nice_end(curve.steps[-1]), LEFT, WIDTH - RIGHT)
+    x = Scale(0, nice_end(curve.steps[-1]), LEFT, END)
     y = accuracy_scale([*curve.accuracy, *(guess.share for guess in guesses)], HEIGHT - BOTTOM, TOP)
     ends = zip(curve.steps, curve.stages, curve.stages[1:], strict=False)
     stages = "".join(vertical(x(step), TOP, HEIGHT - BOTTOM) for step, now, after in ends if after > now)
     line = tag("g", tag("path", class_="line", d=_path(curve, x, y)), class_=classes(0))
-    axes = join(x_axis(x, ticks(x.low, x.high), "optimizer steps"), y_axis(y), *guess_lines(y, guesses))
+    axes = join(x_axis(x, ticks(x.low, x.high), "optimizer steps"), y_axis(y), guess_lines(y, guesses))
     last = f"{percent(curve.accuracy[-1])} after {curve.steps[-1]:,} steps"
     shade = tag("path", class_="front", d=stages)
     return svg(HEIGHT, f"Learning curve, seed {entry.seed}: {last}", axes, shade, line)

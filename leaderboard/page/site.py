@@ -151,7 +151,6 @@ def _hash_source(text: str) -> str:
 
 
 def _header(board: Leaderboard) -> Markup:
-    seeds = sum(len(row.seeds) for row in board.measured)
     links = (
         ("#results", "Results"), ("#reading", "How to read this page"), ("#add", "Add your row"),
         ("#docs", "Documentation"),
@@ -159,19 +158,31 @@ def _header(board: Leaderboard) -> Markup:
     return tag(
         "header",
         tag("h1", TITLE),
-        tag(
-            "p",
-            f"{len(board.measured)} measured rows ({seeds} training runs), {len(board.quoted)} rows quoted "
-            "from papers.",
-        ),
+        tag("p", _counts(board)),
         tag("nav", *(tag("a", text, href=place) for place, text in links), aria_label="On this page"),
     )
+
+
+def _counts(board: Leaderboard) -> str:
+    """How many rows of each kind there are."""
+    kinds = {
+        kind: [row for row in board.measured if row.kind == kind] for kind in ("measured", "external", "rule")
+    }
+    runs = sum(len(row.seeds) for row in kinds["measured"])
+    counts = [
+        (len(kinds["measured"]), "measured row", f" ({runs} training run{'' if runs == 1 else 's'})"),
+        (len(kinds["external"]), "row", " made elsewhere"),
+        (len(kinds["rule"]), "rule", " without a model"),
+        (len(board.quoted), "row", " quoted from papers"),
+    ]
+    parts = [f"{count} {noun}{'' if count == 1 else 's'}{more}" for count, noun, more in counts if count]
+    return f"{', '.join(parts) or 'No rows'}."
 
 
 def _filters(board: Leaderboard) -> Markup:
     datasets = sorted({row.dataset.name for row in board.measured} | {row.dataset for row in board.quoted})
     methods = sorted({row.method for row in board.rows})
-    sortable = [column.key for column in MEASURED if column.key not in ("recipe", "base")]
+    sortable = [column.key for column in MEASURED if column.key != "recipe"]
     return tag(
         "form",
         tag(
