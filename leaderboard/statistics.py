@@ -169,10 +169,11 @@ def bootstrap_interval(
     sums, sizes = by_cluster(values, clusters)
     generator = np.random.Generator(np.random.PCG64(seed))
     rows = max(1, DRAWN_AT_ONCE // len(sums))
-    means = []
+    means, are_alike = [], bool((sizes == sizes[0]).all())
     for start in range(0, samples, rows):
         drawn = generator.integers(len(sums), size=(min(rows, samples - start), len(sums)))
-        means.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
+        drawn_sizes = sizes.sum() if are_alike else sizes.take(drawn).sum(axis=1)
+        means.append(sums.take(drawn).sum(axis=1) / drawn_sizes)
     low, high = np.quantile(np.concatenate(means), [0.5 - confidence / 2, 0.5 + confidence / 2])
     return Interval(float(low), float(high))
 

@@ -39,7 +39,7 @@ from coconut_bench.leaderboard import add, read
 from coconut_bench.leaderboard.predictions import read_predictions
 from coconut_bench.leaderboard.result import Result
 
-QUESTIONS = 400
+QUESTIONS = 200
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Finished runs of the micro recipe: what they answer is replaced where it matters."""
     folder = tmp_path_factory.mktemp("runs")
     changes = {"data": {"name": "prosqa-tiny", "surface": "symbolic", "valid": 8, "test": QUESTIONS}}
-    write_recipe(folder, eval_batch_size=200, **changes)
+    write_recipe(folder, eval_batch_size=100, **changes)
     return run_in(folder, "--recipe", "micro.yaml", "--method", "coconut,pause,cot")
 
 
@@ -218,7 +218,7 @@ def test_it_goes_on_with_the_batches_that_are_missing(finished: Path, tmp_path: 
     assert json.loads(out.read_text())["cost"]["battery / plain"] > 0
     assert (tmp_path / "a.png").stat().st_size > 5_000
     kept = (run / "controls" / "batch-0.json").stat().st_mtime_ns
-    (run / "controls" / "batch-200.json").unlink()
+    (run / "controls" / "batch-100.json").unlink()
     again = invoke(str(run), "--seed", "3", "--json", str(out))
     assert again.exit_code == 0, again.output
     assert report(out) == before

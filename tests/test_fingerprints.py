@@ -30,6 +30,8 @@ def loaded() -> ModuleType:
 
 recorder = loaded()
 GOLDEN: dict[str, Any] = json.loads(recorder.GOLDEN.read_text(encoding="utf-8"))
+REPRODUCED = ("coconut", "cot", "pccot")
+"""A method for each way of answering; the others are ``slow``: the golden file has their trainings, too."""
 HINT = "raise coconut.numerics.NUMERICS and run tests/golden/record_fingerprints.py if this was intended"
 
 
@@ -66,7 +68,13 @@ def test_a_learning_rate_that_is_one_percent_higher_is_noticed(
     assert not is_near(found["losses"], GOLDEN["losses"]["llama coconut"])
 
 
-@pytest.mark.parametrize("row", read(recorder.QUICK).measured, ids=lambda row: row.method)
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, id=row.method, marks=() if row.method in REPRODUCED else pytest.mark.slow)
+        for row in read(recorder.QUICK).measured
+    ],
+)
 def test_a_quick_row_of_every_method_is_reproduced(row: Any) -> None:
     is_recorded = recorder.environment() in GOLDEN["digests"]
     if not is_recorded and row.method != "coconut":

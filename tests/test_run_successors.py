@@ -1,4 +1,4 @@
-"""The methods after the paper's, trained on the small recipe cut down, and looked into like any other."""
+"""The methods after the paper's, trained on a small recipe, and looked into like any other."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from micro import run_in
+from matplotlib.figure import Figure
+from micro import MICRO, run_in, write_recipe
+from pictures import empty_picture
 
 from coconut_bench.benchmarks.run.trained import load_run
 from coconut_bench.cli import main
@@ -21,9 +23,18 @@ METHODS = (*DISTILLED, "coconut-mixed", "coconut-bfs", "bottleneck", "sim-coconu
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which all were run with ``--quick``."""
+    """The folder in which all were run."""
     folder = tmp_path_factory.mktemp("successors")
-    return run_in(folder, "--method", ",".join(METHODS), "--quick").parent
+    write_recipe(folder, data={**MICRO["data"], "test": 16})
+    return run_in(folder, "--method", ",".join(METHODS), "--recipe", "micro.yaml").parent
+
+
+@pytest.fixture(scope="module")
+def distilled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which those with several losses were run for more steps."""
+    folder = tmp_path_factory.mktemp("distilled")
+    write_recipe(folder, curriculum={**MICRO["curriculum"], "stage_steps": [1, 1, 30]})
+    return run_in(folder, "--method", ",".join(DISTILLED), "--recipe", "micro.yaml").parent
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -34,7 +45,7 @@ def test_the_saved_model_answers_as_the_trained_one_did_and_the_row_says_what_it
     [entry] = row.seeds
     assert entry.tokens.thoughts == 2
     assert entry.compute.training_flops > 0
-    run = load_run(finished / "runs" / f"tiny-{method}-0-quick")
+    run = load_run(finished / "runs" / f"micro-{method}-0")
     recorded = read_predictions(entry.predictions, finished / "predictions")
     assert run.evaluator(run.questions(), run.stage, "test").predictions == recorded
     more = [name for name in run.model.state_dict() if not name.startswith("base.")]
@@ -45,16 +56,19 @@ def test_the_saved_model_answers_as_the_trained_one_did_and_the_row_says_what_it
 
 @pytest.mark.parametrize("method", METHODS)
 def test_controls_and_analyses_take_it(finished: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made of each method, and put on a canvas of one that has all of them."""
     monkeypatch.chdir(finished)
-    run = f"runs/tiny-{method}-0-quick"
+    if method != "multimode":
+        monkeypatch.setattr(Figure, "savefig", empty_picture)
+    run = f"runs/micro-{method}-0"
     for command in (["controls", run, "--n", "16"], ["analyze", run, "--n", "8"]):
         done = CliRunner().invoke(main, command)
         assert done.exit_code == 0, done.output
 
 
 @pytest.mark.parametrize("method", DISTILLED)
-def test_every_part_of_the_loss_falls(finished: Path, method: str) -> None:
-    lines = (finished / "runs" / f"tiny-{method}-0-quick" / "log.jsonl").read_text().splitlines()
+def test_every_part_of_the_loss_falls(distilled: Path, method: str) -> None:
+    lines = (distilled / "runs" / f"micro-{method}-0" / "log.jsonl").read_text().splitlines()
     first, *_, last = map(json.loads, lines)
     assert list(first["parts"]) == ["student", "teacher", "distance"]
     assert last["loss"] < first["loss"]
@@ -85,7 +99,8 @@ def test_sweeps_are_a_setting_of_the_recipe_and_of_pccot_alone(
         "run",
         "--method",
         "pccot",
-        "--quick",
+        "--recipe",
+        "micro.yaml",
         "--sweeps",
         "0",
         "--leaderboard",
@@ -93,7 +108,7 @@ def test_sweeps_are_a_setting_of_the_recipe_and_of_pccot_alone(
     ]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
-    run = load_run(finished / "runs" / "tiny-pccot-0-sweeps-0-quick")
+    run = load_run(finished / "runs" / "micro-pccot-0-sweeps-0")
     assert (run.model.config.slots, run.model.config.sweeps) == (2, 0)
     [found] = run.reasoner().answer([run.encoder.segments(run.questions())[0].question], 1)
     assert found.forward_passes == 2

@@ -41,6 +41,7 @@ def save(figure: Figure, folder: Path, name: str) -> Path:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
             write_whole(folder / f"{name}.{kind}", buffer.getvalue())
+            figure.set_layout_engine(None)  # what was laid out stays; to do it again takes as long as to draw
     return folder / f"{name}.svg"
 
 
