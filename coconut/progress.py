@@ -12,7 +12,15 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-BAR = "{desc}{postfix}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left"
+BARS = (
+    "{desc}{postfix}{speed}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left",
+    "{desc}{postfix}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left",
+    "{desc}{postfix}: {percentage:3.0f}%, {elapsed} elapsed, {remaining} left",
+    "{desc}{postfix}: {percentage:3.0f}%, {remaining} left",
+    "{desc}: {percentage:3.0f}%, {remaining} left",
+)
+"""Forms of the bar, the widest first; the time left is the last thing to be given up."""
+SHORTEST_BAR = 4
 
 
 class Validation(NamedTuple):
@@ -102,7 +110,32 @@ class Progress:
         return sum(losses) / len(losses) if losses else float("nan")
 
 
-def progress_bar(done: int, steps: int, hidden: bool | None) -> tqdm[Any]:
+class RunBar(tqdm):
+    """The bar of a whole run, in the widest form that fits the terminal.
+
+    Attributes:
+        speed: What is said of the speed.
+    """
+
+    speed = ""
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """What a line of the bar is made of."""
+        known = {**super().format_dict, "speed": self.speed and f", {self.speed}"}
+        columns = known.get("ncols")
+        fits = (form for form in BARS if columns is None or _width(form, known) <= columns)
+        return {**known, "bar_format": next(fits, BARS[-1])}
+
+
+def _width(form: str, known: dict[str, Any]) -> int:
+    """Columns that a form needs."""
+    least = SHORTEST_BAR if "{bar}" in form else 0
+    line = {**known, "ncols": None, "bar_format": form.replace("{bar}", "")}
+    return len(tqdm.format_meter(**line)) + least
+
+
+def progress_bar(done: int, steps: int, hidden: bool | None) -> RunBar:
     """Open the bar of a whole run, whose time left is that of all its stages.
 
     Args:
@@ -110,7 +143,7 @@ def progress_bar(done: int, steps: int, hidden: bool | None) -> tqdm[Any]:
         steps: Those of the run.
         hidden: Whether no bar is shown; None where the terminal decides.
     """
-    return tqdm(total=steps, initial=done, bar_format=BAR, disable=hidden, leave=False, dynamic_ncols=True)
+    return RunBar(total=steps, initial=done, disable=hidden, leave=False, dynamic_ncols=True)
 
 
 def check_there(folder: Path) -> None:

@@ -123,8 +123,8 @@ class Trainer:
             at.recent_losses.append(self._step(plan))
             del at.recent_losses[: -max(1, plan.steps // 10)]
             at.step, at.global_step = at.step + 1, at.global_step + 1
-            speed = f"{self.throughput.rate:.3g} steps/s"
-            self.bar.set_postfix_str(f"loss {at.recent_losses[-1]:.4f}, {speed}", refresh=False)
+            self.bar.speed = f"{self.throughput.rate:.3g} steps/s"
+            self.bar.set_postfix_str(f"loss {at.recent_losses[-1]:.4f}", refresh=False)
             self.bar.update()
         self._finish(plan)
 

@@ -143,14 +143,14 @@ def audit_command(
     from .audit.report import audit
     from .extras import MissingExtraError, check_installed
     from .figures import require_plot
+    from .outputs import require_file
     from .tables import folded
     from .terminal import terminal_width
 
-    for option, path in (("--json", json_file), ("--plot", plot_file)):  # fail before the work
-        if path and (path.is_dir() or not path.parent.is_dir()):
-            raise ValueError(f"{option} must be a file in an existing folder, got {path}")
+    if json_file:
+        require_file("--json", json_file)  # fail before the work
     if plot_file:
-        require_plot(plot_file)
+        require_plot(plot_file, "--plot")
     if learned is None:
         try:
             learned = True

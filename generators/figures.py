@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .extras import check_installed
+from .outputs import require_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,17 +14,20 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
-def require_plot(path: str | Path) -> None:
+def require_plot(path: str | Path, option: str = "plot") -> None:
     """Check that a plot can be saved, before the work that leads to it.
 
     Args:
         path: The file that the plot will be saved to.
+        option: What names it, for the message.
 
     Raises:
-        ValueError: The suffix is not one of ``SUFFIXES``, or matplotlib is not installed.
+        ValueError: It is a folder, its folder is not there, the suffix is not one of ``SUFFIXES``, or
+            matplotlib is not installed.
     """
+    require_file(option, path)
     if Path(path).suffix not in SUFFIXES:
-        raise ValueError(f"plot must be a .png, .svg or .pdf file, got {Path(path).name}")
+        raise ValueError(f"{option} must be a .png, .svg or .pdf file, got {path}")
     check_installed("matplotlib", "a plot")
 
 

@@ -98,8 +98,10 @@ def _module(path: Path) -> ModuleType:
     """Import a file; its functions can be sent to other processes that have loaded it."""
     name = f"coconut_bench_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise FileNotFoundError("it must be a Python file")
+    if not path.is_file():
+        raise FileNotFoundError("there is no such file")
+    if spec is None or spec.loader is None:
+        raise ImportError("it must be a Python file (.py)")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..generators.listing import PATH, complete_dataset, completer
+from ..generators.outputs import require_folder
 from .collector import collector_paused
 
 
@@ -98,9 +99,11 @@ def table_command(
     path: Path | None, dataset: str | None, recipe: str | None, format: str, figure: Path | None
 ) -> None:
     """Print measured rows in the form of the paper's Table 1, with the verdict on each declared pair."""
+    from ..generators.figures import require_plot
     from .paper_table import paper_table, plot_table
 
     if figure is not None:
+        require_plot(figure, "--plot")
         plot_table(path, figure, dataset=dataset, recipe=recipe)
     click.echo(paper_table(path, dataset=dataset, recipe=recipe, format=format))
 
@@ -170,8 +173,11 @@ def beside_command(path: Path | None, first: str, second: str, format: str, figu
 
     Without a RECIPE, the one that most of the dataset's rows have is taken.
     """
+    from ..generators.figures import require_plot
     from .beside import beside, plot, text
 
+    if figure is not None:
+        require_plot(figure, "--plot")
     found = beside(path, first, second)
     if figure is not None:
         plot(found, figure)
@@ -186,6 +192,7 @@ def page(path: Path | None, out: Path) -> None:
     """Build a static page: tables, charts, and how to reproduce each row."""
     from .page.site import write_page
 
+    require_folder("--out", out)
     click.echo(f"{write_page(path, out)} is ready to open or serve")
 
 
@@ -205,5 +212,6 @@ def export(path: Path, rows: tuple[str, ...], format: str, out: Path, **target: 
     from .export.formats import write_export
     from .export.target import Target
 
+    require_folder("--out", out)
     for file in write_export(path, out, format, rows, Target(**target)):
         click.echo(file)

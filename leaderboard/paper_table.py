@@ -128,6 +128,10 @@ def plot_table(path: Path | None, file: Path, *, dataset: str | None, recipe: st
 
 def _chosen(boards: Boards, dataset: str | None, recipe: str | None) -> list[Result]:
     chosen = select(boards.rows, dataset=dataset, method=None, recipe=recipe, kind="measured", quick=True)
+    if not chosen:
+        asked = {"dataset": dataset, "recipe": recipe}
+        where = " and ".join(f"--{name} {value}" for name, value in asked.items() if value)
+        raise ValueError(f"a table needs at least 1 measured row, got none{where and f' with {where}'}")
     return [row for row in chosen if isinstance(row, Result)]
 
 

@@ -86,7 +86,7 @@ def test_a_method_that_only_a_plugin_has_points_to_the_option() -> None:
 def test_a_plugin_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["run", "--method", "cot", "--plugin", str(tmp_path / "no.py")])
     assert (done.exit_code, done.output.count("\n")) == (2, 1)
-    assert "it must be a Python file" in done.output
+    assert "there is no such file" in done.output
 
 
 def test_task_files_are_written_where_the_user_is(

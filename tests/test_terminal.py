@@ -114,6 +114,28 @@ def test_the_time_left_is_that_of_all_stages() -> None:
         assert re.fullmatch(said, str(bar))
 
 
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (120, r"stage 1 \(2/3\), loss 0.5000, 1.25 steps/s:  50%\|.{40,}\| 01:00 elapsed, 0[12]:\d\d left"),
+        (80, r"stage 1 \(2/3\), loss 0.5000, 1.25 steps/s:  50%\|.{6}\| 01:00 elapsed, 0[12]:\d\d left"),
+        (60, r"stage 1 \(2/3\), loss 0.5000:  50%, 01:00 elapsed, 0[12]:\d\d left"),
+        (45, r"stage 1 \(2/3\), loss 0.5000:  50%, 0[12]:\d\d left"),
+        (10, r"stage 1 \(2"),
+    ],
+)
+def test_the_time_left_fits_the_terminal(columns: int, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with progress_bar(30, 120, hidden=False) as bar:
+        bar.dynamic_ncols = lambda _: (columns, 40)
+        bar.start_t -= 60
+        bar.n = 60
+        bar.speed = "1.25 steps/s"
+        bar.set_description_str("stage 1 (2/3)")
+        bar.set_postfix_str("loss 0.5000")
+        assert re.fullmatch(line, str(bar)), str(bar)
+        assert len(str(bar)) <= columns
+
+
 def test_a_finished_run_says_where_its_model_is_and_what_to_do_next() -> None:
     write_recipe(Path.cwd())
     run = ["run", "--method", "no-cot,coconut", "--recipe", "micro.yaml"]

@@ -34,9 +34,12 @@ def analyze_command(
     """
     from ...coconut.methods import get_method
     from ...generators.figures import require_plot
+    from ...generators.outputs import require_folder
     from ..run.choice import check_thinks
     from ..run.saved import read_result
 
+    out = out or run / "analysis"
+    require_folder("--out", out)
     require_plot("report.svg")  # found before the work, not after it
     check_thinks(read_result(run).method, "analyze needs")  # before torch is imported
     for folder in baselines:
@@ -45,7 +48,6 @@ def analyze_command(
     from .report import analyze
     from .views import VIEWS
 
-    out = out or run / "analysis"
     analysis = analyze(
         run, baselines, out, n=n, cases=cases, seed=seed, say=lambda line: click.echo(line, err=True)
     )

@@ -45,16 +45,16 @@ def controls_command(
 
     from ...generators.figures import require_plot
     from ...generators.files import write_whole
+    from ...generators.outputs import require_file
     from ...generators.tables import folded
     from ...generators.terminal import terminal_width
     from ..run.choice import check_thinks
     from ..run.saved import read_result
 
-    for option, path in (("--json", json_file), ("--plot", plot_file)):  # fail before the work
-        if path and (path.is_dir() or not path.parent.is_dir()):
-            raise ValueError(f"{option} must be a file in an existing folder, got {path}")
+    if json_file:
+        require_file("--json", json_file)  # fail before the work
     if plot_file:
-        require_plot(plot_file)
+        require_plot(plot_file, "--plot")
     for run in runs:
         check_thinks(read_result(run).method, "controls need")  # before torch is imported
     from .plot import plot

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ...generators.listing import PATH
+from ...generators.outputs import require_folder
 
 
 @click.command("import")
@@ -89,9 +90,10 @@ def import_command(
     check_dataset(own.data.name)
     if method is not None:
         get_method(method)
+    folder = out or Path("runs") / f"imported-{checkpoint.stem}"
+    require_folder("--out", folder)
     from .checkpoint import import_checkpoint  # with torch, after all that needs none
 
-    folder = out or Path("runs") / f"imported-{checkpoint.stem}"
     result = import_checkpoint(checkpoint, own, folder, method=method, stage=stage)
     score = result.seeds[0].test
     click.echo(f"{result.method}: {score.counts} right ({score.accuracy:.1%}) on {result.dataset.name}")

@@ -50,7 +50,7 @@ def plot_command(runs: tuple[Path, ...], out: Path) -> None:
     """
     from ...generators.figures import require_plot
 
-    require_plot(out)  # fail before the work
+    require_plot(out, "--out")  # fail before the work
     from .curves import read_training
     from .plot import plot
 

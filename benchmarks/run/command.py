@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ...generators.listing import PATH, SEED, ListingCommand, complete_dataset, completer
+from ...generators.outputs import require_folder
 from ...leaderboard.commands import leaderboard_files
 
 if TYPE_CHECKING:
@@ -136,8 +137,8 @@ def run_command(
     An interrupted run resumes when it is started again with the same arguments. Several methods and seeds
     can be started in several terminals at once: they share the runs.
     """
-    if out is not None and out.exists() and not out.is_dir():
-        raise ValueError(f"--out must be a folder, got the file {out}")
+    if out is not None:
+        require_folder("--out", out)
     from ...coconut.methods import method_names
     from .device import parse_devices, use_device
 
@@ -226,6 +227,8 @@ def reproduce_command(path: Path | None, row: str, seed: int | None, out: Path |
     """
     from .recorded import recorded_recipe, recorded_run
 
+    if out is not None:
+        require_folder("--out", out)
     recorded_recipe(recorded_run(path, row, seed).row)  # before torch is imported
     from .reproduce import reproduce
 

@@ -37,6 +37,8 @@ def check_fit(recipe: Recipe, name: str, data: RunData) -> None:
     check_base(recipe, data)
     check_graphs(name, data)
     check_chains(recipe.schedule(get_method(name)), data)
+    if get_method(name).mixes and recipe.model.pretrained is None:
+        check_words(name, data)
 
 
 def check_chains(schedule: Schedule, data: RunData) -> None:
@@ -109,6 +111,24 @@ def has_graphs(data: RunData) -> bool:
         data: Data of a run.
     """
     return all(example.graph is not None for example in chain(data.train or (), data.valid, data.test))
+
+
+def check_words(name: str, data: RunData) -> None:
+    """Check that concepts are single words, each of which is a token of a model from scratch.
+
+    Args:
+        name: Name of a method that mixes embeddings.
+        data: Data of the run.
+
+    Raises:
+        ValueError: One has several words; names it.
+    """
+    for symbol in _symbols(data.vocabulary_examples(SHOWN_EXAMPLES)):
+        if (count := len(split_words(symbol))) != 1:
+            raise ValueError(
+                f"method {name}: a mixture needs concepts of one token each, got {symbol!r} of {count}, in "
+                f"{data.record.name}"
+            )
 
 
 def check_whole(name: str) -> None:

@@ -45,13 +45,16 @@ def speed_command(
     from tqdm import tqdm
 
     from ...generators.figures import require_plot
+    from ...generators.outputs import require_file
     from .findings import Setting
     from .models import get_size
     from .plot import plot
     from .report import speed
 
+    if json_file:
+        require_file("--json", json_file)  # fail before the work
     if plot_file:
-        require_plot(plot_file)  # fail before the work
+        require_plot(plot_file, "--plot")
     names = [name.strip() for name in only.split(",")] if only else []
     with tqdm(disable=None, bar_format="{desc} ({elapsed})", leave=False) as bar:
 

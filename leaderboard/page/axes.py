@@ -72,11 +72,11 @@ def guess_lines(scale: Scale, guesses: Iterable[Guess], height: float = HEIGHT) 
         place, share = scale(guess.share), percent(guess.share, 0)
         if scale.end < scale.start:
             path = f"M{LEFT},{place:.1f}H{END}"
-            words = [(guess.name, END + 5, place - 1), (share, END + 5, place + 11)]
+            words = [(guess.name, END + 5.0, place - 1), (share, END + 5.0, place + 11)]
             anchor = "start"
         else:
             path = f"M{place:.1f},{TOP}V{height - BOTTOM}"
-            words, anchor = [(f"{guess.name} {share}", place - 3, TOP - 2)], "end"
+            words, anchor = [(f"{guess.name} {share}", place - 3, TOP - 2.0)], "end"
         parts.append(tag("path", class_="guess", d=path))
         if abs(place - before) > 26:  # the better one, where two fall together
             lines = join(*(join(tag("tspan", text, x=x, y=y), " ") for text, x, y in words))
