@@ -12,7 +12,8 @@ import coconut_bench
 ROOT = Path(__file__).resolve().parents[1]
 
 LONGEST = (
-    "docs_pages", "fingerprints", "run_successors", "run_datasets", "generators_contract", "run", "analysis",
+    "docs_pages", "fingerprints", "generators_contract", "run", "run_datasets", "run_successors", "prompting",
+    "generators_golden",
 )  # fmt: skip
 """Files of half a minute and more: first, so that no process is left with one when the others have ended."""
 
