@@ -11,6 +11,12 @@ import coconut_bench
 
 ROOT = Path(__file__).resolve().parents[1]
 
+LONGEST = (
+    "docs_pages", "fingerprints", "generators_contract", "run", "run_datasets", "run_successors", "prompting",
+    "generators_golden",
+)  # fmt: skip
+"""Files of half a minute and more: first, so that no process is left with one when the others have ended."""
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # processes with as many threads as cores each wait for one another
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported, which is later
 
@@ -26,6 +32,12 @@ def pytest_configure(config: pytest.Config) -> None:
             f"coconut_bench must be that of {ROOT}, got {imported.parent}: "
             "run `pip install -c constraints.txt -e '.[dev]'` in this checkout"
         )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first; the tests of a file stay together."""
+    places = {f"test_{name}": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -149,23 +150,37 @@ def test_one_import_registers_the_model_and_costs_nothing_before(first: str, tmp
     assert done.stdout.strip() == "CoconutForCausalLM"
 
 
-@pytest.mark.parametrize(
-    "first",
-    [
-        "from transformers import GPT2LMHeadModel",
-        "import transformers.modeling_layers",
-        "import coconut_bench.coconut.checkpointing",
-        "from importlib.util import find_spec; find_spec('transformers.models.auto.modeling_auto')",
-        "from transformers import AutoConfig",
-    ],
-)
-def test_the_model_is_registered_whatever_is_imported_first(first: str) -> None:
+FIRST = [
+    "from transformers import GPT2LMHeadModel",
+    "import transformers.modeling_layers",
+    "import coconut_bench.coconut.checkpointing",
+    "from importlib.util import find_spec; find_spec('transformers.models.auto.modeling_auto')",
+    "from transformers import AutoConfig",
+]
+IN_COPIES = """
+import json, os, sys, traceback
+import torch  # once: it takes as long as half of a copy
+for first in json.loads(sys.argv[1]):
+    if not os.fork():
+        try:
+            assert not {"transformers", "coconut_bench"} & set(sys.modules)
+            exec(f"import coconut_bench; {first}; {sys.argv[2]}", {})
+        except BaseException:
+            print(f"after {first}:", traceback.format_exc(), flush=True)
+        finally:
+            os._exit(0)
+    os.wait()
+"""
+"""A program that runs lines, each in a copy of itself, and prints those that fail."""
+
+
+def test_the_model_is_registered_whatever_is_imported_first() -> None:
     """Modules of transformers that import its Auto classes import this package half-way."""
     asked = (
         "import transformers as t; t.AutoConfig.for_model('coconut'); "
         "from coconut_bench.coconut.config import CoconutConfig as c; "
         "t.AutoModelForCausalLM._model_mapping[c]"
     )
-    command = [sys.executable, "-c", f"import coconut_bench; {first}; {asked}"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-c", IN_COPIES, json.dumps([*FIRST, "import absent"]), asked]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert re.findall("^after (.*?):", done.stdout, re.MULTILINE) == ["import absent"], done.stdout

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from matplotlib.figure import Figure
 from micro import write_recipe
+from pictures import empty_picture
 from pretrained_models import save_pretrained
 from test_run_damage import stopping_at
 
@@ -76,6 +78,7 @@ def test_a_finished_run_needs_none_of_the_files_that_it_was_trained_on(
         ("leaderboard", "check", "--leaderboard", "board.json"),
         *([("analyze", "moved", "--n", "2")] if graphs else []),
     ]
+    monkeypatch.setattr(Figure, "savefig", empty_picture)
     for command in commands:
         found = invoke(*command)
         assert found.exit_code == 0, found.output
