@@ -157,6 +157,16 @@ def test_results_and_uploads_name_a_folder_of_weights_and_not_where_it_lies(at_h
         "run", "--method", "coconut", "--recipe", "mine.yaml", "--model", "other/gpt2", "--out", "run"
     )
     assert again.exit_code == 0 and "run already contains this run" in again.output
+    file = next(Path("other", "gpt2").glob("*.safetensors"))
+    file.write_bytes(file.read_bytes() + b" ")
+    for left in (["result.json"], ["checkpoint.pt"]):  # finished, and interrupted
+        changed = invoke(
+            "run", "--method", "coconut", "--recipe", "mine.yaml", "--model", "other/gpt2", "--out", "run"
+        )
+        assert changed.exit_code == 2
+        assert "run holds another run: its content of the pretrained model's folder is" in changed.stderr
+        Path("run", "checkpoint.pt").touch()
+        Path("run", *left).unlink()
 
 
 def test_a_kept_recipe_is_not_trained_on_other_files(at_home: Path) -> None:
