@@ -177,9 +177,10 @@ class LazyCommands(click.Group):
 def _told(error: Exception) -> str:
     """What is wrong, in one line."""
     message = one_line(str(error))
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+    if isinstance(error, OSError) and error.strerror:
         names = " -> ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
-        return one_line(f"{names}: {error.strerror[:1].lower()}{error.strerror[1:]}")
+        said = f"{error.strerror[:1].lower()}{error.strerror[1:]}"
+        return one_line(f"{names}: {said}" if names else said)  # standard output has no name
     is_loop = message.startswith("Symlink loop")  # pathlib raises a RuntimeError up to Python 3.12
     if isinstance(error, ValueError | OSError) or is_loop:
         return message or type(error).__name__

@@ -12,7 +12,7 @@ import reprlib
 import sys
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 LONGEST_VALUE = 200
@@ -35,6 +35,23 @@ def counted(number: float, noun: str) -> str:
         noun: The word for one, whose plural ends in s.
     """
     return f"{number if isinstance(number, int) else format(number, 'g')} {noun}{'' if number == 1 else 's'}"
+
+
+def say(line: str, *, error: bool = False) -> None:
+    """Print a line; an output that is closed or full is no reason to stop the work.
+
+    Args:
+        line: The line.
+        error: To standard error.
+    """
+    stream = sys.stderr if error else sys.stdout
+    if stream is None:
+        return
+    try:
+        print(line, file=stream, flush=True)
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError, AttributeError):  # what is buffered must not fail at the exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def visible(text: str) -> str:

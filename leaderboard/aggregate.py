@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -94,16 +94,16 @@ def aggregate(row: Result) -> Aggregate:
     return Aggregate(
         accuracy=accuracy,
         interval=interval,
-        language=_mean(entry.tokens.language for entry in seeds),
-        thoughts=_mean(entry.tokens.thoughts for entry in seeds),
-        generated=_mean(entry.tokens.generated for entry in seeds),
-        passes=_mean(entry.tokens.forward_passes for entry in seeds),
-        training_seconds=_mean(entry.training.seconds for entry in seeds),
-        inference_seconds=_mean(entry.inference.seconds for entry in seeds),
+        language=_mean([entry.tokens.language for entry in seeds]),
+        thoughts=_mean([entry.tokens.thoughts for entry in seeds]),
+        generated=_mean([entry.tokens.generated for entry in seeds]),
+        passes=_mean([entry.tokens.forward_passes for entry in seeds]),
+        training_seconds=_mean([entry.training.seconds for entry in seeds]),
+        inference_seconds=_mean([entry.inference.seconds for entry in seeds]),
         reached=_reached(row),
-        training_flops=_mean(entry.compute.training_flops if entry.compute else None for entry in seeds),
-        base_flops=_mean(entry.compute.base_flops if entry.compute else None for entry in seeds),
-        parameters=_mean(entry.compute.parameters if entry.compute else None for entry in seeds),
+        training_flops=_mean([entry.compute.training_flops if entry.compute else None for entry in seeds]),
+        base_flops=_mean([entry.compute.base_flops if entry.compute else None for entry in seeds]),
+        parameters=_mean([entry.compute.parameters if entry.compute else None for entry in seeds]),
     )
 
 
@@ -161,9 +161,9 @@ def shown_count(mean: float) -> str:
     return "" if math.isnan(mean) else f"{mean:,.0f}"
 
 
-def _mean(values: Iterable[float | None]) -> float:
-    known = [math.nan if value is None else value for value in values]
-    return sum(known) / len(known)
+def _mean(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else math.nan
 
 
 def _reached(row: Result) -> Reached | None:

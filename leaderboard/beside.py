@@ -24,7 +24,7 @@ from ..generators.tables import aligned, folded, markdown
 from ..generators.terminal import terminal_width
 from .aggregate import aggregate, mean_accuracy
 from .lineage import changes
-from .own import is_repeat, read_boards
+from .own import Repeat, read_boards
 from .paper_table import ORDER
 from .result import Result, SeedResult
 from .statistics import Interval, estimate, t_interval, wilson
@@ -86,7 +86,7 @@ def beside(path: Path | None, first: str, second: str) -> Beside:
     Raises:
         ValueError: For a name that no row has (the nearest one is named), or an invalid file.
     """
-    rows = [row for row in read_boards(path).measured if not is_repeat(row)]
+    rows = [row for row in read_boards(path).measured if not isinstance(row, Repeat)]
     (one, left), (other, right) = (_column(rows, name) for name in (first, second))
     methods = [*ORDER, *sorted({*left, *right} - {*ORDER, RULE}), RULE]
     lines = [

@@ -80,12 +80,11 @@ class Score(Record):
 
     @model_validator(mode="after")
     def _agrees_with_its_counts(self) -> Score:
-        expected = (self.n_correct / self.n, *wilson(self.n_correct, self.n))
-        found = (self.accuracy, *self.interval)
-        if any(abs(a - b) > ROUNDING for a, b in zip(expected, found, strict=True)):
-            raise ValueError(
-                f"accuracy and interval of {self.counts} must be {_digits(expected)}, got {_digits(found)}"
-            )
+        share, (low, high) = self.n_correct / self.n, wilson(self.n_correct, self.n)
+        errors = self.accuracy - share, self.interval[0] - low, self.interval[1] - high
+        if max(errors) > ROUNDING or min(errors) < -ROUNDING:
+            expected, found = _digits((share, low, high)), _digits((self.accuracy, *self.interval))
+            raise ValueError(f"accuracy and interval of {self.counts} must be {expected}, got {found}")
         return self
 
 

@@ -23,42 +23,37 @@ from .store import DEFAULT, SHIPPED, read, side_files
 class OwnResult(Result):
     """A measured row of your own file."""
 
-    _shipped: Result | None = PrivateAttr(None)
+    @property
+    def note(self) -> str:
+        """``yours``, and what it reproduces."""
+        return "yours"
+
+
+class Repeat(OwnResult):
+    """A row of yours that reproduces a shipped one."""
+
+    _shipped: Result = PrivateAttr()
 
     @property
     def key(self) -> str:
-        """The key of the row; that of a reproduction differs from the shipped row's."""
-        return super().key if self._shipped is None else f"{super().key}-yours"
+        """The key of the row; it differs from the shipped row's."""
+        return f"{super().key}-yours"
 
     @property
-    def shipped(self) -> Result | None:
+    def shipped(self) -> Result:
         """The shipped row that this one reproduces."""
         return self._shipped
 
     @property
     def note(self) -> str:
         """``yours``, and what it reproduces."""
-        if self._shipped is None:
-            return "yours"
-        recorded = {entry.seed: entry.test for entry in self._shipped.seeds}
+        recorded = {entry.seed: entry.test for entry in self.shipped.seeds}
         seeds = ", ".join(
             f"seed {entry.seed} {recorded[entry.seed].n_correct} → {entry.test.counts}"
             for entry in self.seeds
             if entry.seed in recorded
         )
-        return f"yours, reproduces {self._shipped.key}: {seeds or 'other seeds'}"
-
-
-def is_repeat(row: Result) -> bool:
-    """Whether a row is a reproduction of a shipped one.
-
-    Args:
-        row: A measured row.
-
-    Returns:
-        False for shipped rows, and for those of a file that is read alone.
-    """
-    return isinstance(row, OwnResult) and row.shipped is not None
+        return f"yours, reproduces {self.shipped.key}: {seeds or 'other seeds'}"
 
 
 class Boards(NamedTuple):
@@ -82,7 +77,7 @@ class Boards(NamedTuple):
     @property
     def ranked(self) -> list[Result]:
         """The measured rows but for reproductions, which compete with nothing."""
-        return [row for row in self.measured if not is_repeat(row)]
+        return [row for row in self.measured if not isinstance(row, Repeat)]
 
     @property
     def quoted(self) -> list[QuotedResult]:
@@ -134,8 +129,10 @@ def own_rows(own: list[Result], shipped: list[Result]) -> list[OwnResult]:
         if seeds:
             tested = row.controls and set(row.controls.seeds) <= {entry.seed for entry in seeds}
             controls = row.controls if tested else None  # else they are of seeds that are not shown here
-            made = OwnResult.model_construct(**{**dict(row), "seeds": seeds, "controls": controls})
-            made._shipped = same
+            kind = OwnResult if same is None else Repeat
+            made = kind.model_construct(**{**dict(row), "seeds": seeds, "controls": controls})
+            if same is not None and isinstance(made, Repeat):
+                made._shipped = same
             rows.append(made)
     return rows
 
@@ -151,10 +148,10 @@ def reproductions(rows: list[OwnResult], folders: tuple[Path, ...]) -> list[str]
         One line per seed that both have.
     """
     lines, answers = [], Answers(folders)
-    for row in rows:
-        recorded = {entry.seed: entry for entry in row.shipped.seeds} if row.shipped else {}
+    for row in [row for row in rows if isinstance(row, Repeat)]:
+        recorded = {entry.seed: entry for entry in row.shipped.seeds}
         for entry in row.seeds:
-            if row.shipped is None or entry.seed not in recorded:
+            if entry.seed not in recorded:
                 continue
             before, after = recorded[entry.seed].test, entry.test
             try:

@@ -29,7 +29,7 @@ from .aggregate import aggregate, mean_accuracy, shown, shown_count, shown_flops
 from .compare import Answers
 from .costs import Named, plot
 from .lineage import recipe_name
-from .own import Boards, OwnResult, is_repeat, read_boards
+from .own import Boards, OwnResult, Repeat, read_boards
 from .paper_text import Table, render
 from .predictions import Folders
 from .query import select
@@ -119,7 +119,7 @@ def plot_table(path: Path | None, file: Path, *, dataset: str | None, recipe: st
             {f"--dataset {rows[0].dataset.name} --recipe {recipe_name(rows[0])}" for rows in groups}
         )
         raise ValueError(f"plot needs the rows of one table, got those of {len(groups)}; try {names[0]}")
-    rows = [row for row in _in_order(groups[0]) if not is_repeat(row)]
+    rows = [row for row in _in_order(groups[0]) if not isinstance(row, Repeat)]
     asked = (rows[0].dataset.content_hash, rows[0].dataset.split)
     rules = [row for row in boards.measured if row.kind == "rule"]
     floors = [row for row in rules if (row.dataset.content_hash, row.dataset.split) == asked]
@@ -151,7 +151,9 @@ def _groups(rows: Sequence[Result]) -> list[list[Result]]:
 def _in_order(rows: Sequence[Result]) -> list[Result]:
     """As in the paper's table, then by name; a reproduction follows the shipped row."""
     places = {method: place for place, method in enumerate(ORDER)}
-    return sorted(rows, key=lambda row: (places.get(row.method, len(places)), row.method, is_repeat(row)))
+    return sorted(
+        rows, key=lambda row: (places.get(row.method, len(places)), row.method, isinstance(row, Repeat))
+    )
 
 
 def render_paper_table(
@@ -198,7 +200,7 @@ def _one_table(
     rows = _in_order(rows)
     lines = [Line(_name(row), row, printed.get(row.method)) for row in rows]
     is_paper_s = paper is not None and recipe.name == paper.recipe and any(line.quoted for line in lines)
-    judged = [row for row in rows if not is_repeat(row)]  # a reproduction competes with nothing
+    judged = [row for row in rows if not isinstance(row, Repeat)]  # a reproduction competes with nothing
     version = "" if recipe.numerics is None else f", numerics {recipe.numerics}"
     name = recipe_name(rows[0])
     costs = list(zip(*(_costs(line.row) for line in lines), strict=True))

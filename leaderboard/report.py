@@ -14,7 +14,7 @@ from .check import check
 from .compare import MARGIN, Answers, Comparison
 from .lineage import recipe_name
 from .mcnemar import McNemar
-from .own import OwnResult, read_boards
+from .own import OwnResult, Repeat, read_boards
 from .query import arrange, find_all, select
 from .ranking import ranks
 from .result import Result
@@ -138,7 +138,7 @@ def _report(pair: Comparison, family: int) -> str:
 
 
 def _named(row: Result) -> str:
-    yours = ", yours" if isinstance(row, OwnResult) and row.shipped is None else ""
+    yours = ", yours" if isinstance(row, OwnResult) and not isinstance(row, Repeat) else ""
     return f"{row.method} ({recipe_name(row)}, {row.key}{yours})"
 
 

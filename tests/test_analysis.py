@@ -21,7 +21,7 @@ from coconut_bench.benchmarks.analysis.observation import Observation, Observed,
 from coconut_bench.benchmarks.analysis.observe import Subject, _by_premise, observe, trained_subject
 from coconut_bench.benchmarks.analysis.report import analyze
 from coconut_bench.benchmarks.analysis.views import VIEWS
-from coconut_bench.benchmarks.controls.report import Report
+from coconut_bench.benchmarks.controls.report import REPORT, Report, read_report
 from coconut_bench.benchmarks.inspection import read_transcripts
 from coconut_bench.benchmarks.run.trained import TrainedRun, load_run
 from coconut_bench.cli import main
@@ -125,6 +125,29 @@ def test_controls_that_were_run_are_part_of_the_report(
         assert f">{line['name']}<" in shown[1]
     assert (tmp_path / "figures" / "controls.png").stat().st_size > 3_000
     assert str(Report.from_json(json.loads((run / "controls" / "controls.json").read_text()))) in done.output
+
+
+def test_a_damaged_report_of_the_controls_is_refused_and_an_older_one_is_none(finished: Path) -> None:
+    run = finished / "english" / "run"
+    path, beside = run / REPORT, run / f"{REPORT}.sha256"
+    assert invoke("controls", str(run), "--n", "8").exit_code == 0
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'"questions": 8', b'"questions": 9'))
+    done = invoke("analyze", str(run), "--n", "8")
+    assert done.exit_code == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"Error: {path} is damaged, or its controls.json.sha256")
+    beside.unlink()
+    for content, words in ((b"{", "is not JSON"), (b'{"verdict": 1, "cost": 1}', "missing key")):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=words):
+            read_report(run)
+    for content in (b'{"questions": 8}', b"[]"):
+        path.write_bytes(content)
+        assert read_report(run) is None
+    path.write_bytes(whole)
+    found = read_report(run)
+    assert found is not None and found.n == 8, "earlier versions wrote no digest"
 
 
 def test_every_view_is_in_the_report_under_its_name(report: Path) -> None:

@@ -205,7 +205,7 @@ def test_an_imported_checkpoint_is_a_run_that_the_other_commands_take(
         done = invoke(command, "imported", "--n", "4")
         assert done.exit_code == 0, (command, done.output, done.exception)
     again = invoke("import", str(path), "--base", str(folder), "--recipe", str(recipe), "--out", "imported")
-    assert (again.exit_code, "holds another run" in again.output) == (2, True)
+    assert (again.exit_code, "must not hold a run yet" in again.output) == (2, True)
 
 
 @pytest.mark.slow

@@ -43,6 +43,16 @@ def test_a_wrong_path_is_named_in_one_line(
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_an_output_that_is_full_is_one_line_without_a_number() -> None:
+    code = "from coconut_bench.cli import main; main(['leaderboard', 'show'])"
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (2, "Error: no space left on device\n")
+
+
 def test_a_row_is_not_looked_for_in_an_empty_list() -> None:
     with pytest.raises(ValueError, match="unknown row 'coconut': there are no measured rows"):
         find([], "coconut")

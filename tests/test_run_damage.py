@@ -312,6 +312,25 @@ def test_a_learning_rate_that_diverges_stops_the_run_with_one_line(
     assert not Path("new/checkpoint.pt").exists()
 
 
+@pytest.mark.parametrize(
+    ("steps", "lr", "message"),
+    [
+        (4, 1e30, "of 4, learning rate 1e+30"),
+        (1, 1e39, "the weights are not finite at step 1 of 1, learning rate 1e+39"),
+    ],
+)
+def test_a_base_model_that_diverges_is_not_kept(steps: int, lr: float, message: str) -> None:
+    """Also where the last step did it, whose loss is of the weights before."""
+    optimizer = {"name": "adamw", "lr": lr, "final_lr": 1.0}
+    write_recipe(
+        Path.cwd(), base={**MICRO["base"], "steps": steps, "growth_steps": 1, "optimizer": optimizer}
+    )
+    before = sorted(Path("cache").iterdir())
+    done = invoke("run", "--method", "coconut", "--recipe", "micro.yaml", "--out", "new")
+    refused(done, "the base model's training diverged: ", message, "nothing was saved")
+    assert sorted(Path("cache").iterdir()) == before
+
+
 def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     before = Path("stopped/checkpoint.pt").read_bytes()
     lost = Loss(torch.tensor(float("nan")), {})
@@ -322,13 +341,18 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(monkeypatch: pytest
 
 
 @pytest.mark.parametrize("kind", ["closed pipe", "full disk", "closed"])
-def test_output_that_cannot_be_written_is_ignored(kind: str) -> None:
-    code = "from coconut_bench.benchmarks.run.command import say\nfor _ in range(9): say('x' * 9000)"
-    command = [sys.executable, "-c", code]
+@pytest.mark.parametrize(
+    "said", ["benchmarks.run.command import say", "benchmarks.run.base_model import _tell as say"]
+)
+def test_output_that_cannot_be_written_is_ignored(said: str, kind: str) -> None:
+    code = f"from coconut_bench.{said}\nfor _ in range(9): say('x' * 9000)\nprint('end', file=sys.__{{}}__)"
+    lost, other = (1, "stderr") if "command" in said else (2, "stdout")
+    command = [sys.executable, "-c", f"import sys\n{code.format(other)}"]
     reading, writing = os.pipe()
     os.close(reading)
     with open(writing if kind == "closed pipe" else "/dev/full", "wb") as sink:
         if kind == "closed":
-            command = ["sh", "-c", 'exec "$0" "$@" >&-', *command]
-        done = subprocess.run(command, stdout=sink, stderr=subprocess.PIPE, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+            command = ["sh", "-c", f'exec "$0" "$@" {lost}>&-', *command]
+        streams = {"stdout": sink, "stderr": sink, other: subprocess.PIPE}
+        done = subprocess.run(command, **streams, text=True, check=False)
+    assert (done.returncode, getattr(done, other)) == (0, "end\n")

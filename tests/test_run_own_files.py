@@ -193,6 +193,16 @@ def test_results_and_uploads_name_a_folder_of_weights_and_not_where_it_lies(at_h
     assert more.exit_code == 0, more.output
     [both] = read("leaderboard.json").measured
     assert ([entry.seed for entry in both.seeds], both.key) == ([0, 1], row.key)
+    file = next(Path("other", "renamed").glob("*.safetensors"))
+    file.write_bytes(file.read_bytes() + b" ")
+    for left in (["result.json"], ["checkpoint.pt"]):  # finished, and interrupted
+        changed = invoke(
+            "run", "--method", "coconut", "--recipe", "mine.yaml", "--model", "other/renamed", "--out", "run"
+        )
+        assert changed.exit_code == 2
+        assert "run holds another run: its content of the pretrained model's folder is" in changed.stderr
+        Path("run", "checkpoint.pt").touch()
+        Path("run", *left).unlink()
 
 
 def test_a_kept_recipe_is_not_trained_on_other_files(at_home: Path) -> None:

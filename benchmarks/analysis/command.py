@@ -44,14 +44,16 @@ def analyze_command(
     check_thinks(read_result(run).method, "analyze needs")  # before torch is imported
     for folder in baselines:
         get_method(read_result(folder).method)
+    from ..controls.report import read_report
     from .page import write_report
     from .report import analyze
     from .views import VIEWS
 
+    controls = read_report(run)
     analysis = analyze(
         run, baselines, out, n=n, cases=cases, seed=seed, say=lambda line: click.echo(line, err=True)
     )
-    page = write_report(analysis, out, baselines)
+    page = write_report(analysis, controls, out, baselines)
     for view in VIEWS:
         if view.printed:
             click.echo(f"{view.table(analysis.found(view))}\n")

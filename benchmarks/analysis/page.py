@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...generators.files import write_whole
-from ...generators.reading import read_json
 from ...generators.terminal import counted
 from ...leaderboard.page.markup import Markup, tag
 from ..controls.plot import plot
-from ..controls.report import REPORT, Report
+from ..controls.report import Report
 from ..controls.verdict import p_text
 from ..inspection import Transcript, draw, likely, read_training, read_transcripts
 from .case import case_name, search_tree
@@ -62,28 +61,32 @@ SHOWN, WRONG = 2, 4
 """Samples from the start of the test split, and wrong ones."""
 
 
-def write_report(analysis: Analysis, out: Path, baselines: Sequence[Path] = ()) -> Path:
+def write_report(
+    analysis: Analysis, controls: Report | None, out: Path, baselines: Sequence[Path] = ()
+) -> Path:
     """Write analysis.json, the figures and report.html.
 
     Args:
-        analysis: What was found. The run's report of `controls` is included if there is one of this version.
+        analysis: What was found.
+        controls: The run's report of `controls`, if there is one of this version.
         out: The output directory, made if missing.
         baselines: Directories of the runs whose training is drawn beside the run's.
 
     Returns:
         The path of report.html.
+
+    Raises:
+        ValueError: The log of a training is damaged.
+        OSError: A file cannot be written.
     """
+    trainings = [read_training(folder) for folder in (analysis.run.folder, *baselines)]
     figures = {name: save(figure, out / "figures", name) for name, figure in _figures(analysis)}
-    path, controls = analysis.run.folder / REPORT, None
-    with suppress(FileNotFoundError, ValueError):  # not run, by an older version, or damaged
-        controls = Report.from_json(read_json(path.read_bytes(), str(path)))
     if controls:
         figures["controls"] = out / "figures" / "controls.svg"
         for kind in (".svg", ".png"):
             plot(controls, figures["controls"].with_suffix(kind))
     with suppress(ValueError):  # no run was validated
-        curves = draw([read_training(folder) for folder in (analysis.run.folder, *baselines)])
-        figures["training"] = save(curves, out / "figures", "training")
+        figures["training"] = save(draw(trainings), out / "figures", "training")
     asked = [
         *read_transcripts(analysis.run, SHOWN),
         *read_transcripts(analysis.run, WRONG, wrong=True),

@@ -44,7 +44,7 @@ def controls_command(
     import json
 
     from ...generators.figures import require_plot
-    from ...generators.files import write_whole
+    from ...generators.files import write_sealed, write_whole
     from ...generators.outputs import require_file
     from ...generators.tables import folded
     from ...generators.terminal import terminal_width
@@ -63,9 +63,11 @@ def controls_command(
 
     report = controls(runs, n=n, seed=seed, say=lambda line: click.echo(line, err=True))
     click.echo(folded(str(report), terminal_width()))
-    target = json_file or (runs[0] / REPORT if len(runs) == 1 else None)
-    if target:
-        write_whole(target, json.dumps(report.to_json(), indent=2).encode() + b"\n")
+    content = json.dumps(report.to_json(), indent=2).encode() + b"\n"
+    if json_file:
+        write_whole(json_file, content)
+    elif len(runs) == 1:  # where `analyze` reads it
+        write_sealed(runs[0] / REPORT, content)
     if plot_file:
         plot(report, plot_file)
     if record_verdict(report, runs, leaderboard):

@@ -14,7 +14,8 @@ from typing import Any
 
 from ...generators.answers import is_right
 from ...generators.example import Example
-from ...generators.reading import read_shape
+from ...generators.files import read_if_sealed
+from ...generators.reading import read_json, read_shape
 from ...generators.terminal import counted
 from ...leaderboard.compare import ALPHA
 from ..run.choice import check_thinks
@@ -100,15 +101,12 @@ class Report:
             The report.
 
         Raises:
-            ValueError: It was written by another version, whose controls asked something else, or is damaged.
+            ValueError: A field is missing, as in reports of other versions, or of another type.
         """
-        if not isinstance(data, dict) or "verdict" not in data:
-            raise ValueError(
-                "the report must have a verdict, got that of an older version: run controls again"
-            )
-        cost = data.get("cost") or {}
+        cost = data.get("cost")
         fields = {
-            **data, **cost, "n": data.get("questions"), "lines": data.get("controls"),
+            **data, **(cost if isinstance(cost, dict) else {}),
+            "n": data.get("questions"), "lines": data.get("controls"),
             "guessing": data.get("p of guessing"),
         }  # fmt: skip
         report: Report = read_shape(cls, json.dumps(fields), str(REPORT))
@@ -123,6 +121,26 @@ class Report:
         probes = [f"{run}: {probe}" for run, found in self.probes.items() for probe in found]
         cost = [] if self.cost is None else [f"all controls took {self.cost:.2f} times a plain evaluation"]
         return "\n".join([head, trained, *map(str, self.lines), *probes, *cost, self.verdict])
+
+
+def read_report(folder: Path) -> Report | None:
+    """Read the report that `controls` left in a run's directory.
+
+    Args:
+        folder: Directory of the run.
+
+    Returns:
+        The report; None where there is none of this version.
+
+    Raises:
+        ValueError: It is damaged.
+        OSError: It cannot be read.
+    """
+    path = folder / REPORT
+    if not path.is_file():
+        return None
+    data = read_json(read_if_sealed(path), str(path))
+    return Report.from_json(data) if isinstance(data, dict) and "verdict" in data else None
 
 
 def controls(

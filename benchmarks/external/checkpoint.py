@@ -175,7 +175,7 @@ def import_checkpoint(
         OSError: A file cannot be read, or ``out`` cannot be written.
     """
     if (out / "result.json").exists() or (out / "run.json").exists():
-        raise ValueError(f"{out} holds another run; choose another --out, or remove it")
+        raise ValueError(f"{out} must not hold a run yet, got one; choose another --out, or remove it")
     published = load_published(path, str(recipe.model.pretrained))
     name = method or ("coconut" if published.is_coconut else "cot")
     schedule = recipe.schedule(get_method(name))

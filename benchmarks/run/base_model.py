@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +34,7 @@ from ...coconut.step_decoder import StepDecoder
 from ...coconut.tokens import special_ids, split_words, word_tokenizer
 from ...generators.files import SUMS, check_sums, file_digest, leftovers, owner, sweep_temporary, write_whole
 from ...generators.reading import read_shape
+from ...generators.terminal import say
 from ..content import model_label
 from ..recipe import Recipe
 from .data import RunData
@@ -265,7 +265,7 @@ def _train_into(
 
 
 def _tell(line: str) -> None:
-    print(line, file=sys.stderr)
+    say(line, error=True)
 
 
 def _checkpoint(folder: Path) -> Path:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ...generators import terminal
 from ...generators.listing import PATH, SEED, ListingCommand, complete_dataset, completer
 from ...generators.outputs import require_folder
 from ...leaderboard.commands import leaderboard_files
@@ -47,12 +47,8 @@ def say(line: str) -> None:
     """
     from tqdm import tqdm
 
-    try:
-        with tqdm.external_write_mode():
-            click.echo(line)
-    except OSError:
-        with suppress(OSError, ValueError, AttributeError):  # what is buffered must not fail at the exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with tqdm.external_write_mode():
+        terminal.say(line)
 
 
 @click.command("run", cls=ListingCommand, tables=run_tables)

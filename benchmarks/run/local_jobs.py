@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ...generators.stopping import terminable
+from ...generators.terminal import say
 from .cell import Cell, work
 from .device import check_device, environment
 from .lock import Lock, holding
@@ -149,7 +150,7 @@ def main() -> None:
     with terminable():
         cell, lock = pickle.load(sys.stdin.buffer)
         with holding(lock) if lock else nullcontext():
-            sys.exit(work(cell, lambda line: print(line, flush=True)))
+            sys.exit(work(cell, say))
 
 
 if __name__ == "__main__":

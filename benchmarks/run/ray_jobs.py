@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ...generators.extras import require
+from ...generators.terminal import say
 from .cell import Cell, work
 from .local_jobs import STOP_SECONDS, last_line, stopped
 from .lock import Lock
@@ -117,4 +118,4 @@ def ray_work(cell: Cell, log: str, directory: str) -> int:
     """
     os.chdir(directory)
     with open(log, "a", encoding="utf-8", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
-        return work(cell, print)
+        return work(cell, say)

@@ -82,7 +82,7 @@ class RecallTrainer:
 
         Raises:
             Stopped: On Ctrl-C or SIGTERM, after the current step; a checkpoint has been written.
-            ValueError: The loss is not finite; the last checkpoint is kept.
+            ValueError: The loss or the weights are not finite; the last checkpoint is kept.
         """
         steps, before, started = self.part.steps, self.seconds, time.monotonic()
         saved = started
@@ -97,6 +97,7 @@ class RecallTrainer:
                     place = f"step {self.step} of {steps} of the base model's training"
                     stop.raise_if_requested(f"{place}; saved in {self.checkpoint}")
                 if self.step == steps:
+                    self._check_weights()
                     break
                 self._step()
                 self.step += 1
@@ -109,20 +110,36 @@ class RecallTrainer:
         premises = premises_at(step, part.growth_steps, part.first_premises, part.premises)
         batch = recall_batch(self.tokens, premises, part.batch_size, int(part.seed), step)
         output = self.model(batch.input_ids, labels=batch.labels)
-        factor = lr_factor(step, part.steps, part.optimizer.warmup, part.optimizer.final_lr)
-        loss, rate = float(output.loss.detach()), factor * part.optimizer.lr
+        loss = float(output.loss.detach())
         if not math.isfinite(loss):
-            place = f"step {step} of {part.steps}, learning rate {rate:g}"
-            raise ValueError(f"the base model's training diverged: the loss is {loss} at {place}")
+            raise ValueError(self._diverged(f"the loss is {loss}"))
         output.loss.backward()
         if part.optimizer.max_grad_norm:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), part.optimizer.max_grad_norm)
-        self.optimizers.step(factor)
+        self.optimizers.step(self._rate_factor())
         if step >= part.steps - max(1, part.steps // 10):
             wanted = batch.labels[batch.labels >= 0]
             self.rates.append(float((output.logits.argmax(-1) == wanted).float().mean()))
 
+    def _rate_factor(self) -> float:
+        """The factor on the full learning rates at this step."""
+        optimizer = self.part.optimizer
+        return lr_factor(self.step, self.part.steps, optimizer.warmup, optimizer.final_lr)
+
+    def _check_weights(self) -> None:
+        """Raise ValueError before weights are saved that are not finite."""
+        if not all(bool(weight.isfinite().all()) for weight in self.model.parameters()):
+            raise ValueError(self._diverged("the weights are not finite"))
+
+    def _diverged(self, what: str) -> str:
+        """Say where the training diverged and what is left of it."""
+        rate = self.part.optimizer.lr * self._rate_factor()
+        place = f"step {self.step} of {self.part.steps}, learning rate {rate:g}"
+        kept = f"{self.checkpoint} is kept as it was" if self.checkpoint.exists() else "nothing was saved"
+        return f"the base model's training diverged: {what} at {place}; {kept}"
+
     def _save(self) -> None:
+        self._check_weights()
         state: dict[str, Any] = {
             "identity": self.identity,
             "step": self.step,

@@ -11,7 +11,7 @@ from ..aggregate import aggregate
 from ..compare import Answers
 from ..costs import COSTS, TOKENS, pareto_front
 from ..lineage import recipe_name
-from ..own import is_repeat
+from ..own import Repeat
 from ..query import arrange
 from ..result import Leaderboard, QuotedResult, Result
 from .audited import AUDITED, Audited, audited, badge, guesses
@@ -59,7 +59,7 @@ def _measured_section(
     series = [Series(row, aggregate(row), number, names[row.key]) for number, row in enumerate(rows)]
     front = set(pareto_front((one.row.key, one.means.generated, one.means.accuracy) for one in series))
     title = f"{data.name} {data.version}, {data.surface}"
-    found = find([one for one in series if not is_repeat(one.row)] or series, answers)
+    found = find([one for one in series if not isinstance(one.row, Repeat)] or series, answers)
     where = f"{data.split} split, {data.n:,} questions, content hash "
     shown = series[:CHARTED]
     return tag(

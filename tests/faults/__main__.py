@@ -54,6 +54,8 @@ def main(inputs: int, flipped: int, killed: int, writing: int, first: int) -> No
                 found[name][0].update(counted)
                 found[name][1].extend(wrong)
                 click.echo(f"{time.monotonic() - started:4.0f} s: {name}, {counted.total()} done", err=True)
+                for line in wrong:
+                    click.echo(f"{name}: {line}", err=True)
         for name, (counted, wrong) in found.items():
             violations += [f"{name}: {one}" for one in wrong]
             told = ", ".join(f"{n} {what}" for what, n in sorted(counted.items()))

@@ -82,6 +82,7 @@ def targets() -> list[Target]:
         Target("predictions", predictions, ["publish", RUN, "--repo", "org/name", "--dry-run"]),
         Target("kept controls", run / "controls/batch-0.json", ["controls", RUN, "--n", "8"], True, True),
         Target("kept states", run / "controls/batch-0.npy", ["controls", RUN, "--n", "8"], True, True),
+        Target("controls' report", run / "controls/controls.json", ["analyze", RUN, "--n", "2"]),
         Target("leaderboard", Path("leaderboard.json"), ["leaderboard", "show"], is_digested=False),
         Target("leaderboard", Path("leaderboard.json"), ["leaderboard", "check"], is_digested=False),
     ]
