@@ -59,6 +59,8 @@ def _sign_flip_p(sizes: np.ndarray, counts: np.ndarray, observed: int) -> float:
     of 1e-200 keeps its relative precision: P(H >= h) = E[exp(tilt H)] Σ_{x >= h} Q(x) exp(-tilt x), with Q
     the tilted distribution.
     """
+    from scipy import special
+
     if observed == 0:
         return 1.0
     total = int(sizes @ counts)
@@ -66,8 +68,8 @@ def _sign_flip_p(sizes: np.ndarray, counts: np.ndarray, observed: int) -> float:
     low, high = 0.0, 50.0  # a tilt of 50 makes every sign a plus
     for _ in range(40):
         tilt = (low + high) / 2
-        low, high = (tilt, high) if (counts * sizes) @ _logistic(tilt * sizes) < h else (low, tilt)
-    plus = _logistic(tilt * sizes)
+        low, high = (tilt, high) if (counts * sizes) @ special.expit(tilt * sizes) < h else (low, tilt)
+    plus = special.expit(tilt * sizes)
     length = 1 << total.bit_length()  # H has total + 1 values
     angles = np.exp(-2j * np.pi / length * np.arange(length // 2 + 1))
     transform = np.ones_like(angles)
@@ -77,9 +79,3 @@ def _sign_flip_p(sizes: np.ndarray, counts: np.ndarray, observed: int) -> float:
     tail = (tilted.clip(min=0) * np.exp(-tilt * np.arange(len(tilted)))).sum()
     log_mean = counts @ (np.logaddexp(0, tilt * sizes) - np.log(2))
     return min(1.0, 2 * float(np.exp(log_mean - tilt * h) * tail))
-
-
-def _logistic(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)) of x >= 0, without the time that ``scipy.special`` takes to load."""
-    found: np.ndarray = 1 / (1 + np.exp(-x))
-    return found

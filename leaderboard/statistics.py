@@ -1,7 +1,8 @@
 """Intervals and tests for accuracies.
 
-Nothing of `scipy` is imported, which takes longer to load than all else that a command does with a small
-file (`student`). The tests check each function against `scipy.stats`.
+Only `scipy.special` is imported, where a test needs it: it takes longer to load than the rest of a command
+that reads or adds rows, and `scipy.stats` three times as long. The tests check each function against
+`scipy.stats`.
 
 Accuracies, differences and margins are fractions in 0..1; p-values are two-sided unless stated otherwise.
 """
@@ -9,16 +10,13 @@ Accuracies, differences and margins are fractions in 0..1; p-values are two-side
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
-from .student import quantile, tail
-
 CONFIDENCE = 0.95
 NORMAL_QUANTILE = 1.959963984540054
-"""The normal quantile of 0.975: Wilson's interval of `CONFIDENCE`, which every record holds."""
+"""``scipy.special.ndtri`` of 0.975: Wilson's interval of `CONFIDENCE`, which every record holds."""
 POWER = 0.8
 BOOTSTRAP_SAMPLES = 10_000
 # Resamples are drawn in chunks of about this many indices, so that memory does not grow with the questions.
@@ -65,7 +63,7 @@ def wilson(n_correct: float, n: int, confidence: float = CONFIDENCE) -> Interval
         raise ValueError(f"n must be positive, got {n}")
     if not 0 <= n_correct <= n:
         raise ValueError(f"n_correct must be in 0..{n}, got {n_correct}")
-    z = NORMAL_QUANTILE if confidence == CONFIDENCE else NormalDist().inv_cdf(0.5 + confidence / 2)
+    z = NORMAL_QUANTILE if confidence == CONFIDENCE else _normal_quantile(0.5 + confidence / 2)
     share = n_correct / n
     center = share + z * z / (2 * n)
     spread = z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
@@ -73,6 +71,12 @@ def wilson(n_correct: float, n: int, confidence: float = CONFIDENCE) -> Interval
     low = 0.0 if n_correct == 0 else (center - spread) / (1 + z * z / n)
     high = 1.0 if n_correct == n else (center + spread) / (1 + z * z / n)
     return Interval(low, high)
+
+
+def _normal_quantile(share: float) -> float:
+    from scipy import special
+
+    return float(special.ndtri(share))
 
 
 def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Mean:
@@ -184,7 +188,9 @@ def t_interval(found: Estimate, confidence: float = CONFIDENCE) -> Interval:
     Returns:
         The interval.
     """
-    spread = quantile(0.5 + confidence / 2, found.freedom) * found.error
+    from scipy import special
+
+    spread = float(special.stdtrit(found.freedom, 0.5 + confidence / 2)) * found.error
     return Interval(found.mean - spread, found.mean + spread)
 
 
@@ -197,9 +203,11 @@ def t_test(found: Estimate) -> float:
     Returns:
         The p-value; with an error of 0 it is 1 for a mean of 0 and 0 otherwise.
     """
+    from scipy import special
+
     if found.error == 0:
         return 1.0 if found.mean == 0 else 0.0
-    return 2 * tail(abs(found.mean) / found.error, found.freedom)
+    return 2 * float(special.stdtr(found.freedom, -abs(found.mean) / found.error))
 
 
 def tost(found: Estimate, margin: float) -> float:
@@ -219,7 +227,9 @@ def tost(found: Estimate, margin: float) -> float:
         raise ValueError(f"margin must be positive, got {margin}")
     if found.error == 0:
         return 0.0 if abs(found.mean) < margin else 1.0
-    return tail((margin - abs(found.mean)) / found.error, found.freedom)
+    from scipy import special
+
+    return float(special.stdtr(found.freedom, (abs(found.mean) - margin) / found.error))
 
 
 def detectable(found: Estimate, confidence: float = CONFIDENCE, power: float = POWER) -> float:
@@ -233,7 +243,10 @@ def detectable(found: Estimate, confidence: float = CONFIDENCE, power: float = P
     Returns:
         The difference.
     """
-    return (quantile(0.5 + confidence / 2, found.freedom) + quantile(power, found.freedom)) * found.error
+    from scipy import special
+
+    quantiles = special.stdtrit(found.freedom, [0.5 + confidence / 2, power])
+    return float(quantiles.sum()) * found.error
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

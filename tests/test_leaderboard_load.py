@@ -200,21 +200,6 @@ def test_the_kept_quantile_is_the_normal_one() -> None:
     assert float(special.ndtri(0.5 + CONFIDENCE / 2)) == NORMAL_QUANTILE
 
 
-def test_showing_rows_does_not_load_scipy() -> None:
-    """It took most of the time that `show` of the shipped rows needs; they are ranked by t tests too."""
-    code = (
-        "import sys\nfrom coconut_bench.cli import main\n"
-        "try: main(['leaderboard', 'show', '--leaderboard', sys.argv[1]])\n"
-        "except SystemExit: print('LOADED', *{name.split('.')[0] for name in sys.modules})"
-    )
-    command = [sys.executable, "-c", code, str(store.SHIPPED)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    text, _, loaded = done.stdout.partition("LOADED")
-    assert text.startswith("rank")
-    assert "numpy" in loaded.split()
-    assert "scipy" not in loaded.split()
-
-
 def test_the_garbage_collector_runs_again_after_a_file_was_read_or_refused(
     boards: dict[int, Path], tmp_path: Path
 ) -> None:

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -23,7 +23,6 @@ from coconut_bench.leaderboard.statistics import (
     tost,
     wilson,
 )
-from coconut_bench.leaderboard.student import quantile, tail
 
 VALUES = [0.97, 0.955, 0.982, 0.961, 0.99]
 
@@ -148,24 +147,6 @@ def test_the_bootstrap_is_reproducible_and_close_to_theory() -> None:
     found = bootstrap_interval(values, clusters)
     assert found == bootstrap_interval(values, clusters)
     assert found == pytest.approx(t_interval(cluster_estimate(values, clusters)), abs=0.005)
-
-
-FREEDOM = st.one_of(st.integers(1, 40), st.integers(1, 10_000))
-
-
-@given(t=st.floats(-60, 60), freedom=FREEDOM)
-@example(t=0.0, freedom=1)
-@example(t=1e-9, freedom=3)
-@example(t=1e6, freedom=2)
-def test_a_tail_of_student_s_t_is_that_of_scipy(t: float, freedom: int) -> None:
-    expected = stats.t.sf(t, freedom)
-    assert tail(t, freedom) == pytest.approx(expected, rel=1e-8 if expected > 1e-250 else 1, abs=0)
-
-
-@given(share=st.floats(0.001, 0.999), freedom=FREEDOM)
-@example(share=0.5, freedom=3)
-def test_a_quantile_of_student_s_t_is_that_of_scipy(share: float, freedom: int) -> None:
-    assert quantile(share, freedom) == pytest.approx(stats.t.ppf(share, freedom), rel=1e-8, abs=1e-12)
 
 
 def test_the_t_test_is_that_of_scipy() -> None:
