@@ -200,17 +200,14 @@ class Result(Record):
     @property
     def identity(self) -> tuple[object, ...]:
         """What two results must share to be the same row, to which seeds are added."""
-        data = self.dataset
-        same = (data.content_hash, data.split, self.method, self.recipe.hash, *self.start, self.quick)
-        numerics = () if self.recipe.numerics is None else (f"numerics {self.recipe.numerics}",)
+        data, recipe = self.dataset, self.recipe
+        same = (data.content_hash, data.split, self.method, recipe.hash, *self.start, self.quick)
+        numerics = () if recipe.numerics is None else (f"numerics {recipe.numerics}",)
         return (*same, *numerics) if self.thoughts is None else (*same, *numerics, self.thoughts)
 
     @property
     def start(self) -> tuple[str | None, str | None]:
-        """Name and revision of the base model; None for the name where the revision is the weights' hash.
-
-        A local folder may have any name: what it holds decides.
-        """
+        """Name and revision of the base model; no name where the revision is its weights' hash."""
         base = self.base_model
         is_hash = base.revision is not None and base.revision == self.seeds[0].base_weights
         return None if is_hash else base.name, base.revision
