@@ -77,6 +77,7 @@ SMALLER = {
     "--dataset train.txt,valid.txt,test.txt": "--recipe tiny --dataset prosqa-tiny",
     "~/my-runs/leaderboard.json --to leaderboard/leaderboard.json": "theirs/leaderboard.json --to all.json",
     "--leaderboard leaderboard/leaderboard.json": "--leaderboard all.json",
+    "leaderboard page --out site": "leaderboard page --out site --leaderboard leaderboard.json",
     "--version 1.0.0": "--version 1.0.0 --dry-run",
     "--baseline runs/tiny-cot-1 --baseline runs/tiny-no-cot-0 --baseline runs/tiny-pause-0": "",
 }
