@@ -30,6 +30,11 @@ def rank() -> int:
     return int(os.environ.get("RANK", 0)) if size() > 1 else 0
 
 
+def restarts() -> int:
+    """Return how often the launcher has started the processes anew after one of them ended."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
+
+
 def is_sharded() -> bool:
     """Whether the launched processes are to divide the model among them (FSDP)."""
     return size() > 1 and _uses("FSDP")
@@ -82,9 +87,8 @@ def is_told() -> bool:
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     address, port = os.environ.get("MASTER_ADDR", ""), int(os.environ.get("MASTER_PORT", 0))
-    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     try:
         store = TCPStore(address, port, timeout=timedelta(seconds=10), wait_for_workers=False)
-        return bool(store.add(f"coconut-bench/told/{start}", 1) > 1)
+        return bool(store.add(f"coconut-bench/told/{restarts()}", 1) > 1)
     except RuntimeError:  # it was process 0's, which has ended
         return False

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 LARGEST = {"layers": 1_000, "size": 1_000_000}
 """Largest number of layers, and of anything else that is counted in a configuration."""
@@ -86,6 +92,23 @@ def only_pickles(folder: Path) -> bool:
         folder: Any folder.
     """
     return not any(folder.glob("*.safetensors")) and any(any(folder.glob(kind)) for kind in PICKLES)
+
+
+def check_stated(config: PreTrainedConfig, fields: Mapping[str, Any]) -> None:
+    """Check that a configuration states the model's depth and width.
+
+    Args:
+        config: The configuration.
+        fields: What was stated of it; transformers fills in the rest, often as of a model of billions.
+
+    Raises:
+        ValueError: One of the two is left out.
+    """
+    for name in ("num_hidden_layers", "hidden_size"):
+        own = config.attribute_map.get(name, name)
+        if not fields.keys() & {name, own}:
+            default = f"{getattr(config, own, 'unknown')}, transformers' own"
+            raise ValueError(f"config must have {own}, got none (it would be {default})")
 
 
 def check_sizes(fields: Mapping[str, Any]) -> None:

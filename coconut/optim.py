@@ -42,12 +42,23 @@ class Optimizers:
             factor: Factor on the full learning rates.
             keeps_gradients: Fill the gradients with zeros in place, as a step that is replayed needs them
                 where they are.
+
+        Raises:
+            ValueError: A learning rate is too large for torch to compute the step.
         """
         for part, rates in zip(self.parts, self._full, strict=True):
             for group, rate in zip(part.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
-            with fast_products(part.param_groups[0]["params"][0].device):
-                part.step()
+            try:
+                with fast_products(part.param_groups[0]["params"][0].device):
+                    part.step()
+            except RuntimeError as error:
+                if "overflow" not in str(error):
+                    raise
+                rate = max(group["lr"] for group in part.param_groups)
+                raise ValueError(
+                    f"the training diverged: no step can have the learning rate {rate:g}"
+                ) from None
             part.zero_grad(set_to_none=not keeps_gradients)
 
     def state_dict(self) -> list[dict[str, Any]]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from accelerate import PartialState
@@ -225,8 +226,27 @@ def join() -> Processes:
     launch.check("run")
     if not distributed.is_initialized():
         atexit.register(_leave)
-    state = PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE, **_connection())
     return Processes(state.device, state.process_index, state.num_processes)
+
+
+def _connection() -> dict[str, Any]:
+    """What processes that a launcher has restarted on this machine connect by; else torch's default.
+
+    The launcher keeps its store of addresses, with those of the processes that have ended: who reads one of
+    them waits for a process that is not there, to the end of `PATIENCE` (torch 2.13). Launchers of several
+    machines count their restarts each for itself, so that the count cannot tell one start from another.
+    """
+    environment, start = os.environ, launch.restarts()
+    is_kept = environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    if not (start and is_kept and environment.get("LOCAL_WORLD_SIZE") == environment["WORLD_SIZE"]):
+        return {}
+    from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
+
+    address, port = environment["MASTER_ADDR"], int(environment["MASTER_PORT"])
+    store = TCPStore(address, port, timeout=PATIENCE, wait_for_workers=False)
+    fresh = PrefixStore(f"coconut-bench/start-{start}", store)
+    return {"store": fresh, "rank": launch.rank(), "world_size": launch.size()}
 
 
 def _leave() -> None:

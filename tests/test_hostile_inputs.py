@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,22 @@ def test_a_model_s_configuration_that_makes_no_model_is_a_value_error(field: str
     config = {**MICRO["model"]["config"], field: value}
     write_recipe(Path.cwd(), model={"architecture": "llama", "config": config})
     with pytest.raises(ValueError, match=r"^model of recipe micro: "):
+        from_scratch(load_recipe("micro.yaml"), word_tokenizer(["a"]))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "config", "missing"),
+    [
+        ("llama", None, "num_hidden_layers, got none (it would be 32, transformers' own)"),
+        ("llama", {"num_hidden_layers": 2}, "hidden_size, got none (it would be 4096, transformers' own)"),
+        ("gpt2", {"n_layer": 2}, "n_embd, got none (it would be 768, transformers' own)"),
+    ],
+)
+def test_a_model_whose_depth_or_width_is_left_out_is_not_one_of_billions(
+    architecture: str, config: dict[str, Any] | None, missing: str
+) -> None:
+    write_recipe(Path.cwd(), model={"architecture": architecture, "config": config})
+    with pytest.raises(ValueError, match=re.escape(f"model of recipe micro: config must have {missing}")):
         from_scratch(load_recipe("micro.yaml"), word_tokenizer(["a"]))
 
 

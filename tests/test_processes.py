@@ -30,9 +30,10 @@ from launching import (
     words,
 )
 from micro import ADAMW, write_recipe
+from torch import distributed
 
 from coconut_bench.benchmarks.run.lock import InUse, check_free, locked
-from coconut_bench.coconut import launch
+from coconut_bench.coconut import launch, processes
 from coconut_bench.coconut.batches import share_out
 from coconut_bench.coconut.encoding import Row
 from coconut_bench.coconut.processes import Processes
@@ -205,13 +206,36 @@ def test_an_error_of_process_0_is_that_of_all(monkeypatch: pytest.MonkeyPatch) -
     def fails() -> None:
         raise InUse("out is in use by process 1")
 
-    processes = [Processes(torch.device("cpu"), rank, 2) for rank in range(2)]
+    both = [Processes(torch.device("cpu"), rank, 2) for rank in range(2)]
     sent: list[Any] = []
     monkeypatch.setattr(Processes, "shared", lambda self, value: (sent.append(value), sent[0])[1])
-    for process in processes:
+    for process in both:
         with pytest.raises(InUse, match="by process 1"):
             process.of_first(fails)
     assert [value[1] is None for value in sent] == [False, True], "the others do not even try"
+
+
+@pytest.mark.parametrize(("restarts", "machines", "is_fresh"), [(0, 1, False), (1, 1, True), (1, 2, False)])
+def test_restarted_processes_do_not_read_the_addresses_of_those_before_them(
+    restarts: int, machines: int, is_fresh: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch's launcher keeps its store; two processes that read old addresses waited for each other."""
+    kept = distributed.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    kept.set("address", "of a process that has ended")
+    values = {
+        "RANK": 1, "LOCAL_RANK": 1, "WORLD_SIZE": 2 * machines, "LOCAL_WORLD_SIZE": 2,
+        "MASTER_ADDR": "localhost", "MASTER_PORT": kept.port,
+        "TORCHELASTIC_USE_AGENT_STORE": True, "TORCHELASTIC_RESTART_COUNT": restarts,
+    }  # fmt: skip
+    for name, value in values.items():
+        monkeypatch.setenv(name, str(value))
+    found = processes._connection()
+    assert bool(found) == is_fresh
+    if is_fresh:
+        assert not found["store"].check(["address"])
+        found["store"].set("address", "mine")
+        assert kept.get("address") == b"of a process that has ended"
+        assert (found["rank"], found["world_size"]) == (1, 2)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from ...coconut.curriculum import Schedule
-from ...coconut.loading import check_sizes, load_model, reason
+from ...coconut.loading import check_sizes, check_stated, load_model, reason
 from ...coconut.looping import looped_config, share_layers
 from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.numerics import NUMERICS
@@ -283,6 +283,7 @@ def from_scratch(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrain
             str(recipe.model.architecture), recipe.model.loops, vocab_size=len(tokenizer),
             pad_token_id=ids.pad, eos_token_id=ids.end, bos_token_id=None, **(recipe.model.config or {}),
         )  # fmt: skip
+        check_stated(config, recipe.model.config or {})
         return share_layers(AutoModelForCausalLM.from_config(config, dtype=torch.float32))
     except Exception as error:  # transformers and torch raise anything for a field of another type
         raise ValueError(f"model of recipe {recipe.name}: {reason(error)}") from error
