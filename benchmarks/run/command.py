@@ -137,8 +137,9 @@ def run_command(
     An interrupted run resumes when it is started again with the same arguments. Several methods and seeds
     can be started in several terminals at once: they share the runs.
     """
-    if out is not None:
+    if out is not None and not (out / "result.json").exists():
         require_folder("--out", out)
+    require_folder("the folder of --leaderboard", leaderboard.absolute().parent)
     from ...coconut.methods import method_names
     from .device import parse_devices, use_device
 
