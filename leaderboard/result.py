@@ -207,10 +207,7 @@ class Result(Record):
 
     @property
     def start(self) -> tuple[str | None, str | None]:
-        """Name and revision of the base model; None for the name where the revision is the weights' hash.
-
-        A local folder may have any name: what it holds decides.
-        """
+        """Name and revision of the base model; of a folder's weights None and their hash."""
         base = self.base_model
         is_hash = base.revision is not None and base.revision == self.seeds[0].base_weights
         return None if is_hash else base.name, base.revision
