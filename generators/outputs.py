@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -13,10 +14,13 @@ def require_file(option: str, path: str | Path) -> None:
         path: The file.
 
     Raises:
-        ValueError: It is a folder, or its folder is not there.
+        ValueError: It is a folder, its folder is not there, or cannot be written to.
     """
-    if Path(path).is_dir() or not Path(path).parent.is_dir():
+    path = Path(path)
+    if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"{option} must be a file in an existing folder, got {path}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ValueError(f"{option} must be a file that can be written, got {path}")
 
 
 def require_folder(option: str, path: Path) -> None:
@@ -27,8 +31,10 @@ def require_folder(option: str, path: Path) -> None:
         path: The folder.
 
     Raises:
-        ValueError: It is a file, or would be in one.
+        ValueError: It is a file, or would be in one, or in a folder that cannot be written to.
     """
     there = next((one for one in (path, *path.parents) if one.exists()), path)
     if there.exists() and not there.is_dir():
         raise ValueError(f"{option} must be a folder, got the file {there}")
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"{option} must be a folder that can be written to, got {path}")

@@ -38,6 +38,7 @@ def locked(path: Path) -> Iterator[None]:
         OSError: One other process has held it for `LOCK_SECONDS`, or it cannot be written.
     """
     lock, name = FileLock(path.with_name(f".{path.name}.lock")), path.with_name(f".{path.name}.holder")
+    Path(lock.lock_file).touch()  # where there can be none, filelock would try again for ever
     _wait(lock, name, path)
     try:
         # The time tells two turns of one process apart.

@@ -247,7 +247,7 @@ def test_the_command_fails_with_code_1_above_the_limit() -> None:
         (["prosqa", "--n", "2"], "examples must be at least 4, got 2"),
         (["prosqa", "--split", "train"], "fit must be another split than train"),
         (["prosqa", "--split", "tset"], "unknown split 'tset' (did you mean 'test'?)"),
-        (["prosqa", "--plot", "x.gif"], "plot must be a .png, .svg or .pdf file, got x.gif"),
+        (["prosqa", "--plot", "x.gif"], "--plot must be a .png, .svg or .pdf file, got x.gif"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(arguments: list[str], message: str) -> None:

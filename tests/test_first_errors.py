@@ -13,8 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from coconut_bench.cli import main
+from coconut_bench.generators import outputs
 from coconut_bench.generators.hub import connection
+from coconut_bench.generators.outputs import require_file, require_folder
 from coconut_bench.leaderboard import read
+from coconut_bench.leaderboard.lock import locked
 from coconut_bench.leaderboard.query import find
 
 
@@ -146,6 +149,22 @@ for arguments, message in {MISTAKES!r}:
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_what_cannot_be_written_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_file("--json", tmp_path / "a.json")
+    require_folder("--out", tmp_path / "a" / "b")
+    monkeypatch.setattr(outputs.os, "access", lambda path, mode: Path(path) != tmp_path or mode != os.W_OK)
+    with pytest.raises(ValueError, match=r"--json must be a file that can be written, got .*a\.json"):
+        require_file("--json", tmp_path / "a.json")
+    with pytest.raises(ValueError, match=r"--out must be a folder that can be written to, got .*a/b"):
+        require_folder("--out", tmp_path / "a" / "b")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder in which nobody can make a file")
+def test_a_lock_that_cannot_be_made_is_not_waited_for() -> None:
+    with pytest.raises(FileNotFoundError), locked(Path("/proc/leaderboard.json")):
+        pass
 
 
 def test_help_of_speed_does_not_import_torch() -> None:

@@ -87,6 +87,8 @@ def test_a_finished_run_needs_none_of_the_files_that_it_was_trained_on(
     Path("moved/data/test.jsonl").write_text(json.dumps(kept))
     refused = invoke("samples", "moved")
     assert refused.exit_code == 2 and "was changed after manifest.json was written" in refused.stderr
+    refused = invoke("verify", "moved")
+    assert refused.exit_code == 2 and "(that of the run is moved/data)" in refused.stderr
     refused = invoke("verify", "moved/data")
     assert refused.exit_code == 2 and "Error: test.jsonl was changed: rows_sha256 is" in refused.stderr
 

@@ -133,8 +133,7 @@ def run_command(
     An interrupted run resumes when it is started again with the same arguments. Several methods and seeds
     can be started in several terminals at once: they share the runs.
     """
-    if out is not None:
-        require_folder("--out", out)
+    _check_places(out, leaderboard)
     from ...coconut.methods import method_names
     from .device import parse_devices, use_device
 
@@ -182,6 +181,13 @@ def run_command(
         say("\n" + render_paper_table(rows, read(SHIPPED).quoted, side_files(leaderboard)))
     if rows:  # of several processes, only the first one has them
         say("\n" + ending(grid.cells(out), rows, leaderboard))
+
+
+def _check_places(out: Path | None, leaderboard: Path) -> None:
+    """Check that a run can be written, and its row; a finished run is only read."""
+    if out is not None and not (out / "result.json").exists():
+        require_folder("--out", out)
+    require_folder("the folder of --leaderboard", leaderboard.absolute().parent)
 
 
 def _dial(sweeps: int | None, text: str) -> list[str]:

@@ -121,7 +121,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         OSError: There is no manifest.
     """
     if not (folder / MANIFEST).exists():
-        raise FileNotFoundError(f"{folder}: must be a generated directory, got one without {MANIFEST}")
+        data = folder / "data"
+        hint = f" (that of the run is {data})" if (data / MANIFEST).is_file() else ""
+        raise FileNotFoundError(f"{folder}: must be a generated directory, got one without {MANIFEST}{hint}")
     content = (folder / MANIFEST).read_bytes()
     manifest = read_json(content, MANIFEST)
     if not isinstance(manifest, dict) or "manifest_sha256" not in manifest:
