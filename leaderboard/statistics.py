@@ -1,7 +1,7 @@
 """Intervals and tests for accuracies.
 
-Nothing of `scipy` is imported, which takes longer to load than all else that a command does with a small
-file (`student`). The tests check each function against `scipy.stats`.
+Nothing of `scipy` is imported: it takes as long to load as numpy and pydantic together (`student`). The
+tests check each function against `scipy.stats`.
 
 Accuracies, differences and margins are fractions in 0..1; p-values are two-sided unless stated otherwise.
 """

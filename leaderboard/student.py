@@ -5,8 +5,8 @@
 >>> round(quantile(0.975, 4), 9)
 2.776445105
 
-`scipy.special` has both, but loads longer than all else that `leaderboard show` does with a small file. The
-tests compare them with `scipy.stats`.
+`scipy.special` has both, but takes as long to load as numpy and pydantic together. The tests compare them
+with `scipy.stats`.
 """
 
 from __future__ import annotations

@@ -201,7 +201,7 @@ def test_the_kept_quantile_is_the_normal_one() -> None:
 
 
 def test_showing_rows_does_not_load_scipy() -> None:
-    """It took most of the time that `show` of the shipped rows needs; they are ranked by t tests too."""
+    """The shipped rows have several seeds, so that they are ranked by t tests too."""
     code = (
         "import sys\nfrom coconut_bench.cli import main\n"
         "try: main(['leaderboard', 'show', '--leaderboard', sys.argv[1]])\n"
