@@ -21,6 +21,8 @@ BARS = (
 )
 """Forms of the bar, the widest first; the time left is the last thing to be given up."""
 SHORTEST_BAR = 4
+LOSS_EVERY = 20
+"""Steps of one point of the loss curve."""
 
 
 class Validation(NamedTuple):
@@ -67,6 +69,7 @@ class Progress:
         stages: Logs of finished stages.
         validations: All validations so far, the learning curve.
         flops: Floating-point operations of all steps, by all processes (see `flops`); None where unknown.
+        unlogged: Losses of the steps since the last validation.
     """
 
     plan: int = 0
@@ -79,6 +82,7 @@ class Progress:
     stages: list[StageLog] = field(default_factory=list)
     validations: list[Validation] = field(default_factory=list)
     flops: int | None = 0
+    unlogged: list[float] = field(default_factory=list)
 
     def state(self) -> dict[str, Any]:
         """Return the fields as plain dictionaries and lists, for a checkpoint."""
@@ -96,7 +100,7 @@ class Progress:
             TypeError: A field is missing or unknown, in the progress or in a part.
         """
         names = {one.name for one in fields(cls)}
-        state = {"flops": None, **state}
+        state = {"flops": None, "unlogged": [], **state}
         if state.keys() != names:
             raise TypeError(f"progress must have the fields {sorted(names)}, got {sorted(state)}")
         stages = [StageLog(**one) for one in state["stages"]]
@@ -108,6 +112,13 @@ class Progress:
         """Mean of the recent losses; NaN before the first step of a stage."""
         losses = self.recent_losses
         return sum(losses) / len(losses) if losses else float("nan")
+
+    @property
+    def loss_curve(self) -> list[tuple[int, float]]:
+        """Mean loss of each `LOSS_EVERY` steps since the last validation, and the last of these steps."""
+        first = self.global_step - len(self.unlogged)
+        parts = [self.unlogged[at : at + LOSS_EVERY] for at in range(0, len(self.unlogged), LOSS_EVERY)]
+        return [(first + at * LOSS_EVERY + len(part), sum(part) / len(part)) for at, part in enumerate(parts)]
 
 
 class RunBar(tqdm):

@@ -47,7 +47,7 @@ class Trainer:
         checkpoint: The checkpoint file; if it exists, the run resumes from it.
         identity: Values that a checkpoint must agree with to belong to this run.
         log: Receives each validation, in process 0: stage, steps, mean loss over up to a tenth of the stage,
-            the terms of the last step's loss (if it has several), accuracy.
+            the terms of the last step's loss (if it has several), accuracy, the loss curve since then.
         replica: What this process holds of the model; None for all of it.
 
     Raises:
@@ -121,6 +121,7 @@ class Trainer:
                 saved = time.monotonic()
                 stop.raise_if_requested(f"{self._place(plan)}; saved in {self.checkpoint}")
             at.recent_losses.append(self._step(plan))
+            at.unlogged.append(at.recent_losses[-1])
             del at.recent_losses[: -max(1, plan.steps // 10)]
             at.step, at.global_step = at.step + 1, at.global_step + 1
             self.bar.speed = f"{self.throughput.rate:.3g} steps/s"
@@ -228,7 +229,8 @@ class Trainer:
         shares = self.processes.gathered(self.parts)
         terms = {name: sum(share.get(name, 0.0) for share in shares) for name in self.parts}
         told = {**entry, "loss": at.loss, **({"parts": terms} if terms else {}), "valid": accuracy, **speed}
-        self.processes.of_first(lambda: self.log(told))
+        self.processes.of_first(lambda: self.log({**told, "losses": at.loss_curve}))
+        at.unlogged = []
         self.throughput.begin(at.flops)
         at.validations.append(Validation(plan.stage, at.global_step, at.loss, accuracy))
         if plan is self.plans[-1] and accuracy > at.best_accuracy:

@@ -16,6 +16,7 @@ from coconut_bench.benchmarks.inspection.curves import band, read_training, stag
 from coconut_bench.benchmarks.inspection.samples import read_transcripts, render
 from coconut_bench.benchmarks.run.trained import load_run
 from coconut_bench.cli import main
+from coconut_bench.coconut.progress import Progress
 from coconut_bench.leaderboard import read_predictions
 from coconut_bench.leaderboard.aggregate import pooled
 
@@ -69,7 +70,9 @@ def test_curves_are_read_from_the_log_or_the_result(runs: Path, tmp_path: Path) 
     assert [(p.stage, p.step) for p in finished.points] == [(0, 4), (1, 8), (2, 10), (2, 12), (2, 14)]
     assert stage_spans(finished.points) == [(0, 0, 4), (1, 4, 8), (2, 8, 14)]
     (tmp_path / "result.json").write_bytes((runs / "micro-coconut-0" / "result.json").read_bytes())
-    assert [point._replace(loss=None) for point in finished.points] == read_training(tmp_path).points
+    bare = [point._replace(loss=None, losses=()) for point in finished.points]
+    assert bare == read_training(tmp_path).points and read_training(tmp_path).losses == []
+    assert [step for step, _ in finished.losses] == [4, 8, 10, 12, 14]
     (tmp_path / "result.json").unlink()
     log = (runs / "micro-coconut-0" / "log.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "log.jsonl").write_text("".join([*log[:3], log[2]]))  # one validation repeated
@@ -77,6 +80,20 @@ def test_curves_are_read_from_the_log_or_the_result(runs: Path, tmp_path: Path) 
     assert (unfinished.points, unfinished.by_hops) == (finished.points[:3], {})
     with pytest.raises(FileNotFoundError, match="nowhere must be a run's directory"):
         read_training(Path("nowhere"))
+
+
+def test_the_loss_curve_has_a_point_every_20_steps() -> None:
+    losses = [float(step) for step in range(1, 46)]
+    progress = Progress(global_step=145, unlogged=losses)
+    assert progress.loss_curve == [(120, 10.5), (140, 30.5), (145, 43.0)]
+    assert Progress(global_step=100).loss_curve == []
+
+
+def test_a_plot_takes_the_fine_losses_where_a_log_has_them(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text(json.dumps({**VALIDATION, "losses": [[2, 0.75], [4, 0.5]]}) + "\n")
+    assert read_training(tmp_path).losses == [(2, 0.75), (4, 0.5)]
+    (tmp_path / "log.jsonl").write_text(json.dumps(VALIDATION) + "\n")
+    assert read_training(tmp_path).losses == [(4, 0.5)]
 
 
 VALIDATION = {"stage": 0, "step": 4, "global_step": 4, "loss": 0.5, "valid": 0.5}
@@ -95,6 +112,7 @@ VALIDATION = {"stage": 0, "step": 4, "global_step": 4, "loss": 0.5, "valid": 0.5
         ({"valid": 50.0}, "valid must be in 0..1, got 50.0"),
         ({"valid": math.nan}, "valid must be in 0..1, got nan"),
         ({"loss": None}, "loss must be a number, got None"),
+        ({"losses": [3]}, "TypeError"),
     ],
 )
 def test_a_log_of_another_shape_is_one_line(

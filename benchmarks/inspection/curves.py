@@ -1,6 +1,8 @@
 """Training curves of runs, finished or not, from their directories.
 
-    {"stage": 1, "step": 100, "global_step": 900, "loss": 0.41, "valid": 0.52}      (one line of log.jsonl)
+    {"stage": 1, "step": 100, "global_step": 900, "loss": 0.41, "valid": 0.52, "losses": [[820, 0.46], …]}
+
+is a line of log.jsonl, a validation; ``losses`` are the mean losses of every 20 steps since the one before.
 
 Runs of one method and recipe that differ in their seed are one group.
 """
@@ -20,12 +22,21 @@ from ..run.saved import load_result
 
 
 class Point(NamedTuple):
-    """One validation: stage, optimizer steps before it over all stages, training loss (if kept), accuracy."""
+    """One validation.
+
+    Attributes:
+        stage: Stage of the curriculum.
+        step: Optimizer steps before it, over all stages.
+        loss: Training loss, if kept.
+        accuracy: Validation accuracy.
+        losses: Optimizer steps and training loss of single parts since the validation before, if kept.
+    """
 
     stage: int
     step: int
     loss: float | None
     accuracy: float
+    losses: tuple[tuple[int, float], ...] = ()
 
 
 class Training(NamedTuple):
@@ -40,6 +51,12 @@ class Training(NamedTuple):
     group: str
     points: list[Point]
     by_hops: dict[int, Score]
+
+    @property
+    def losses(self) -> list[tuple[int, float]]:
+        """Optimizer steps and training loss: of every few steps, or of each validation in older logs."""
+        fine = [pair for point in self.points for pair in point.losses]
+        return fine or [(point.step, point.loss) for point in self.points if point.loss is not None]
 
 
 class Band(NamedTuple):
@@ -103,7 +120,8 @@ def _point(entry: dict[str, Any]) -> Point:
             raise ValueError(f"{name} must be a number, got {number!r}")
     if not 0 <= accuracy <= 1:
         raise ValueError(f"valid must be in 0..1, got {accuracy}")
-    return Point(stage, step, float(loss) if math.isfinite(loss) else None, float(accuracy))
+    losses = tuple((int(at), float(value)) for at, value in entry.get("losses", ()) if math.isfinite(value))
+    return Point(stage, step, float(loss) if math.isfinite(loss) else None, float(accuracy), losses)
 
 
 def band(curves: Sequence[Sequence[tuple[int, float]]]) -> Band:

@@ -53,7 +53,7 @@ def draw(trainings: Sequence[Training]) -> Figure:
         raise ValueError("runs must have been validated at least once to be plotted, got no validation")
     end = max(point.step for one in trainings for point in one.points)
     panels: list[Callable[[Axes, Groups], None]] = [_accuracy]
-    if any(point.loss is not None for one in trainings for point in one.points):
+    if any(one.losses for one in trainings):
         panels.append(_loss)
     if len({hops for one in trainings for hops in one.by_hops}) > 1:
         panels.append(_hops)
@@ -80,8 +80,7 @@ def _accuracy(axes: Axes, groups: Groups) -> None:
 
 def _loss(axes: Axes, groups: Groups) -> None:
     for color, (group, runs) in zip(_colors(groups), groups.items(), strict=True):
-        curves = [[(p.step, p.loss) for p in run.points if p.loss is not None] for run in runs]
-        _line(axes, curves, color, group)
+        _line(axes, [run.losses for run in runs], color, group)
     axes.set_yscale("log")
     axes.set_ylabel("training loss")
 
