@@ -28,7 +28,7 @@ from ..generators.example import Example
 from .curriculum import Schedule
 from .frontier import drawn, visited
 from .methods import Method, View
-from .rows import Row, Segments, step_texts
+from .rows import Row, Segments, multiple_of, step_texts
 from .tokens import SpecialIds, leading_tokens
 
 IGNORE = -100
@@ -273,11 +273,6 @@ def collate(rows: Sequence[Row], pad: int, multiples: tuple[int, int] = (1, 1)) 
     return Batch(
         torch.from_numpy(ids_BT), torch.from_numpy(mask_BT.astype(np.int64)), torch.from_numpy(labels_BT)
     )
-
-
-def multiple_of(unit: int, number: int) -> int:
-    """Return the least multiple of ``unit`` that is not below ``number``."""
-    return -(-number // unit) * unit
 
 
 def collate_prompts(prompts: Sequence[list[int]], pad: int) -> tuple[Tensor, Tensor]:

@@ -25,8 +25,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .encoding import IGNORE, Batch, multiple_of
+from .encoding import IGNORE, Batch
 from .mixtures import Mixtures
+from .rows import multiple_of
 
 
 class Labels(NamedTuple):

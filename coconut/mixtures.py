@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .encoding import multiple_of
+from .rows import multiple_of
 
 MULTIPLE = 8
 """Concepts of a thought are padded to multiples of it where steps are replayed."""

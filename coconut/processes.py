@@ -238,7 +238,7 @@ def _connection() -> dict[str, Any]:
     machines count their restarts each for itself, so that the count cannot tell one start from another.
     """
     environment, start = os.environ, launch.restarts()
-    is_kept = environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    is_kept = environment.get("TORCHELASTIC_USE_AGENT_STORE") == str(True)
     if not (start and is_kept and environment.get("LOCAL_WORLD_SIZE") == environment["WORLD_SIZE"]):
         return {}
     from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]

@@ -24,10 +24,10 @@ from tqdm import tqdm
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
 
 from .decoding import Prompted, most_probable
-from .encoding import multiple_of
 from .kernels import any_shape
 from .modeling import CoconutForCausalLM
 from .recurrence import RECURRENCES
+from .rows import multiple_of
 
 LOOK_EVERY = 8
 """Tokens written between two looks at whether all rows have ended."""

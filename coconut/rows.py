@@ -60,3 +60,13 @@ def step_texts(parts: Segments, removed: int, groups: int, end: int) -> tuple[li
     ends = [*range(1, groups), max(groups, removed)]
     texts = [[token for step in parts.steps[k : ends[k]] for token in step] for k in range(groups)]
     return tuple([*text, end] if text else parts.answer for text in texts)
+
+
+def multiple_of(unit: int, number: int) -> int:
+    """Return the least multiple that is not below a number.
+
+    Args:
+        unit: What it is to be a multiple of, at least 1.
+        number: From 0 on.
+    """
+    return -(-number // unit) * unit

@@ -24,10 +24,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from .deferred import attending
-from .encoding import IGNORE, multiple_of
+from .encoding import IGNORE
 from .kernels import any_shape
 from .layout import Layout, round_up
-from .rows import Row
+from .rows import Row, multiple_of
 
 MULTIPLE = 8
 """Texts are padded to multiples of it where steps are replayed."""
