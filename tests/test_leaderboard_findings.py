@@ -214,7 +214,7 @@ def test_samples_are_the_recorded_answers_to_the_generated_questions(shipped: st
     for name, wrong in shown.items():
         assert (named in wrong) is not given[name].correct
         assert f"<code>{escape(questions[name].question, quote=False)}</code>" in shipped
-    first = [name for name in questions if not given[name].correct][:4]
+    first = [name for name in questions if not given[name].correct][:2]
     assert set(first) | set(list(questions)[:6]) <= shown.keys()
     counts = [len([one for one in wrong.split("\n") if one]) for wrong, _ in found]
     assert counts == sorted(counts, reverse=True)

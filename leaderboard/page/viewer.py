@@ -16,7 +16,7 @@ from ..samples import regenerate
 from .marks import Series
 from .markup import Markup, tag
 
-METHODS, FIRST, WRONG = 8, 6, 4
+METHODS, FIRST, WRONG = 20, 6, 2
 """Methods shown; questions from the start of the split; wrong answers of each method."""
 
 
