@@ -202,8 +202,11 @@ def test_accuracy_is_drawn_against_each_cost_in_which_rows_differ(tmp_path: Path
         "FLOPs of training",
     ):
         assert f"<!-- {axis} -->" in drawn
-    assert "parameters" not in drawn  # all have as many
+    assert "<!-- parameters used when answering -->" in drawn  # CODI's thoughts have a projection
     assert all(f"<!-- {name} -->" in drawn for name in ("CoT", "Coconut", "pause as thought"))
+    leaky = [*rows[:3], "prosqa-tiny-leaky", *rows[4:], "--plot", str(figure)]
+    assert CliRunner().invoke(main, leaky).exit_code == 0
+    assert "parameters" not in figure.read_text(encoding="utf-8")  # all have as many
     refused = CliRunner().invoke(main, [*rows, "--plot", str(tmp_path / "all.svg")])
     assert refused.exit_code == 2
     assert re.search(r"plot needs the rows of one table, got those of \d", refused.stderr)
