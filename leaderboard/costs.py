@@ -116,6 +116,8 @@ def _known(axis: Axis, means: Iterable[Aggregate]) -> set[float]:
 
 def _panel(panel: Axes, axis: Axis, rows: Sequence[Named], means: Sequence[Aggregate]) -> None:
     """One cost: a mark with its interval a row, those that fall together side by side; the front as steps."""
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
     points = {
         one.row.key: (axis.value(mean), 100 * mean.accuracy) for one, mean in zip(rows, means, strict=True)
     }
@@ -132,6 +134,8 @@ def _panel(panel: Axes, axis: Axis, rows: Sequence[Named], means: Sequence[Aggre
     panel.set_ylim(30, 103)
     panel.set_xlim(0, 1.1 * width)
     panel.grid(linewidth=0.4, alpha=0.6)
+    panel.xaxis.set_major_locator(MaxNLocator(5))
+    panel.xaxis.set_major_formatter(EngFormatter(sep=""))
     panel.set_xlabel(axis.label, fontsize=9)
 
 
