@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ..coconut.settings import Fraction, Mixing, OptimizerSettings, Part, Positive, Seed
+from ..coconut.settings import Fraction, Mixing, OptimizerSettings, Part, Positive, Seed, or_word
 
 DEFAULT_SWEEPS = 3
 """Joint updates of thoughts that are computed in parallel, unless the recipe sets ``sweeps``."""
@@ -93,7 +93,7 @@ class BasePart(Part):
     first_premises: Positive
     premises: Positive
     batch_size: Positive
-    seed: Seed | Literal["run"] = 0
+    seed: Annotated[Seed | Literal["run"], or_word("run")] = 0
     optimizer: OptimizerSettings
 
     def bound(self, seed: int) -> BasePart:

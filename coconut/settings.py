@@ -5,21 +5,56 @@ A key that is not set is left out of a recipe's hash, so that adding a key leave
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
+
+
+def or_word(word: str) -> WrapValidator:
+    """Return what gives a field that is a whole number or one word a rule of its own, not one a kind.
+
+    Args:
+        word: The word.
+    """
+
+    def check(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return read(value)
+        except ValidationError as error:
+            rule = error.errors()[0]["msg"]
+            raise ValueError(f"{rule[:1].lower()}{rule[1:]}, or be {word}") from None
+
+    return WrapValidator(check)
+
 
 Positive = Annotated[int, Field(ge=1, le=10**9)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-MicroBatch = Positive | Literal["auto"]
-Window = Annotated[int, Field(ge=2, le=10_000)]
+MicroBatch = Annotated[Positive | Literal["auto"], or_word("auto")]
+Window = Annotated[int, Field(ge=2, le=1_000)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Part(BaseModel):
-    """Base of every part of a recipe: immutable, no unknown keys."""
+    """Base of every part of a recipe: immutable, no unknown keys, and true is no number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
+            raise ValueError("must not be true or false")
+        return value
 
 
 class OptimizerSettings(Part):
