@@ -1,12 +1,12 @@
-"""The same methods on two datasets, side by side: what a leak, a size or a wording is worth.
+"""The same methods on several datasets or recipes, side by side: what a leak, a size, a depth is worth.
 
     method    prosqa-tiny-leaky  prosqa-tiny  difference  95 % interval
     CoT       98.9 (1)           99.0 (1)     −0.1        −1.2 to +0.9
     Rule      87.5               50.0         +37.5       +33.2 to +41.6
 
-(a sample of the form). Accuracy is the mean over the seeds in brackets. The difference is that of the seeds
-that both rows have. The questions are different ones, so its interval is not paired: it is Newcombe's, from
-the Wilson intervals of both, with a pair of twins counted as one question; with several seeds, that of the
+(a sample of the form). Accuracy is the mean over the seeds in brackets. Two columns have their difference,
+that of the seeds that both rows have; its interval is not paired, since the questions may differ: Newcombe's,
+from the Wilson intervals of both, a pair of twins counted as one question; with several seeds, that of the
 differences between seeds (t) where it is wider.
 """
 
@@ -18,18 +18,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..generators.figures import new_figure, require_plot
 from ..generators.lookup import pick
 from ..generators.tables import aligned, folded, markdown
 from ..generators.terminal import terminal_width
-from .aggregate import aggregate, mean_accuracy
+from .aggregate import aggregate
 from .lineage import changes
 from .own import Repeat, read_boards
 from .paper_table import ORDER
 from .result import Result, SeedResult
 from .statistics import Interval, estimate, t_interval, wilson
 
-COLORS = ("#ee6677", "#4477aa")
 RULE = "rule"
 
 
@@ -41,60 +39,106 @@ class Gap(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One method: its row on either dataset, None where there is none."""
+    """One method: its row in each column, None where there is none.
+
+    Attributes:
+        name: Of the method.
+        rows: One per column.
+        is_removed: Whether the line is that of answers forced without thoughts, which `controls` has counted.
+    """
 
     name: str
-    rows: tuple[Result | None, Result | None]
+    rows: tuple[Result | None, ...]
+    is_removed: bool = False
+
+    @property
+    def shares(self) -> list[Share | None]:
+        """The accuracy in each column."""
+        return [_removed(row) if self.is_removed else _as_trained(row) for row in self.rows]
 
     @property
     def gap(self) -> Gap | None:
         """The first accuracy minus the second; None unless both rows share a seed."""
         first, second = self.rows
-        return None if first is None or second is None else gap(first, second)
+        return None if first is None or second is None or self.is_removed else gap(first, second)
+
+
+class Share(NamedTuple):
+    """An accuracy: a fraction, its 95 % interval, and the number of seeds, 0 for a rule."""
+
+    value: float
+    interval: Interval
+    seeds: int
+
+    def __str__(self) -> str:
+        return f"{100 * self.value:.1f}" + (f" ({self.seeds})" if self.seeds else "")
 
 
 class Beside(NamedTuple):
-    """Two datasets and the methods on them.
+    """Columns, and the methods in them.
 
     Attributes:
-        names: The datasets, as they were asked for.
+        names: The columns, as they were asked for.
         recipes: The recipe of the rows of each.
-        lines: One per method, that of the rules last.
+        lines: One per method, and one for its forced answers if asked for; that of the rules last.
     """
 
-    names: tuple[str, str]
-    recipes: tuple[str, str]
+    names: tuple[str, ...]
+    recipes: tuple[str, ...]
     lines: list[Line]
 
     def cells(self) -> list[tuple[str, ...]]:
         """The rows of the table, the header first."""
-        header = ("method", *self.names, "difference", "95 % interval")
-        return [header, *((line.name, *map(_accuracy, line.rows), *_gap(line.gap)) for line in self.lines)]
+        header: tuple[str, ...] = ("method", *self.names)
+        lines = [
+            (line.name, *("–" if one is None else str(one) for one in line.shares)) for line in self.lines
+        ]
+        if len(self.names) != 2:
+            return [header, *lines]
+        gaps = (_gap(line.gap) for line in self.lines)
+        return [
+            (*header, "difference", "95 % interval"),
+            *((*line, *found) for line, found in zip(lines, gaps, strict=True)),
+        ]
 
 
-def beside(path: Path | None, first: str, second: str) -> Beside:
-    """Put the rows of two datasets side by side.
+def beside(path: Path | None, *names: str, methods: Sequence[str] = (), removed: bool = False) -> Beside:
+    """Put the rows of datasets or recipes side by side.
 
     Args:
         path: The leaderboard file; None for the shipped one and yours.
-        first: A dataset, or ``DATASET:RECIPE``. Without a recipe, that of most of the dataset's rows.
-        second: Another one.
+        *names: Two or more: a dataset, or ``DATASET:RECIPE``. Without a recipe, that of most of the dataset's
+            rows.
+        methods: Only these, in this order; empty for all.
+        removed: Whether a method has a second line: answers forced without its thoughts, where `controls` has
+            counted them.
 
     Returns:
-        Both, with a line per method that either has.
+        All, with a line per method that any has.
 
     Raises:
-        ValueError: For a name that no row has (the nearest one is named), or an invalid file.
+        ValueError: For fewer than two names, one that no row has (the nearest one is named), or an invalid
+            file.
     """
+    if len(names) < 2:
+        raise ValueError(f"beside needs two datasets or more, got {', '.join(names) or 'none'}")
     rows = [row for row in read_boards(path).measured if not isinstance(row, Repeat)]
-    (one, left), (other, right) = (_column(rows, name) for name in (first, second))
-    methods = [*ORDER, *sorted({*left, *right} - {*ORDER, RULE}), RULE]
-    lines = [
-        Line(ORDER.get(method, method.capitalize()), (left.get(method), right.get(method)))
-        for method in methods
-        if method in left or method in right
-    ]
-    return Beside((first, second), (one, other), lines)
+    recipes, columns = zip(*(_column(rows, name) for name in names), strict=True)
+    found = set().union(*columns)
+    for method in methods:
+        pick(dict.fromkeys(sorted(found)), method, "method of these rows")
+    order = methods or [one for one in dict.fromkeys([*ORDER, *sorted(found - {RULE}), RULE]) if one in found]
+    lines = [line for method in order for line in _lines(method, columns, removed)]
+    return Beside(names, recipes, lines)
+
+
+def _lines(method: str, columns: Sequence[dict[str, Result]], removed: bool) -> list[Line]:
+    """The lines of a method: as trained, and forced to answer without thoughts if that was counted."""
+    rows = tuple(column.get(method) for column in columns)
+    line = Line(ORDER.get(method, method.capitalize()), rows)
+    if not removed or all(_removed(row) is None for row in rows):
+        return [line]
+    return [line, Line(f"{line.name.removeprefix('– ')}, thoughts removed", rows, is_removed=True)]
 
 
 def _column(rows: Sequence[Result], name: str) -> tuple[str, dict[str, Result]]:
@@ -111,6 +155,24 @@ def _column(rows: Sequence[Result], name: str) -> tuple[str, dict[str, Result]]:
     asked = {row.dataset.content_hash for row in found.values()}
     rules = [row for row in own if row.kind == RULE and (not asked or row.dataset.content_hash in asked)]
     return recipe, found | ({RULE: rules[0]} if rules else {})
+
+
+def _as_trained(row: Result | None) -> Share | None:
+    if row is None:
+        return None
+    share, interval = aggregate(row)[:2]
+    return Share(share, interval, 0 if row.kind == RULE else len(row.seeds))
+
+
+def _removed(row: Result | None) -> Share | None:
+    """The share of right forced answers; a pair of twins counts as one question in its interval."""
+    said = row.controls if row else None
+    if row is None or said is None or said.removed is None:
+        return None
+    twins = row.seeds[0].twins
+    independent = said.removed.n - (twins.n if twins else 0) * len(said.seeds)
+    interval = wilson(said.removed.accuracy * independent, independent)
+    return Share(said.removed.accuracy, interval, len(said.seeds))
 
 
 def gap(first: Result, second: Result) -> Gap | None:
@@ -147,13 +209,6 @@ def _share(entries: Sequence[SeedResult]) -> tuple[float, float, float]:
     return share, *wilson(share * independent, independent)
 
 
-def _accuracy(row: Result | None) -> str:
-    if row is None:
-        return "–"
-    seeds = "" if row.kind == RULE else f" ({len(row.seeds)})"
-    return f"{100 * mean_accuracy(row):.1f}{seeds}"
-
-
 def _gap(found: Gap | None) -> tuple[str, str]:
     if found is None:
         return "–", "–"
@@ -179,57 +234,24 @@ def text(found: Beside, format: str = "text") -> str:
     cells = found.cells()
     lines = markdown(cells) if format == "markdown" else aligned(cells, width=terminal_width())
     recipes = "; ".join(
-        f"{name}: recipe {recipe or 'none'}" for name, recipe in zip(found.names, found.recipes, strict=True)
+        f"{name}: recipe {recipe or 'none'}"
+        for name, recipe in zip(found.names, found.recipes, strict=True)
+        if ":" not in name
     )
-    rules = [
-        f"{row.method.removeprefix('rule-')} on {name}"
+    rules = {
+        name: row.method.removeprefix("rule-")
         for line in found.lines
         for name, row in zip(found.names, line.rows, strict=True)
         if row is not None and row.kind == RULE
+    }
+    alike = len(found.names) > 2 and len(set(rules.values())) == 1
+    told = [*rules.values()][:1] if alike else [f"{rule} on {name}" for name, rule in rules.items()]
+    said = f" The rule does not read the query entity: {', '.join(told)}." if rules else ""
+    parts = [
+        "Accuracy in %, in brackets the number of seeds",
+        *["the difference in points, over the seeds that both have"] * (len(found.names) == 2),
+        *["thoughts removed: the answer must follow the question at once"]
+        * any(line.is_removed for line in found.lines),
     ]
-    said = f" The rule does not read the query entity: {', '.join(rules)}." if rules else ""
-    note = (
-        "Accuracy in %, in brackets the number of seeds; the difference in points, over the seeds that both "
-        f"have. {recipes}.{said}"
-    )
+    note = " ".join([f"{'; '.join(parts)}.", *[f"{recipes}."] * bool(recipes)]) + said
     return "\n".join([*lines, "", note if format == "markdown" else folded(note, terminal_width())])
-
-
-def plot(found: Beside, path: Path) -> None:
-    """Draw a line a method with its accuracy on both datasets, and the rule of each dataset across.
-
-    Args:
-        found: The table.
-        path: File to write (.png, .svg, .pdf).
-
-    Raises:
-        ValueError: As for `require_plot`.
-        OSError: The file cannot be written.
-    """
-    require_plot(path)
-    lines = [line for line in found.lines if line.name.lower() != RULE]
-    floors = next((line.rows for line in found.lines if line.name.lower() == RULE), (None, None))
-    figure = new_figure(7.5, 1.4 + 0.36 * max(1, len(lines)))
-    axes = figure.subplots()
-    for side, (name, color) in enumerate(zip(found.names, COLORS, strict=True)):
-        offset = 0.13 * (2 * side - 1)
-        for place, line in enumerate(lines):
-            row = line.rows[side]
-            if row is None:
-                continue
-            share, (low, high) = aggregate(row)[:2]
-            axes.plot([100 * low, 100 * high], [place + offset] * 2, color=color, linewidth=2)
-            axes.plot(100 * share, place + offset, "o", color=color, markersize=6, clip_on=False)
-        axes.plot([], [], "o-", color=color, linewidth=2, label=name)
-        floor = floors[side]
-        if floor is not None:
-            share = 100 * mean_accuracy(floor)
-            label = f"rule that does not read the query entity, {share:.1f} %"
-            axes.axvline(share, color=color, linestyle="--", linewidth=1.2, label=label)
-    axes.set_yticks(range(len(lines)), [line.name for line in lines], fontsize=9)
-    axes.set_ylim(len(lines) - 0.5, -0.5)
-    axes.set_xlim(40, 101)
-    axes.grid(axis="x", linewidth=0.4, alpha=0.6)
-    axes.set_xlabel("% of the test questions right, with the 95 % interval", fontsize=9)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
-    figure.savefig(path, dpi=150)

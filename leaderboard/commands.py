@@ -164,21 +164,40 @@ def compare(path: Path | None, rows: tuple[str, ...], dataset: str | None, recip
 
 @leaderboard.command("beside")
 @leaderboard_files
-@click.argument("first", metavar="DATASET[:RECIPE]")
-@click.argument("second", metavar="DATASET[:RECIPE]")
+@click.argument("names", nargs=-1, required=True, metavar="DATASET[:RECIPE]...")
+@click.option(
+    "--method",
+    "methods",
+    metavar="NAMES",
+    help="Only these methods, in this order: names separated by commas.",
+)
+@click.option(
+    "--removed",
+    is_flag=True,
+    help="Also the answers forced without thoughts, where controls has counted them.",
+)
 @click.option("--format", type=click.Choice(["text", "markdown"]), default="text", help="Output format.")
 @click.option("--plot", "figure", type=PATH, metavar="FILE", help="Also save a figure: .png, .svg or .pdf.")
-def beside_command(path: Path | None, first: str, second: str, format: str, figure: Path | None) -> None:
-    """Put the methods of two datasets side by side, with the difference and its interval.
+@collector_paused()
+def beside_command(
+    path: Path | None,
+    names: tuple[str, ...],
+    methods: str | None,
+    removed: bool,
+    format: str,
+    figure: Path | None,
+) -> None:
+    """Put the methods of datasets or recipes side by side; two with their difference and its interval.
 
     Without a RECIPE, the one that most of the dataset's rows have is taken.
     """
     from ..generators.figures import require_plot
-    from .beside import beside, plot, text
+    from .beside import beside, text
+    from .beside_plot import plot
 
     if figure is not None:
         require_plot(figure, "--plot")
-    found = beside(path, first, second)
+    found = beside(path, *names, methods=methods.split(",") if methods else (), removed=removed)
     if figure is not None:
         plot(found, figure)
     click.echo(text(found, format))

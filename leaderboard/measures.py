@@ -9,7 +9,7 @@ part is built or read.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -18,9 +18,11 @@ from pydantic import (
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     TypeAdapter,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
@@ -234,11 +236,31 @@ def _digits(numbers: tuple[float, ...]) -> str:
 
 
 class Controls(Record):
-    """What the command ``controls`` says of the thoughts of some seeds, on ``n`` questions each."""
+    """What the command ``controls`` says of the thoughts of some seeds, on ``n`` questions each.
+
+    ``removed`` counts the questions of all these seeds, those with two candidates, that are right when the
+    answer must be given at once, without thoughts. None, and not written, where there is no such control.
+    """
 
     verdict: Sentence
     seeds: Annotated[list[NonNegativeInt], Field(min_length=1)]
     n: PositiveInt
+    removed: Score | None = None
+
+    @model_serializer(mode="wrap")
+    def _leave_out_missing_removed(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_missing(write(self), "removed", self.removed)
+
+
+def without_missing(data: dict[str, Any], name: str, value: object) -> dict[str, Any]:
+    """Leave out of what is written of a record a field that later versions have added, where it is None.
+
+    Args:
+        data: What would be written.
+        name: The field.
+        value: Its value.
+    """
+    return {key: found for key, found in data.items() if value is not None or key != name}
 
 
 def check_name(what: str, value: str) -> None:

@@ -47,6 +47,7 @@ from .measures import (
     Source,
     Stage,
     Tokens,
+    without_missing,
 )
 
 SCHEMA_VERSION = 2
@@ -160,7 +161,7 @@ class SeedResult(Record):
 
     @model_serializer(mode="wrap")
     def _leave_out_missing_compute(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(write(self), "compute", self.compute)
+        return without_missing(write(self), "compute", self.compute)
 
     @model_validator(mode="after")
     def _parts_add_up(self) -> SeedResult:
@@ -219,7 +220,7 @@ class Result(Record):
 
     @model_serializer(mode="wrap")
     def _leave_out_missing_controls(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(write(self), "controls", self.controls)
+        return without_missing(write(self), "controls", self.controls)
 
     @model_validator(mode="after")
     def _seeds_fit(self) -> Result:
@@ -286,11 +287,6 @@ class Leaderboard(Record):
             if first != index:
                 raise ValueError(f"rows must be distinct, {first} and {index} are the same {row.method} run")
         return self
-
-
-def _without(data: dict[str, Any], name: str, value: object) -> dict[str, Any]:
-    """What is written of a record, less a field that later versions have added, where it is None."""
-    return {key: found for key, found in data.items() if value is not None or key != name}
 
 
 @lru_cache(maxsize=1 << 16)

@@ -36,6 +36,7 @@ from coconut_bench.generators.answers import read_answer
 from coconut_bench.generators.files import write_sealed
 from coconut_bench.generators.terminal import counted
 from coconut_bench.leaderboard import add, read
+from coconut_bench.leaderboard.measures import Score
 from coconut_bench.leaderboard.predictions import read_predictions
 from coconut_bench.leaderboard.result import Result
 
@@ -158,6 +159,8 @@ def test_the_verdict_is_added_to_the_row_of_the_runs(finished: Path, needing: Re
     assert record_verdict(found, [run], board)
     [said] = [row.controls for row in read(board).measured if row.controls]
     assert (said.verdict, said.seeds, said.n) == (found.verdict, [0], QUESTIONS)
+    forced = next(line for line in found.lines if line.name == REMOVED_FORCED)
+    assert said.removed == Score.of(round(forced.here * QUESTIONS), QUESTIONS), "of the forced answers"
 
 
 def test_without_thoughts_is_one_thing_for_run_controls_and_analyze(

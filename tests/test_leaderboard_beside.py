@@ -9,7 +9,9 @@ from leaderboard_examples import predictions, result
 
 from coconut_bench.cli import main
 from coconut_bench.leaderboard.beside import beside, gap
+from coconut_bench.leaderboard.measures import Controls, Score
 from coconut_bench.leaderboard.result import Result
+from coconut_bench.leaderboard.statistics import wilson
 from coconut_bench.leaderboard.store import add
 
 
@@ -66,12 +68,41 @@ def test_a_line_holds_the_rows_of_one_method(board: Path, tmp_path: Path) -> Non
     ("names", "message"),
     [
         (("leakx", "fair"), "unknown dataset 'leakx' (did you mean 'leaky'?)"),
+        (("leaky",), "beside needs two datasets or more, got leaky"),
+        (
+            ("leaky", "fair", "--method", "cocnut"),
+            "unknown method of these rows 'cocnut' (did you mean 'coconut'?)",
+        ),
         (("leaky", "fair:deep"), "unknown recipe on fair 'deep' (did you mean 'deeper'?)"),
     ],
 )
 def test_an_unknown_name_says_the_nearest(names: tuple[str, str], message: str, board: Path) -> None:
     done = CliRunner().invoke(main, ["leaderboard", "beside", *names, "--leaderboard", str(board)])
     assert done.exit_code == 2 and message in done.output and done.output.count("\n") == 1
+
+
+def test_more_columns_have_no_difference_and_a_line_for_forced_answers(tmp_path: Path) -> None:
+    path, figure = tmp_path / "board.json", tmp_path / "figure.png"
+    for recipe, right, forced in (("shallow", 198, 101), ("tiny", 196, 120), ("deep", 194, None)):
+        said = Controls(verdict="Needed.", seeds=[0], n=200, removed=forced and Score.of(forced, 200))
+        one = row("fair", right, recipe=recipe).model_copy(update={"controls": said})
+        add(path, one.model_copy(update={"seeds": [_unfiled(seed) for seed in one.seeds]}))
+    other = row("fair", 100, recipe="deep", method="cot")
+    add(path, other.model_copy(update={"seeds": [_unfiled(seed) for seed in other.seeds]}))
+    columns = ("fair:shallow", "fair:tiny", "fair:deep")
+    assert beside(path, *columns, removed=True).cells() == [
+        ("method", *columns),
+        ("CoT", "–", "–", "50.0 (1)"),
+        ("Coconut", "99.0 (1)", "98.0 (1)", "97.0 (1)"),
+        ("Coconut, thoughts removed", "50.5 (1)", "60.0 (1)", "–"),
+    ]
+    chosen = beside(path, *columns, methods=["coconut"]).cells()
+    assert [line[0] for line in chosen] == ["method", "Coconut"]
+    text = invoke(*columns, "--leaderboard", str(path), "--removed", "--plot", str(figure))
+    assert "at once" in text and "both have" not in text and figure.stat().st_size > 1000
+    low, high = beside(path, *columns, removed=True).lines[2].shares[0].interval  # type: ignore[union-attr]
+    pairs = row("fair", 0).seeds[0].twins.n  # type: ignore[union-attr]
+    assert (low, high) == tuple(wilson(0.505 * (200 - pairs), 200 - pairs)), "twins count once"
 
 
 def test_the_interval_covers_the_true_difference() -> None:

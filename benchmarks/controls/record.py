@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...leaderboard.measures import Controls
+from ...leaderboard.measures import Controls, Score
 from ...leaderboard.store import read, record
 from ..run.saved import read_result
+from .battery import REMOVED_FORCED
 from .report import Report
 
 
@@ -34,6 +35,8 @@ def record_verdict(report: Report, folders: Sequence[Path], path: Path) -> bool:
     if row is None or not all(entry in row.seeds for entry in entries):
         return False
     seeds = sorted(entry.seed for entry in entries)
-    said = Controls(verdict=report.verdict, seeds=seeds, n=report.n)
+    forced = next((line for line in report.lines if line.name == REMOVED_FORCED), None)
+    removed = Score.of(round(forced.here * forced.n), forced.n) if forced else None
+    said = Controls(verdict=report.verdict, seeds=seeds, n=report.n, removed=removed)
     record(path, row.model_copy(update={"controls": said}))
     return True
