@@ -182,8 +182,10 @@ class CurriculumPart(Part):
 
     @model_validator(mode="after")
     def _stages_fit(self) -> CurriculumPart:
-        if (self.stage_steps is None) == (self.stage_epochs is None) or not self.lengths:
+        if (self.stage_steps is None) == (self.stage_epochs is None):
             raise ValueError("curriculum must have exactly one of stage_steps and stage_epochs")
+        if not self.lengths:
+            raise ValueError("stage_steps or stage_epochs must name at least one stage, got []")
         if len(self.lengths) != len(self.rates):
             raise ValueError(
                 f"stages and lr_scales must be equally long, got {len(self.lengths)} and {len(self.rates)}"

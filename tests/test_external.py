@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from coconut_bench.benchmarks.external.checkpoint import load_published
+from coconut_bench.benchmarks.run.lock import RUN_LOCK, locked
 from coconut_bench.benchmarks.run.saved import read_result
 from coconut_bench.benchmarks.run.trained import load_run
 from coconut_bench.cli import main
@@ -187,7 +189,12 @@ def test_an_imported_checkpoint_is_a_run_that_the_other_commands_take(
     published: tuple[Coconut, Path, Path], recipe: Path
 ) -> None:
     coconut, path, folder = published
-    result = invoke("import", str(path), "--base", str(folder), "--recipe", str(recipe), "--out", "imported")
+    given = ("import", str(path), "--base", str(folder), "--recipe", str(recipe), "--out", "imported")
+    with locked(Path("imported") / RUN_LOCK), ThreadPoolExecutor(1) as another:
+        refused = another.submit(invoke, *given).result()
+    assert refused.exit_code == 2 and "imported" in refused.output, "another one works there"
+    assert not Path("imported").exists(), "and leaves nothing"
+    result = invoke(*given)
     assert result.exit_code == 0, (result.output, result.exception)
     row = read_result(Path("imported"))
     assert (row.kind, row.method, row.seeds[0].training.seconds) == ("external", "coconut", None)
@@ -204,7 +211,7 @@ def test_an_imported_checkpoint_is_a_run_that_the_other_commands_take(
     for command in ("samples", "controls"):
         done = invoke(command, "imported", "--n", "4")
         assert done.exit_code == 0, (command, done.output, done.exception)
-    again = invoke("import", str(path), "--base", str(folder), "--recipe", str(recipe), "--out", "imported")
+    again = invoke(*given)
     assert (again.exit_code, "must not hold a run yet" in again.output) == (2, True)
 
 

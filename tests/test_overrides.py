@@ -103,6 +103,7 @@ def test_the_command_line_changes_settings_with_json_and_yaml_values() -> None:
         ("batch_size=true", "batch_size: must not be true or false, got True"),
         ("optimizer.lr=yes", "optimizer.lr: must not be true or false"),
         ("group_by_length=1001", "less than or equal to 1000"),
+        ("curriculum.stage_steps=[]", "stage_steps or stage_epochs must name at least one stage, got []"),
         ("optimizer.lr.x=1", "lr has no settings of its own"),
         ("optimizer.lr", "-o must be key=value"),
     ],

@@ -37,6 +37,7 @@ from ..content import model_label
 from ..recipe import Recipe
 from ..run.data import open_data
 from ..run.evaluate import Evaluation, Evaluator, recipe_encoder
+from ..run.lock import RUN_LOCK, locked
 from ..run.pipeline import peak_memory
 from ..run.pretrained import add_tokens, weights_hash
 from ..run.saved import save_model, save_recipe, write_result
@@ -170,10 +171,16 @@ def import_checkpoint(
         The row, of the kind ``external``.
 
     Raises:
-        ValueError: The checkpoint, its base, the method and the recipe do not fit together, or ``out`` has a
-            run.
+        ValueError: The checkpoint, its base, the method and the recipe do not fit together, ``out`` has a run,
+            or another process works there.
         OSError: A file cannot be read, or ``out`` cannot be written.
     """
+    with locked(out / RUN_LOCK):
+        return _import(path, recipe, out, method, stage)
+
+
+def _import(path: Path, recipe: Recipe, out: Path, method: str | None, stage: int | None) -> Result:
+    """Do what `import_checkpoint` says, in a folder that no other process works in."""
     if (out / "result.json").exists() or (out / "run.json").exists():
         raise ValueError(f"{out} must not hold a run yet, got one; choose another --out, or remove it")
     published = load_published(path, str(recipe.model.pretrained))
