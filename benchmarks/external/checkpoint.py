@@ -171,8 +171,8 @@ def import_checkpoint(
         The row, of the kind ``external``.
 
     Raises:
-        ValueError: The checkpoint, its base, the method and the recipe do not fit together, ``out`` has a run,
-            or another process works there.
+        ValueError: The checkpoint, its base, the method and the recipe do not fit together, ``out`` has a
+            run, or another process works there.
         OSError: A file cannot be read, or ``out`` cannot be written.
     """
     with locked(out / RUN_LOCK):
