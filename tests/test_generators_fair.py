@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 
 import networkx as nx
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from coconut_bench.generators import Example, examples
+from coconut_bench.generators import DATASETS, Example, examples
 from coconut_bench.generators.families.fair import FairConfig, capacity, sample, shape
-from coconut_bench.generators.proof.contracts import labels, two_alike_components
+from coconut_bench.generators.proof.contracts import CONTRACTS, labels, two_alike_components
 from coconut_bench.generators.proof.records import prove
 from coconut_bench.generators.seeding import example_keys
 from coconut_bench.generators.wordings.reading import Reading, read_question
@@ -189,3 +190,41 @@ def test_positions_and_orders_are_balanced() -> None:
     names = Counter(node for one in readings[::2] for node in one.graph)
     assert set(names) == {str(label) for label in range(16)}
     assert max(names.values()) - min(names.values()) < 160  # 1375 each, sd 21
+
+
+TINY = {
+    name: row.base or name
+    for name, row in DATASETS.items()
+    if name.startswith("prosqa-tiny") and not row.leak
+}
+
+
+def test_an_out_of_distribution_row_differs_in_its_axis_and_has_the_ids_of_its_base() -> None:
+    """A model of the base knows no other ids; a pool that grew would hide the axis behind unknown words."""
+    for name, base in TINY.items():
+        row, own = DATASETS[name].sampler.args[0], DATASETS[base].sampler.args[0]  # type: ignore[attr-defined]
+        changed = {
+            field.name for field in fields(row) if getattr(row, field.name) != getattr(own, field.name)
+        }
+        axis = DATASETS[name].axis
+        assert changed == ({axis} if axis not in ("", "joins") else {"joins", "ways_in"} if axis else set())
+        assert name == base or name.startswith(f"{base}-{axis}")
+        known = {str(number) for number in range(own.pool)}
+        told = [example.graph for example in examples(name, "test", count=60)]
+        assert {symbol for graph in told if graph for symbol in graph.symbols} <= known
+    assert {DATASETS[name].axis for name, base in TINY.items() if base == "prosqa-tiny"} == {
+        "", "hops", "branching", "joins", "distractors"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_graph_of_another_row_is_not_taken_for_one_of_this(name: str) -> None:
+    """But for rows of the two sizes that have the same settings, ids aside."""
+    promise = CONTRACTS[name].check
+    for other in TINY:
+        proved = prove(next(examples(other, "test")))
+        if CONTRACTS[other].check.keywords == promise.keywords:  # type: ignore[attr-defined]
+            promise(proved)
+        else:
+            with pytest.raises(ValueError, match=r"hops must be|must have Counts|dead end as long"):
+                promise(proved)

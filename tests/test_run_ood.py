@@ -50,8 +50,9 @@ def test_every_out_of_distribution_row_gets_a_row_of_its_own_and_is_tested_once(
 
 
 def test_a_dataset_without_such_rows_is_refused_before_the_training() -> None:
-    write_recipe(Path.cwd(), data=MICRO["data"])
+    write_recipe(Path.cwd(), data={**MICRO["data"], "name": "prosqa-tiny-leaky"})
     refused = CliRunner().invoke(main, ["run", "--method", "cot", "--recipe", "micro.yaml", "--ood"])
     assert refused.exit_code == 2
-    assert "variants (prosqa-fair, prontoqa-fair), got prosqa-tiny" in refused.output
+    known = "prosqa-tiny, prosqa-tiny-3hop, prosqa-fair, prontoqa-fair"
+    assert f"variants ({known}), got prosqa-tiny-leaky" in refused.output
     assert not Path("runs").exists()
