@@ -101,14 +101,15 @@ _SMALL = "One random walk is right on 75 %, the candidate nearer when direction 
 _ONE_HOP = "The answer stands in a premise beside the query entity: finding that is right on 100 %"
 _TINY_FAR = {
     "": "two alike components, {hops} hops, dead ends as long; with twins",
-    "hops1": "the same with 1 hop, 7 nodes and 6 premises",
-    "hops2": "the same with 2 hops, 11 nodes and 10 premises",
-    "hops3": "the same with 3 hops, 15 nodes and 14 premises",
-    "hops4": "the same with 4 hops, 19 nodes and 18 premises",
-    "branching": "the same with one dead end more from each root, as large as with one hop more",
-    "forks": "the same with a second node of the path that branches, as large as with one hop more",
-    "joins": "the same with a false way into each candidate, as large as with one hop more",
-    "distractors": "the same with a third component that has no candidate, 16 nodes and 15 premises",
+    "hops1": "the same with 1 hop, nodes and premises as many",
+    "hops2": "the same with 2 hops, nodes and premises as many",
+    "hops3": "the same with 3 hops, nodes and premises as many",
+    "hops4": "the same with 4 hops, nodes and premises as many",
+    "hops5": "the same with 5 hops, nodes and premises as many",
+    "branching": "the same with one dead end more from each root, 14 premises",
+    "forks": "the same with a second node of the path that branches, 18 premises",
+    "joins": "the same with a false way into each candidate, 14 premises",
+    "distractors": "the same with a third component that has no candidate, 15 premises",
 }
 
 _TINY_LEAKY = Dataset(
@@ -146,8 +147,8 @@ _ROWS = (
     *_tiny_and_far(
         "prosqa-tiny",
         fair.FairConfig(hops=2, pool=16),
-        hops1={"hops": 1},
-        hops3={"hops": 3},
+        hops1={"hops": 1, "branching": 4},
+        hops3={"hops": 3, "fork_at": 2},
         branching={"branching": 3},
         joins={"ways_in": 2, "joins": 1},
         distractors={"distractors": 1},
@@ -155,8 +156,9 @@ _ROWS = (
     *_tiny_and_far(
         "prosqa-tiny-3hop",
         fair.FairConfig(hops=3, pool=20),
-        hops2={"hops": 2},
-        hops4={"hops": 4},
+        hops2={"hops": 2, "branching": 3},
+        hops4={"hops": 4, "fork_at": 2},
+        hops5={"hops": 5, "fork_at": 4},
         forks={"forks": 2},
     ),
     _TINY_LEAKY,
