@@ -212,7 +212,7 @@ def plot(found: Curves, path: Path) -> None:
     axes.set_xticks(found.numbers)
     axes.set_ylim(0, 101)
     axes.set_xlabel("continuous thoughts", fontsize=9)
-    axes.set_ylabel("% of the test questions right, with the 95 % interval", fontsize=9)
+    axes.set_ylabel("% right, with the 95 % interval", fontsize=9)
     axes.set_title(found.title, fontsize=10)
     axes.grid(linewidth=0.4, alpha=0.6)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
