@@ -1,16 +1,18 @@
 """Accuracy against the number of thoughts, a curve per number of hops: does a model think on where it must?
 
-    hops  0     1     2     3     4
-    1     99.1  98.0  12.3  9.0   8.1
-    2     70.2  68.8  99.9  31.0  20.4
-    3     55.0  52.1  48.0  40.2  35.6
+    hops  0          1          2           3
+    1     31.0 (55)  48.2 (90)  12.3 (41)   9.0 (20)
+    2     70.2 (71)  68.8 (70)  99.9 (100)  61.0 (99)
 
-(a sample of the form; a column is a number of thoughts). A run is tested on its own questions, and on the
-variants of its dataset that have other hops, with each number of thoughts: ``run --ood --thoughts N``.
+(a sample of the form; a column is a number of thoughts). In brackets is the share of answers that are one of
+the two candidates: where it is far below 100, accuracy is below chance without a preference for the wrong
+one. A run is tested on its own questions, and on the variants of its dataset that have other hops, with each
+number of thoughts: ``run --ood --thoughts N``.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -22,8 +24,9 @@ from ..generators.tables import aligned, folded, markdown
 from ..generators.terminal import counted, terminal_width
 from .lineage import changes
 from .measures import Score
-from .own import Repeat, read_boards
+from .own import read_boards
 from .paper_table import ORDER
+from .predictions import Folders, read_predictions
 from .result import Result
 from .statistics import Interval, Mean, mean_interval
 
@@ -32,20 +35,36 @@ CHANCE = 50
 MARKS = "os^Dv*P<>X"
 
 
+class Point(NamedTuple):
+    """One row's questions of one number of hops.
+
+    Attributes:
+        right: Mean accuracy over the seeds with its 95 % interval: Wilson's over the questions for one seed,
+            the t interval over several.
+        named: The share of answers that are one of the two candidates; None where it cannot be told.
+    """
+
+    right: Mean
+    named: float | None
+
+    def __str__(self) -> str:
+        named = "" if self.named is None else f" ({100 * self.named:.0f})"
+        return f"{100 * self.right.mean:.1f}{named}"
+
+
 class Curves(NamedTuple):
     """How a method answers questions of different hops with different numbers of thoughts.
 
     Attributes:
         title: Method, dataset and recipe.
-        points: Hops → number of thoughts → mean accuracy over the seeds, with its 95 % interval: Wilson's
-            over the questions for one seed, the t interval over several.
+        points: Hops → number of thoughts → what was found.
         hops: Those that the run was trained on.
         thoughts: How many it was trained with at the end.
         seeds: The seeds that all its rows have.
     """
 
     title: str
-    points: dict[int, dict[int, Mean]]
+    points: dict[int, dict[int, Point]]
     hops: tuple[int, ...]
     thoughts: int
     seeds: tuple[int, ...]
@@ -59,10 +78,7 @@ class Curves(NamedTuple):
         """The rows of the table, the header first."""
         lines = [("hops", *map(str, self.numbers))]
         for hops, curve in self.points.items():
-            shares = [
-                f"{100 * curve[number].mean:.1f}" if number in curve else "–" for number in self.numbers
-            ]
-            lines.append((str(hops), *shares))
+            lines.append((str(hops), *(str(curve.get(number, "–")) for number in self.numbers)))
         return lines
 
     @property
@@ -71,8 +87,8 @@ class Curves(NamedTuple):
         trained = f"{_listed(self.hops)} hops with {counted(self.thoughts, 'thought')}"
         seeds = f"seed{'s' if len(self.seeds) > 1 else ''} {', '.join(map(str, self.seeds))}"
         return (
-            f"{self.title}: accuracy in % by number of thoughts, {seeds}; trained on {trained}. Chance "
-            f"between the candidates is {CHANCE} %; an answer that is neither of them is wrong."
+            f"{self.title}: accuracy in % by number of thoughts, {seeds}; trained on {trained}. In brackets, "
+            f"the % of answers that are one of the two candidates, between which chance is {CHANCE} %."
         )
 
 
@@ -91,18 +107,20 @@ def curves(path: Path | None, name: str, method: str = "coconut") -> Curves:
         ValueError: For a name that no row has (the nearest one is named), rows that share no seed, or a run
             that was tested with one number of thoughts only; or an invalid file.
     """
-    rows = [row for row in read_boards(path).measured if not isinstance(row, Repeat)]
-    rows = [row for row in rows if row.kind == "measured" and not row.quick and not changes(row)]
+    boards = read_boards(path)
+    rows = [row for row in boards.ranked if row.kind == "measured" and not row.quick and not changes(row)]
     trained = _trained(rows, name, method)
     same = [row for row in rows if _setting(row) == _setting(trained) and _is_of(row, trained.dataset.name)]
     shared = set[int].intersection(*({entry.seed for entry in row.seeds} for row in same))
     if not shared:
         raise ValueError(f"rows of {method} on {name} must share a seed, got none that all {len(same)} have")
     seeds = tuple(sorted(shared))
-    found: dict[int, dict[int, Mean]] = {}
-    for row in sorted(same, key=lambda row: row.thoughts is not None):  # as trained before as asked for
+    found: dict[int, dict[int, Point]] = {}
+    for row in sorted(same, key=lambda row: row.thoughts is None):  # the rows of one command come first
+        named = _named(row, seeds, boards.folders)
         for hops, scores in _by_hops(row, seeds).items():
-            found.setdefault(hops, {}).setdefault(_number(row), _mean(scores))
+            point = Point(_mean(scores), named.get(hops))
+            found.setdefault(hops, {}).setdefault(_number(row), point)
     title = f"{ORDER.get(method, method)} on {trained.dataset.name}, recipe {trained.recipe.name}"
     known = tuple(sorted(_by_hops(trained, seeds)))
     made = Curves(title, dict(sorted(found.items())), known, _number(trained), seeds)
@@ -156,6 +174,18 @@ def _by_hops(row: Result, seeds: Sequence[int]) -> Mapping[int, list[Score]]:
     return found
 
 
+def _named(row: Result, seeds: Sequence[int], folders: Folders) -> dict[int | None, float]:
+    """Hops → the share of answers that are one of the two candidates: the right answers of two twins."""
+    asked, named = Counter[int | None](), Counter[int | None]()
+    for entry in row.seeds:
+        if entry.seed in seeds and entry.predictions is not None and entry.twins is not None:
+            answered = read_predictions(entry.predictions, folders)
+            candidates = {(one.twin, one.answer) for one in answered}
+            asked.update(one.hops for one in answered)
+            named.update(one.hops for one in answered if (one.twin, one.prediction) in candidates)
+    return {hops: named[hops] / count for hops, count in asked.items()}
+
+
 def _mean(scores: Sequence[Score]) -> Mean:
     if len(scores) == 1:
         return Mean(scores[0].accuracy, Interval(*scores[0].interval))
@@ -202,11 +232,13 @@ def plot(found: Curves, path: Path) -> None:
         numbers = sorted(curve)
         width, said = (2.4, ", trained on") if hops in found.hops else (1.3, "")
         label = f"{counted(hops, 'hop')}{said}"
-        shares = [100 * curve[number].mean for number in numbers]
+        shares = [100 * curve[number].right.mean for number in numbers]
         mark = MARKS[place % len(MARKS)]
         axes.plot(numbers, shares, mark + "-", color=color, linewidth=width, label=label, clip_on=False)
         for number in numbers:
-            axes.plot([number] * 2, [100 * end for end in curve[number].interval], color=color, linewidth=1)
+            axes.plot(
+                [number] * 2, [100 * end for end in curve[number].right.interval], color=color, linewidth=1
+            )
     axes.axhline(CHANCE, color="gray", linestyle="--", linewidth=1, label=f"chance, {CHANCE} %")
     axes.axvline(found.thoughts, color="gray", linestyle=":", linewidth=1.2, label="thoughts in training")
     axes.set_xticks(found.numbers)

@@ -64,17 +64,39 @@ def test_a_curve_has_the_rows_of_one_run_and_of_one_number_of_hops(tmp_path: Pat
         ("3", "–", "–", "10.0", "45.0"),
     ]
     assert (found.hops, found.thoughts, found.seeds) == ((2,), 2, (0,))  # seed 1 has no other row
-    low, high = found.points[2][3].interval
+    low, high = found.points[2][3].right.interval
     assert (low, high) == pytest.approx((0.531, 0.665), abs=0.001)  # Wilson's, 120 of 200
 
 
 def test_several_seeds_have_the_interval_of_their_mean(tmp_path: Path) -> None:
     right = {0: 100, 1: 110, 2: 120}
     found = curves(board(tmp_path, [row(right, 2), row(right, 2, thoughts=0)]), "prosqa-tiny:tiny")
-    mean, (low, high) = found.points[2][0]
+    mean, (low, high) = found.points[2][0].right
     half = 4.302653 * 0.05 / 3**0.5  # t of two degrees of freedom, standard deviation .05
     assert (mean, low, high) == pytest.approx((0.55, 0.55 - half, 0.55 + half), abs=1e-6)
     assert found.seeds == (0, 1, 2)
+
+
+def test_a_row_that_was_asked_for_counts_before_one_as_trained(tmp_path: Path) -> None:
+    """The first may be of another training of the seed; the others are of one command."""
+    rows = [row({0: 200}, 2), row({0: 180}, 2, thoughts=2), row({0: 100}, 2, thoughts=0)]
+    assert curves(board(tmp_path, rows), "prosqa-tiny").cells()[1] == ("2", "50.0", "90.0")
+
+
+def test_answers_that_are_no_candidate_are_told_from_those_that_are_the_wrong_one(tmp_path: Path) -> None:
+    """Twins 2 n and 2 n + 1 have the answers 2 n and 2 n + 1: a twin's answer is the other candidate."""
+    path = tmp_path / "board.json"
+    for thoughts, wrong in ((None, lambda at: at ^ 1), (0, lambda at: at + 1000)):
+        asked = []
+        for at, one in enumerate(predictions(lambda _: False)):
+            is_right = at % 4 == 0
+            said = {"answer": str(at), "prediction": str(at if is_right else wrong(at)), "correct": is_right}
+            asked.append(one.model_copy(update={**said, "hops": 2}))
+        filed = entry(0, asked, tmp_path / "predictions")
+        filed = filed.model_copy(update={"answered": Answered(stage=2, thoughts=2, halting="constant")})
+        one_row = result(dataset="prosqa-tiny").model_copy(update={"seeds": [filed], "thoughts": thoughts})
+        add(path, one_row, predictions=tmp_path / "predictions")
+    assert curves(path, "prosqa-tiny").cells()[1] == ("2", "25.0 (25)", "25.0 (100)")
 
 
 def test_the_command_prints_and_draws(tmp_path: Path) -> None:
