@@ -10,12 +10,12 @@ this table generates is a new version of the dataset, and the pinned hashes of `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
-from .dial import Varied, address_at
+from .dial import Varied
 from .example import SPLITS, Example, rows_hash
 from .families import fair, prontoqa, prontoqa_fair, prosqa, prosqa_fair
 from .families.layered import LayeredConfig
@@ -23,85 +23,36 @@ from .families.prosqa_fair import FairSpec
 from .families.symmetric import SymmetricConfig
 from .lookup import pick
 from .plugins import table
-from .seeding import U64, example_keys
+from .row import Dataset
+from .seeding import example_keys
 from .wordings.table import surfaces
 
-Sampler = Callable[[U64, Sequence[str], str, str], list[Example]]
-"""(keys [B], ids, split, surface) -> one example for each id."""
-
-MAX_INDEX = 1 << 48
 _FIRST_BATCH, _BATCH = 128, 8192  # examples sampled together; changes speed and memory, never an example
 
 
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """One row of the table.
-
-    Attributes:
-        name: Its name.
-        family: Whose wordings it has: a family of ``wordings.table.WORDINGS``.
-        version: Another one whenever the bytes change.
-        description: One line for lists.
-        surfaces: Its wordings, the default first.
-        sizes: The default sizes of the splits.
-        sampler: What makes its examples.
-        twins: Whether every question has a twin: same premises, other query entity, other answer.
-        split_by: Which form of a graph is never in two splits: "shape" (without names and premise order),
-            "properties" (what ProntoQA's one shape has at its nodes) or "labels" (without premise order).
-        capacity: The number of graphs of that form, None where it is beyond counting.
-        leak: What solves it without reasoning, empty where nothing is known to.
-        caveat: What a little search already does.
-        base: The dataset to train on, of one that tests out of distribution.
-        axis: The one thing in which it differs from its base.
-    """
-
-    name: str
-    family: str
-    version: str
-    description: str
-    surfaces: tuple[str, ...]
-    sizes: Mapping[str, int]
-    sampler: Sampler
-    twins: bool
-    split_by: str
-    capacity: int | None = None
-    leak: str = ""
-    caveat: str = ""
-    base: str = ""
-    axis: str = ""
-
-    @property
-    def address(self) -> str:
-        """The name by which `DATASETS` has it, settings included."""
-        return address_at(self.name, self.version)
-
-    def summary(self) -> str:
-        """Return one paragraph for a list of datasets: what it is, its sizes, its leaks."""
-        sizes = "/".join(str(self.sizes[split]) for split in SPLITS)
-        known = f" LEAKS: {self.leak}." if self.leak else f" {self.caveat}." if self.caveat else ""
-        return f"{self.description}. {'/'.join(SPLITS)} {sizes}; {', '.join(self.surfaces)}.{known}"
-
-    def largest(self, split: str) -> int:
-        """Return the largest size of a split: its share (train 1/2, others 1/4) of all questions."""
-        if self.capacity is None:
-            return MAX_INDEX
-        return min(MAX_INDEX, self.capacity * (2 if self.twins else 1) // (2 if split == "train" else 4))
-
-
-def _tiny(name: str, config: fair.FairConfig) -> Dataset:
+def _tiny(name: str, config: fair.FairConfig, far: str = "") -> Dataset:
+    """A dataset of small graphs; one with ``far``, of ``_TINY_FAR``, tests ``name`` out of distribution."""
     return Dataset(
-        name=name,
+        name=f"{name}-{far}" if far else name,
         family="prosqa",
         version="1.0.0",
-        description=f"two alike components, {config.hops} hops, dead ends as long; with twins",
+        description=_TINY_FAR[far].format(hops=config.hops),
         surfaces=surfaces("prosqa", first="symbolic"),
-        sizes={"train": 20_000, "valid": 500, "test": 500},
+        sizes=_FAR_SIZES if far else {"train": 20_000, "valid": 500, "test": 500},
         sampler=partial(fair.sample, config),
         twins=True,
         split_by="labels",
         capacity=fair.capacity(config),
-        caveat="One random walk is right on 75 %, the candidate nearer when direction is ignored on 100 %",
+        caveat=_ONE_HOP if config.hops == 1 else _SMALL,
+        base=name if far else "",
+        axis=far.rstrip("0123456789"),
     )
+
+
+def _tiny_and_far(name: str, config: fair.FairConfig, **far: Mapping[str, int]) -> list[Dataset]:
+    """A dataset of small graphs, and those that differ from it in one thing: the same ids, other settings."""
+    others = [_tiny(name, replace(config, **settings), axis) for axis, settings in far.items()]
+    return [_tiny(name, config), *others]
 
 
 def _graphs(name: str, family: str, spec: FairSpec, axis: str = "") -> Dataset:
@@ -112,7 +63,7 @@ def _graphs(name: str, family: str, spec: FairSpec, axis: str = "") -> Dataset:
         version="1.0.0",
         description=_AXES[axis] if axis else _GRAPHS[name],
         surfaces=surfaces(family),
-        sizes={"train": 2_000, "valid": 300, "test": 1_000} if axis else _GRAPHS_SIZES,
+        sizes=_FAR_SIZES if axis else _GRAPHS_SIZES,
         sampler=partial(_FAIR_FAMILIES[family].sample, spec),
         twins=True,
         split_by="shape",
@@ -131,6 +82,7 @@ def _out_of(family: str, graph: LayeredConfig, **far: LayeredConfig) -> list[Dat
 
 _FAIR_FAMILIES = {"prosqa": prosqa_fair, "prontoqa": prontoqa_fair}
 _ROUTES = "Effective resistance, an undirected graph algorithm, is right on 99 %"
+_FAR_SIZES = {"train": 2_000, "valid": 300, "test": 1_000}
 _GRAPHS_SIZES = {"train": 18_000, "valid": 500, "test": 1_000}
 _GRAPHS = {
     "prosqa-fair": "ProsQA on mirrored graphs of 54 nodes, 3 to 6 hops mixed; with twins",
@@ -144,6 +96,20 @@ _AXES = {
     "distractors": "the same with a third component that has no candidate",
     "names": "the same with other names",
     "order": "the same with every premise told before those that lead to it",
+}
+_SMALL = "One random walk is right on 75 %, the candidate nearer when direction is ignored on 100 %"
+_ONE_HOP = "The answer stands in a premise beside the query entity: finding that is right on 100 %"
+_TINY_FAR = {
+    "": "two alike components, {hops} hops, dead ends as long; with twins",
+    "hops1": "the same with 1 hop, nodes and premises as many",
+    "hops2": "the same with 2 hops, nodes and premises as many",
+    "hops3": "the same with 3 hops, nodes and premises as many",
+    "hops4": "the same with 4 hops, nodes and premises as many",
+    "hops5": "the same with 5 hops, nodes and premises as many",
+    "branching": "the same with one dead end more from each root, 14 premises",
+    "forks": "the same with a second node of the path that branches, 18 premises",
+    "joins": "the same with a false way into each candidate, 14 premises",
+    "distractors": "the same with a third component that has no candidate, 15 premises",
 }
 
 _TINY_LEAKY = Dataset(
@@ -178,8 +144,23 @@ _ROWS = (
         split_by="properties",
         leak="one look-up (which of two rules has a subject that occurs elsewhere) is right on 100 %",
     ),
-    _tiny("prosqa-tiny", fair.FairConfig(hops=2, pool=16)),
-    _tiny("prosqa-tiny-3hop", fair.FairConfig(hops=3, pool=20)),
+    *_tiny_and_far(
+        "prosqa-tiny",
+        fair.FairConfig(hops=2, pool=16),
+        hops1={"hops": 1, "branching": 4},
+        hops3={"hops": 3, "fork_at": 2},
+        branching={"branching": 3},
+        joins={"ways_in": 2, "joins": 1},
+        distractors={"distractors": 1},
+    ),
+    *_tiny_and_far(
+        "prosqa-tiny-3hop",
+        fair.FairConfig(hops=3, pool=20),
+        hops2={"hops": 2, "branching": 3},
+        hops4={"hops": 4, "fork_at": 2},
+        hops5={"hops": 5, "fork_at": 4},
+        forks={"forks": 2},
+    ),
     _TINY_LEAKY,
     *_out_of(
         "prosqa",

@@ -203,6 +203,28 @@ def beside_command(
     click.echo(text(found, format))
 
 
+@leaderboard.command("thoughts")
+@leaderboard_files
+@click.argument("name", metavar="DATASET[:RECIPE]")
+@click.option("--method", default="coconut", metavar="NAME", show_default=True, help="Method.")
+@click.option("--format", type=click.Choice(["text", "markdown"]), default="text", help="Output format.")
+@click.option("--plot", "figure", type=PATH, metavar="FILE", help="Also save a figure: .png, .svg or .pdf.")
+def thoughts_command(path: Path | None, name: str, method: str, format: str, figure: Path | None) -> None:
+    """Print accuracy by number of thoughts and by number of hops, those of the dataset's variants included.
+
+    The rows are made by run --ood --thoughts N.
+    """
+    from ..generators.figures import require_plot
+    from .thoughts import curves, plot, text
+
+    if figure is not None:
+        require_plot(figure, "--plot")
+    found = curves(path, name, method)
+    if figure is not None:
+        plot(found, figure)
+    click.echo(text(found, format))
+
+
 @leaderboard.command()
 @leaderboard_files
 @click.option("--out", type=PATH, required=True, help="Output directory.")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from ..generators.datasets import DATASETS
 from ..generators.lookup import pick
 from ..generators.terminal import shown
 from .aggregate import aggregate, mean_accuracy
@@ -127,8 +128,8 @@ def find_all(rows: Sequence[Result], names: Sequence[str]) -> list[Result]:
         rows: Measured rows.
         names: Starts of keys, and methods. A method means a row evaluated as trained; of several, a shipped
             one rather than yours, then one of the same recipe as another row that is named without doubt,
-            then one whose recipe no ``-o`` has changed, then a full run rather than a quick one, then the
-            one with the most seeds.
+            then one whose recipe no ``-o`` has changed, then a full run rather than a quick one, then one on
+            the dataset that it was trained on rather than on a variant, then the one with the most seeds.
             ``yours:NAME`` means one of yours.
 
     Returns:
@@ -144,6 +145,7 @@ def find_all(rows: Sequence[Result], names: Sequence[str]) -> list[Result]:
         found = [row for row in fit if _setting(row) in shared] or fit
         found = [row for row in found if not changes(row)] or found
         found = [row for row in found if not row.quick] or found
+        found = [row for row in found if not _is_of_variant(row, found)] or found
         most = max(len(row.seeds) for row in found)
         found = [row for row in found if len(row.seeds) == most]
         if len(found) > 1:
@@ -168,6 +170,14 @@ def _fitting(rows: Sequence[Result], name: str) -> list[Result]:
         keys = {row.key: row for row in rows} if len(rows) <= MOST_KEYS else {}
         pick({**names, **keys}, name, "row")
     return found
+
+
+def _is_of_variant(row: Result, others: Sequence[Result]) -> bool:
+    """Whether a row tests out of distribution what another one tests on the data of training."""
+    known = DATASETS.get(row.dataset.name)
+    return known is not None and any(
+        (known.base, row.recipe) == (other.dataset.name, other.recipe) for other in others
+    )
 
 
 def _setting(row: Result) -> tuple[object, ...]:

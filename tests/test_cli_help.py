@@ -177,7 +177,7 @@ def test_bad_arguments_are_told_before_torch_is_imported(tmp_path: Path) -> None
         (["run", "--method"], "cot,coconut-no", {"cot,coconut-no-curriculum", "cot,coconut-no-thought"}),
         (["run", "--method"], "a", {"all"}),
         (["run", "--recipe"], "tiny-l", {"tiny-leaky", "tiny-leaky-6layers", "tiny-looped"}),
-        (["run", "--dataset"], "prosqa-t", {"prosqa-tiny", "prosqa-tiny-3hop", "prosqa-tiny-leaky"}),
+        (["run", "--dataset"], "prosqa-tiny-h", {"prosqa-tiny-hops1", "prosqa-tiny-hops3"}),
         (["run"], "--see", {"--seed", "--seeds"}),
         (["generate"], "prosqa-sy", {"prosqa-symmetric"}),
         (["audit"], "prontoqa-fair-h", {"prontoqa-fair-hops"}),

@@ -2,26 +2,33 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 
 import networkx as nx
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from coconut_bench.generators import Example, examples
+from coconut_bench.generators import DATASETS, Example, examples
 from coconut_bench.generators.families.fair import FairConfig, capacity, sample, shape
-from coconut_bench.generators.proof.contracts import labels, two_alike_components
+from coconut_bench.generators.proof.contracts import CONTRACTS, labels, two_alike_components
 from coconut_bench.generators.proof.records import prove
 from coconut_bench.generators.seeding import example_keys
 from coconut_bench.generators.wordings.reading import Reading, read_question
 
 configs = st.builds(
-    lambda hops, forks, joins, **rest: FairConfig(
-        hops=hops, forks=min(forks, hops), joins=min(joins, hops), pool=2000, **rest
+    lambda hops, forks, fork_at, joins, **rest: FairConfig(
+        hops=hops,
+        forks=min(forks, hops),
+        fork_at=min(fork_at, hops - min(forks, hops)),
+        joins=min(joins, hops),
+        pool=2000,
+        **rest,
     ),
     hops=st.integers(1, 12),
     branching=st.integers(2, 3),
     forks=st.integers(1, 12),
+    fork_at=st.integers(0, 3),
     ways_in=st.integers(1, 3),
     joins=st.integers(0, 12),
     bridges=st.integers(1, 3),
@@ -41,7 +48,9 @@ def test_every_setting_of_the_dial_keeps_the_promises(config: FairConfig) -> Non
         proved = prove(example)
         two_alike_components(proved, config.hops)
         graph = proved.reading.graph
-        assert graph.out_degree(proved.reading.root) == config.branching
+        forks = range(config.fork_at, config.fork_at + config.forks)
+        for depth, node in enumerate(proved.chain[:-1]):
+            assert graph.out_degree(node) == (config.branching if depth in forks else 1)
         entities = [node for node, degree in graph.in_degree() if degree == 0]
         reach = [
             sum(nx.has_path(graph, one, end) for one in entities) for end in (proved.target, proved.other)
@@ -91,6 +100,8 @@ def test_the_shape_is_the_one_drawn_in_the_docs() -> None:
     assert edges == ((0, 1), (1, 2), (0, 3), (3, 4), (5, 6), (6, 7), (5, 8), (8, 9), (10, 2), (10, 7))
     assert [node for node, entity in enumerate(is_entity) if entity] == [0, 5, 10]
     assert paths == ((0, 1, 2), (5, 6, 7))
+    late = shape(FairConfig(hops=3, fork_at=2))
+    assert late.edges[:4] == ((0, 1), (1, 2), (2, 3), (2, 4))
     false_ways = shape(FairConfig(ways_in=2, joins=1, pool=30))
     assert sum(end == 2 for _, end in false_ways.edges) == 3
 
@@ -102,6 +113,7 @@ def test_the_shape_is_the_one_drawn_in_the_docs() -> None:
         ({"hops": 13, "pool": 99}, "hops must be in 1..12, got 13"),
         ({"forks": 3}, "forks must be in 0..2, got 3"),
         ({"joins": -1}, "joins must be in 0..2, got -1"),
+        ({"fork_at": 2}, "fork_at must be in 0..1, got 2"),
         ({"branching": 9}, "branching must be in 1..8, got 9"),
         ({"pool": 10}, r"pool must be in 11..10000 \(the graph has 11 nodes\), got 10"),
     ],
@@ -189,3 +201,47 @@ def test_positions_and_orders_are_balanced() -> None:
     names = Counter(node for one in readings[::2] for node in one.graph)
     assert set(names) == {str(label) for label in range(16)}
     assert max(names.values()) - min(names.values()) < 160  # 1375 each, sd 21
+
+
+TINY = {
+    name: row.base or name
+    for name, row in DATASETS.items()
+    if name.startswith("prosqa-tiny") and not row.leak
+}
+
+
+def test_an_out_of_distribution_row_differs_in_its_axis_and_has_the_ids_of_its_base() -> None:
+    """A model of the base knows no other ids; a pool that grew would hide the axis behind unknown words."""
+    for name, base in TINY.items():
+        row, own = DATASETS[name].sampler.args[0], DATASETS[base].sampler.args[0]  # type: ignore[attr-defined]
+        changed = {
+            field.name for field in fields(row) if getattr(row, field.name) != getattr(own, field.name)
+        }
+        axis = DATASETS[name].axis
+        graphs = shape(row), shape(own)
+        assert len({len(graph.edges) for graph in graphs}) == (1 if axis in ("", "hops") else 2)
+        if axis == "hops":  # as large as the base: the chains of a component have other lengths
+            assert len({len(graph.is_entity) for graph in graphs}) == 1
+            assert row.hops != own.hops and changed < {"hops", "branching", "fork_at"}
+        else:
+            assert changed == ({"joins", "ways_in"} if axis == "joins" else {axis} - {""})
+        assert name == base or name.startswith(f"{base}-{axis}")
+        known = {str(number) for number in range(own.pool)}
+        told = [example.graph for example in examples(name, "test", count=60)]
+        assert {symbol for graph in told if graph for symbol in graph.symbols} <= known
+    assert {DATASETS[name].axis for name, base in TINY.items() if base == "prosqa-tiny"} == {
+        "", "hops", "branching", "joins", "distractors"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_graph_of_another_row_is_not_taken_for_one_of_this(name: str) -> None:
+    """But for rows of the two sizes that have the same settings, ids aside."""
+    promise = CONTRACTS[name].check
+    for other in TINY:
+        proved = prove(next(examples(other, "test")))
+        if CONTRACTS[other].check.keywords == promise.keywords:  # type: ignore[attr-defined]
+            promise(proved)
+        else:
+            with pytest.raises(ValueError, match=r"hops must be|must have Counts|dead end as long"):
+                promise(proved)

@@ -69,6 +69,18 @@ def test_a_method_means_the_full_run_of_a_recipe_that_was_tried_quickly_before(p
     assert find_all([quick], ["coconut"]) == [quick]
 
 
+def test_a_method_means_the_questions_of_its_dataset_rather_than_those_of_a_variant() -> None:
+    """``run --ood`` adds rows of as many seeds; they are named by their keys."""
+    own, variant = (result(dataset=name) for name in ("prosqa-tiny", "prosqa-tiny-hops3"))
+    for rows in ([own, variant], [variant, own]):
+        assert find_all(rows, ["coconut"]) == [own]
+        assert find_all(rows, [variant.key]) == [variant]
+    assert find([variant], "coconut") == variant
+    trained_there = result(dataset="prosqa-tiny-hops3", recipe="deeper")
+    with pytest.raises(ValueError, match="coconut: must name one row"):
+        find([own, trained_there], "coconut")
+
+
 def test_a_changed_recipe_is_told_from_the_plain_one(
     path: Path, changed: list[Result], tmp_path: Path
 ) -> None:

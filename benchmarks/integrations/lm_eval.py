@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ...generators.answers import ANSWER_MARKER
-from ...generators.datasets import DATASETS, Dataset
+from ...generators.datasets import DATASETS
 from ...generators.extras import require
 from ...generators.plugins import load_plugins
+from ...generators.row import Dataset
 from ...generators.tasks import create_dataset, score_answer
 
 FOLDER = Path(__file__).parents[1] / "lm_eval"

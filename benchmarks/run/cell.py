@@ -11,7 +11,7 @@ from ...coconut import launch
 from ...coconut.methods import get_method
 from ...generators.plugins import load_plugins
 from ...leaderboard.result import Result
-from .choice import ood_datasets
+from .further import Further, further
 from .spec import RunSpec
 
 
@@ -22,7 +22,8 @@ class Cell(NamedTuple):
         spec: The run.
         folder: Its directory.
         ood: Whether to evaluate on out-of-distribution variants.
-        thoughts: Other numbers of thoughts to evaluate with; ignored for a method without thoughts or pauses.
+        thoughts: Other numbers of thoughts to evaluate with, on the variants too; ignored for a method
+            without thoughts or pauses.
         track: Name of an experiment tracker, if any.
         command: Program and arguments that a job records instead of its own.
     """
@@ -35,17 +36,16 @@ class Cell(NamedTuple):
     command: tuple[str, ...] = ()
 
     @property
-    def numbers(self) -> tuple[int, ...]:
-        """The other numbers of thoughts of this method."""
-        return self.thoughts if get_method(self.spec.method).filler != "none" else ()
+    def further(self) -> list[Further]:
+        """What is evaluated beside the run's own test."""
+        numbers = self.thoughts if get_method(self.spec.method).filler != "none" else ()
+        return further(self.spec.recipe.data.name, self.ood, numbers)
 
     @property
     def is_measured(self) -> bool:
         """Whether all results are in the directory."""
-        names = [f"thoughts/{number}" for number in self.numbers]
-        if self.ood:
-            names += [f"ood/{row.name}" for row in ood_datasets(self.spec.recipe.data.name)]
-        return all((self.folder / f"{name}.json").exists() for name in ["result", *names])
+        paths = [self.folder / "result.json", *(one.path(self.folder) for one in self.further)]
+        return all(path.exists() for path in paths)
 
 
 def measure(cell: Cell, say: Callable[[str], None]) -> list[Result]:
@@ -56,7 +56,7 @@ def measure(cell: Cell, say: Callable[[str], None]) -> list[Result]:
         say: Called with a line of progress.
 
     Returns:
-        Its results: the run's own, then those on other questions and with other numbers of thoughts.
+        Its results: the run's own, then those of its further evaluations.
 
     Raises:
         InUse: Another process works on it.
@@ -64,18 +64,15 @@ def measure(cell: Cell, say: Callable[[str], None]) -> list[Result]:
         OSError: As for `run`.
         KeyboardInterrupt: A signal stopped it; the message says what is saved.
     """
-    from .ood import evaluate_ood  # with torch: a mistake in a command is found without it
-    from .pipeline import run
-    from .retest import evaluate_thoughts
+    from .pipeline import run  # with torch: a mistake in a command is found without it
+    from .retest import evaluate_further
 
     spec, folder = cell.spec, cell.folder
     try:
         results = [run(spec, folder, say, cell.track)]
         if launch.rank() > 0:  # process 0 tests further
             return results
-        if cell.ood:
-            results += evaluate_ood(spec, folder, say)
-        return results + [evaluate_thoughts(spec, folder, number, say) for number in cell.numbers]
+        return results + evaluate_further(spec, folder, cell.further, say)
     except KeyboardInterrupt as stop:
         if not stop.args:  # not in the training, which has said where it stopped
             stop.args = (f"Stopped: {_saved(folder)}",)

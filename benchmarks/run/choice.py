@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ...coconut.methods import get_method
 from ...generators.datasets import DATASETS, examples, get_dataset
-from ...generators.datasets import Dataset as DatasetRow
 from ...generators.example import Example
+from ...generators.row import Dataset as DatasetRow
 from ...generators.stored.formats import read_rows
 from ...generators.stored.manifest import MANIFEST, read_manifest
 from ...generators.stored.sources import check_source, is_source

@@ -86,7 +86,7 @@ def say(line: str) -> None:
 )  # fmt: skip
 @click.option(
     "--thoughts", multiple=True, type=click.IntRange(0, 10_000), metavar="N",
-    help="Also evaluate with N thoughts (repeatable).",
+    help="Also evaluate with N thoughts (repeatable); with --ood on the variants too.",
 )  # fmt: skip
 @click.option(
     "--sweeps", type=click.IntRange(0, 10_000), metavar="T",

@@ -70,6 +70,17 @@ class Evaluator:
         self.processes = self.replica.processes
         self.marker = ANSWER_MARKER if recipe.answer_marker else FULL_STOP
 
+    def with_thoughts(self, thoughts: int | None) -> Evaluator:
+        """Return an evaluator of the same model with another number of thoughts.
+
+        Args:
+            thoughts: As for the class.
+
+        Raises:
+            ValueError: As for the class.
+        """
+        return Evaluator(self.model, self.encoder, self.schedule, self.recipe, thoughts, self.replica)
+
     def thinking(self, stage: int) -> Thinking:
         """Return what stands between question and answer.
 

@@ -15,14 +15,15 @@ from typing import NamedTuple
 
 import torch
 
+from ...generators.datasets import DATASETS
 from ...leaderboard.measures import SideFile
 from ...leaderboard.predictions import Folders, read_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.result import Result, SeedResult
-from .ood import evaluate_ood
+from .further import Further
 from .pipeline import run
 from .recorded import recorded_recipe, recorded_run
-from .retest import evaluate_thoughts
+from .retest import evaluate_further
 from .spec import RunSpec
 
 Say = Callable[[str], None]
@@ -119,12 +120,23 @@ def environment_differences(recorded: SeedResult) -> list[str]:
 def _run(row: Result, spec: RunSpec, folder: Path, say: Say) -> SeedResult:
     """Train, or read the finished run in ``folder``, and evaluate as the row was."""
     [entry] = run(spec, folder, say).seeds
-    if row.thoughts is not None:
-        [entry] = evaluate_thoughts(spec, folder, row.thoughts, say).seeds
-    elif row.dataset.name != spec.recipe.data.name:
-        [variant] = evaluate_ood(spec, folder, say, {row.dataset.name})
-        [entry] = variant.seeds
+    one = evaluated(row, spec)
+    if one != Further():
+        [result] = evaluate_further(spec, folder, [one], say)
+        [entry] = result.seeds
     return entry
+
+
+def evaluated(row: Result, spec: RunSpec) -> Further:
+    """Return how a row's run was evaluated.
+
+    Args:
+        row: The row.
+        spec: Its run.
+    """
+    asked = DATASETS.get(row.dataset.name)
+    is_variant = asked is not None and asked.base == spec.recipe.data.name
+    return Further(row.dataset.name if is_variant else None, row.thoughts)
 
 
 def _answers(record: SideFile, folders: Folders) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Evaluation of a finished run on other questions or with another number of thoughts, without training."""
+"""Evaluation of a finished run on other questions or with other numbers of thoughts, without training."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ...coconut.loading import load_model, load_tokenizer
 from ...coconut.methods import get_method
 from ...coconut.modeling import CoconutForCausalLM
 from ...generators.example import Example
-from ...generators.terminal import counted
 from ...leaderboard.measures import Cost
 from ...leaderboard.predictions import summarize, write_predictions
 from ...leaderboard.provenance import provenance
 from ...leaderboard.result import Result
-from .data import questions_of
+from .data import open_data, questions_of
 from .evaluate import Evaluator, recipe_encoder
+from .further import Further
 from .lock import RUN_LOCK, locked
 from .pipeline import peak_memory
 from .pretrained import weights_hash
@@ -27,20 +27,18 @@ from .saved import check_model, load_result, read_result, write_result
 from .spec import RunSpec
 
 
-def load_evaluator(spec: RunSpec, out: Path, thoughts: int | None = None) -> Evaluator:
+def load_evaluator(spec: RunSpec, out: Path) -> Evaluator:
     """Load the model of a finished run, ready to answer.
 
     Args:
         spec: The run.
         out: Its directory.
-        thoughts: Constant number of thoughts or pauses; None for as trained.
 
     Returns:
         The evaluator, on the GPU if there is one.
 
     Raises:
-        ValueError: ``thoughts`` is given for a method without thoughts or pauses, or the model's files or
-            weights are not those of the run.
+        ValueError: The model's files or weights are not those of the run.
         OSError: There is no finished run or no model in ``out``.
     """
     check_model(out / "model")
@@ -58,7 +56,7 @@ def load_evaluator(spec: RunSpec, out: Path, thoughts: int | None = None) -> Eva
     if torch.cuda.is_available():
         model.to(torch.device("cuda"))  # type: ignore[arg-type]
     schedule = spec.recipe.schedule(get_method(spec.method))
-    return Evaluator(model, encoder, schedule, spec.recipe, thoughts)
+    return Evaluator(model, encoder, schedule, spec.recipe)
 
 
 def retested(
@@ -78,7 +76,7 @@ def retested(
         asked: Questions with their true answers.
         label: What is evaluated, for the progress bar and the line of progress.
         changes: Fields of the result that differ from the run's own.
-        path: File to write the result to; its directory is created.
+        path: File to write the result to; its directory, and those above it, are created.
         say: Called with a line of progress.
 
     Returns:
@@ -97,36 +95,49 @@ def retested(
         "provenance": provenance(device=evaluator.model.device.type, threads=torch.get_num_threads()),
     }
     result = Result.model_validate({**dict(trained), **changes, "seeds": [type(entry)(**found)]})
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_result(path, result)
     say(f"{label}: accuracy {result.seeds[0].test.accuracy:.1%}")
     return result
 
 
-def evaluate_thoughts(spec: RunSpec, out: Path, thoughts: int, say: Callable[[str], None]) -> Result:
-    """Evaluate a finished run with another number of thoughts; an existing result is reused.
+def evaluate_further(
+    spec: RunSpec, out: Path, wanted: Sequence[Further], say: Callable[[str], None]
+) -> list[Result]:
+    """Evaluate a finished run on variants of its dataset and with other numbers of thoughts.
 
     Args:
         spec: The run.
-        out: Its directory.
-        thoughts: Thoughts or pauses per question.
-        say: Called with a line of progress.
+        out: Its directory; the results that are there already are reused.
+        wanted: The evaluations.
+        say: Called with a line for each that is made.
 
     Returns:
-        The run's record with this number of thoughts.
+        One result per evaluation.
 
     Raises:
-        InUse: Another process works in ``out``, and the result is missing.
-        ValueError: The method has no thoughts or pauses.
+        InUse: Another process works in ``out``, and a result is missing.
+        ValueError: A number of thoughts is given for a method without thoughts or pauses, or questions do
+            not fit into the model's positions.
         OSError: ``out`` does not contain a finished run.
     """
-    path = out / "thoughts" / f"{thoughts}.json"
-    if path.exists():
-        return load_result(path)
-    with locked(out / RUN_LOCK):
-        if path.exists():
-            return load_result(path)
-        evaluator = load_evaluator(spec, out, thoughts)
-        asked = questions_of(spec.recipe.data, out, "test", read_result(out).dataset)
-        what, setting = counted(thoughts, "thought"), {"thoughts": thoughts}
-        return retested(out, evaluator, asked, what, setting, path, say)
+    if not all(one.path(out).exists() for one in wanted):
+        with locked(out / RUN_LOCK):
+            evaluator = load_evaluator(spec, out)
+            asked = {variant: _asked(spec, out, variant) for variant in {one.variant for one in wanted}}
+            for one in wanted:
+                if not one.path(out).exists():
+                    questions, setting = asked[one.variant]
+                    setting = setting if one.thoughts is None else {**setting, "thoughts": one.thoughts}
+                    answering = evaluator.with_thoughts(one.thoughts)
+                    retested(out, answering, questions, one.label, setting, one.path(out), say)
+    return [load_result(one.path(out)) for one in wanted]
+
+
+def _asked(spec: RunSpec, out: Path, variant: str | None) -> tuple[Sequence[Example], dict[str, Any]]:
+    """The test questions of a variant, or of the run; and the fields of a result that say so."""
+    part = spec.recipe.data
+    if variant is None:
+        return questions_of(part, out, "test", read_result(out).dataset), {}
+    data = open_data(part.model_copy(update={"name": variant, "train": None}))
+    return data.test, {"dataset": data.record}

@@ -42,7 +42,8 @@ class Grid:
         seeds: Training seeds.
         quick: Whether this is a smoke test.
         ood: Whether to evaluate on out-of-distribution variants too.
-        thoughts: Other numbers of thoughts to evaluate with; ignored for methods without thoughts or pauses.
+        thoughts: Other numbers of thoughts to evaluate with, on the variants too if ``ood``; ignored for
+            methods without thoughts or pauses.
         track: Name of an experiment tracker, if any.
         cluster: Where the cells run; None for this process.
         overrides: See `RunSpec`.

@@ -43,9 +43,10 @@ class FairConfig:
 
     Attributes:
         hops: Edges of the right path.
-        branching: Chains that leave each of the first ``forks`` nodes of the path; all but one are dead ends
-            that stop at the depth of the candidate.
-        forks: Nodes of the path that branch.
+        branching: Chains that leave each node of the path that branches; all but one are dead ends that stop
+            at the depth of the candidate.
+        forks: Nodes of the path that branch, one after another.
+        fork_at: Depth of the first of them; 0 is the root.
         ways_in: Chains that enter each of the last ``joins`` nodes of the path; all but one are false and
             start as far from the candidate as the root is.
         joins: Nodes of the path that false chains enter.
@@ -60,6 +61,7 @@ class FairConfig:
     hops: int = 2
     branching: int = 2
     forks: int = 1
+    fork_at: int = 0
     ways_in: int = 1
     joins: int = 0
     bridges: int = 1
@@ -68,8 +70,9 @@ class FairConfig:
 
     def __post_init__(self) -> None:
         limits = {
-            "hops": (1, 12), "branching": (1, 8), "forks": (0, self.hops), "ways_in": (1, 8),
-            "joins": (0, self.hops), "bridges": (0, 8), "distractors": (0, 16),
+            "hops": (1, 12), "branching": (1, 8), "forks": (0, self.hops),
+            "fork_at": (0, self.hops - self.forks), "ways_in": (1, 8), "joins": (0, self.hops),
+            "bridges": (0, 8), "distractors": (0, 16),
         }  # fmt: skip
         for name, (low, high) in limits.items():
             value = getattr(self, name)
@@ -121,7 +124,7 @@ def shape(config: FairConfig) -> Shape:
         path = chain(config.hops + 1)
         link(path)
         # Dead ends leave the path and stop at the candidate's depth; false ways start at the root's depth.
-        for depth in range(config.forks):
+        for depth in range(config.fork_at, config.fork_at + config.forks):
             for _ in range(config.branching - 1):
                 link([path[depth], *chain(config.hops - depth)])
         for depth in range(config.hops - config.joins + 1, config.hops + 1):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import networkx as nx
 
@@ -157,7 +157,21 @@ def properties(proved: Proved) -> object:
     return stable_hash(_roles(proved))
 
 
-def two_alike_components(proved: Proved, hops: int) -> None:
+class Counts(NamedTuple):
+    """What a tiny graph has that another one has not.
+
+    Attributes:
+        premises: Edges.
+        ends: Leaves below the query entity, the target included.
+        entities: Entities above either candidate.
+    """
+
+    premises: int
+    ends: int = 2
+    entities: int = 2
+
+
+def two_alike_components(proved: Proved, hops: int, counts: Counts | None = None) -> None:
     """The query entity's component and its rival are alike.
 
     Without the bridges (nodes without parents above both candidates), the two candidates are in components
@@ -168,6 +182,7 @@ def two_alike_components(proved: Proved, hops: int) -> None:
     Args:
         proved: The question.
         hops: How far the target must be.
+        counts: What the graph must have; None where its settings are not those of a row of the table.
 
     Raises:
         ValueError: With the first broken promise.
@@ -176,14 +191,18 @@ def two_alike_components(proved: Proved, hops: int) -> None:
     _known_names(proved, ENTITIES, CONCEPTS)
     require(len(proved.chain) - 1 == hops, f"hops must be {hops}, found {len(proved.chain) - 1}")
     above = [entities_above(graph, node) for node in (proved.target, proved.other)]
-    counts = [len(found) for found in above]
-    require(counts[0] == counts[1], f"entities above the candidates must be equally many, found {counts}")
+    many = [len(found) for found in above]
+    require(many[0] == many[1], f"entities above the candidates must be equally many, found {many}")
     require(
         nx.is_weakly_connected(graph), "both candidates must be connected to the root if direction is ignored"
     )
     distance = nx.single_source_shortest_path_length(graph, root)
     ends = [node for node, steps in distance.items() if steps == hops and graph.out_degree(node) == 0]
     require(len(ends) >= 2, f"a dead end as long as the path must leave {root!r}")
+    if counts is not None:
+        below = [node for node in nx.descendants(graph, root) if not graph.out_degree(node)]
+        found = Counts(graph.number_of_edges(), len(below), many[0])
+        require(found == counts, f"the graph must have {counts}, found {found}")
     apart = graph.subgraph(set(graph) - (above[0] & above[1]))
     undirected = apart.to_undirected()
     own, rival = (
@@ -208,11 +227,24 @@ def _fair(promise: Mirrored, **changed: Any) -> Contract:
     return Contract(family, replace(promise, **changed), shape, twins=True)
 
 
+def _tiny(hops: int, counts: Counts) -> Contract:
+    return Contract("prosqa", partial(two_alike_components, hops=hops, counts=counts), labels, twins=True)
+
+
 _ROWS = {
     "prosqa": Contract("prosqa", partial(published_prosqa, hops=(3, 6), nodes=28), shape),
     "prontoqa": Contract("prontoqa", published_prontoqa, properties),
-    "prosqa-tiny": Contract("prosqa", partial(two_alike_components, hops=2), labels, twins=True),
-    "prosqa-tiny-3hop": Contract("prosqa", partial(two_alike_components, hops=3), labels, twins=True),
+    "prosqa-tiny": _tiny(2, Counts(10)),
+    "prosqa-tiny-hops1": _tiny(1, Counts(10, ends=4)),
+    "prosqa-tiny-hops3": _tiny(3, Counts(10)),
+    "prosqa-tiny-branching": _tiny(2, Counts(14, ends=3)),
+    "prosqa-tiny-joins": _tiny(2, Counts(14, entities=3)),
+    "prosqa-tiny-distractors": _tiny(2, Counts(15)),
+    "prosqa-tiny-3hop": _tiny(3, Counts(14)),
+    "prosqa-tiny-3hop-hops2": _tiny(2, Counts(14, ends=3)),
+    "prosqa-tiny-3hop-hops4": _tiny(4, Counts(14)),
+    "prosqa-tiny-3hop-hops5": _tiny(5, Counts(14)),
+    "prosqa-tiny-3hop-forks": _tiny(3, Counts(18, ends=3)),
     "prosqa-tiny-leaky": Contract("prosqa", partial(published_prosqa, hops=(2, 2), nodes=11), shape),
     "prosqa-fair": _fair(_PROSQA_FAIR),
     "prosqa-fair-hops": _fair(_PROSQA_FAIR, hops=(7, 8, 9, 10, 11, 12)),

@@ -16,8 +16,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..datasets import Dataset, examples, get_dataset, resolve_surface
+from ..datasets import examples, get_dataset, resolve_surface
 from ..files import file_digest, recover_folder, replace_folder, scratch_folder
+from ..row import Dataset
 from ..stopping import terminable
 from ..workers import ordered
 from .formats import FORMATS, encode_jsonl, get_format
