@@ -20,13 +20,11 @@ Axes: B batch, H heads of keys, Q rows (queries of all heads that share keys), T
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 NAME = "coconut_deferred"
@@ -217,21 +215,3 @@ def attend(
 # Its masks are those that a pass is given; to make one of its own, transformers would look at values, or
 # under a CUDA graph, where it cannot, hand every prefix a mask that rules out the fastest kernel.
 AttentionInterface.register(NAME, attend)
-
-
-@contextmanager
-def attending(base: PreTrainedModel, is_deferred: bool) -> Iterator[None]:
-    """Let a model attend by `attend` while the body runs.
-
-    Args:
-        base: A model that uses torch's fused attention.
-        is_deferred: Whether to; else nothing is changed.
-    """
-    config: Any = base.config.get_text_config()
-    before = config._attn_implementation_internal
-    if is_deferred:
-        config._attn_implementation_internal = NAME
-    try:
-        yield
-    finally:
-        config._attn_implementation_internal = before

@@ -9,11 +9,14 @@ Axes: B batch, T tokens, Q columns of a pass.
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers import PreTrainedModel
 
 from . import launch
 
@@ -37,6 +40,24 @@ def any_shape(device: torch.device) -> AbstractContextManager[None]:
         device: Where the pass is computed; there is nothing to choose on a CPU.
     """
     return sdpa_kernel(WITHOUT_PLANS) if device.type == "cuda" else nullcontext()
+
+
+@contextmanager
+def attending(base: PreTrainedModel, name: str | None) -> Iterator[None]:
+    """Let a model attend in another way while the body runs.
+
+    Args:
+        base: A model that uses torch's fused attention.
+        name: One that is registered with transformers' ``AttentionInterface``; None changes nothing.
+    """
+    config: Any = base.config.get_text_config()
+    before = config._attn_implementation_internal
+    if name is not None:
+        config._attn_implementation_internal = name
+    try:
+        yield
+    finally:
+        config._attn_implementation_internal = before
 
 
 def visible(mask_BT: Tensor, start: int, stop: int) -> Tensor:

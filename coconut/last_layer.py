@@ -8,7 +8,8 @@ the one that is the first thought's input, and those that predict a label. So in
     layer 2   k k k k q L L a a .       k: keys and values only
 
 At the other positions the hidden state is meaningless and must not be used. Losses and gradients are those of
-the full computation.
+the full computation. Where a prompt is read without gradients, its last layer attends from the last column
+alone, too (`attend`); in training that would change the last bits of what was recorded.
 
 Axes: B batch, T tokens, N positions that are used.
 """
@@ -21,7 +22,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import AttentionInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from .looping import layers_of
 
@@ -34,6 +36,29 @@ POSITIONWISE = {
     "qwen3": _SPLIT,
 }
 """Model type -> the parts of a layer that act on each position separately and affect no other position."""
+
+
+NAME = "coconut_from_last"
+
+
+def attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Attention as transformers calls it; in the last layer that of the last column, at every column."""
+    config: Any = module.config
+    if module.layer_idx != config.num_hidden_layers - 1:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    mask = None if attention_mask is None else attention_mask[:, :, -1:]
+    out, _ = sdpa_attention_forward(module, query[:, :, -1:], key, value, mask, **kwargs)
+    return out.expand(-1, query.shape[2], -1, -1), None
+
+
+AttentionInterface.register(NAME, attend)  # as in `deferred`, it takes the masks that a pass is given
 
 
 @contextmanager

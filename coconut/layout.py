@@ -27,7 +27,7 @@ from torch import Tensor
 
 from .encoding import IGNORE, Batch
 from .mixtures import Mixtures
-from .rows import multiple_of
+from .rows import round_up
 
 
 class Labels(NamedTuple):
@@ -64,6 +64,7 @@ class Layout:
             all.
         thoughts_K: Where the thoughts are, counted over the columns from the first thought on, row by row.
         mixtures: Thoughts that are given, which no column counts as one; None for none.
+        reads_last: Whether ``read_R`` is known to be the prefix's last column in every row.
     """
 
     ids_BT: Tensor
@@ -76,6 +77,7 @@ class Layout:
     read_R: Tensor | None = None
     thoughts_K: Tensor | None = None
     mixtures: Mixtures | None = None
+    reads_last: bool = False
 
     @property
     def prefix(self) -> int:
@@ -182,7 +184,9 @@ def prompt_layout(ids_BT: Tensor, mask_BT: Tensor | None, latent: int, keep: int
         return layout
     is_read_BT = (ids_BT == latent).roll(-1, dims=1)
     is_read_BT[:, -keep:] = True
-    return replace(layout, read_R=_where(is_read_BT[:, : layout.prefix]))
+    is_read_BR = is_read_BT[:, : layout.prefix]
+    reads_last = bool(is_read_BR[:, -1:].all()) and not bool(is_read_BR[:, :-1].any())
+    return replace(layout, read_R=_where(is_read_BR), reads_last=reads_last)
 
 
 def rounded(layout: Layout) -> Layout:
@@ -286,13 +290,3 @@ def _read(labels_BT: Tensor, layout: Layout) -> Tensor | None:
 
 def _where(is_read_BR: Tensor) -> Tensor | None:
     return None if bool(is_read_BR.all()) else is_read_BR.flatten().nonzero().squeeze(1)
-
-
-def round_up(number: int) -> int:
-    """Return the next number whose binary form has no ones but in its first three digits, and at least 16.
-
-    Args:
-        number: From 0 on.
-    """
-    unit = max(16, 1 << max(0, number.bit_length() - 3))
-    return multiple_of(unit, number)

@@ -23,10 +23,9 @@ from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import Cache
 
-from . import checkpointing, launch
+from . import checkpointing, deferred, last_layer, launch
 from .cache import PassCache, hidden_columns, training_cache
-from .deferred import attending
-from .kernels import any_shape, visible
+from .kernels import any_shape, attending, visible
 from .last_layer import POSITIONWISE, read_only_at
 from .layout import Layout, prompt_layout
 from .loss import halting_loss
@@ -148,7 +147,9 @@ class PassesMixin:
         prefix_mask_BT = None if layout.is_causal else layout.mask_BT
         record: list[tuple[Tensor, ...]] | None = [] if layers else None
         if layout.columns is None:
-            h_BTD = self.decode(embeddings_BTD, prefix_mask_BT, cache, start, layout.read_R, record)
+            h_BTD = self.decode(
+                embeddings_BTD, prefix_mask_BT, cache, start, layout.read_R, record, layout.reads_last
+            )
             return Passes([h_BTD], 1, record or [])
         first, end = layout.columns
         if first == 0:
@@ -160,7 +161,9 @@ class PassesMixin:
         prefix_BTD, *words, after_BTD = embeddings_BTD.split(
             [first, *[1] * (end - first), length - end], dim=1
         )
-        h_BTD = self.decode(prefix_BTD, prefix_mask_BT, cache, start, layout.read_R, record)
+        h_BTD = self.decode(
+            prefix_BTD, prefix_mask_BT, cache, start, layout.read_R, record, layout.reads_last
+        )
         is_thought_BK = None
         if layout.is_mixed:
             is_thought_BK = layout.ids_BT[:, first:end] == self.config.latent_token_id
@@ -198,6 +201,7 @@ class PassesMixin:
         start: int,
         read_R: Tensor | None = None,
         record: list[tuple[Tensor, ...]] | None = None,
+        reads_last: bool = False,
     ) -> Tensor:
         """Run one pass of the base model.
 
@@ -209,6 +213,7 @@ class PassesMixin:
             start: The first column.
             read_R: The positions (row · columns + column) whose last hidden states are used; None for all.
             record: Receives the output of every layer, a tuple of [B, T, D].
+            reads_last: Whether those positions are the last column of every row.
 
         Returns:
             The last hidden states (after the final norm), [B, T, D], meaningless where they are not used.
@@ -231,7 +236,7 @@ class PassesMixin:
             read_R = None
         with (
             any_shape(inputs_BTD.device),
-            attending(self.base, self.is_deferred and (cache is None or isinstance(cache, PassCache))),
+            attending(self.base, self._attention(cache, reads_last and not start)),
             read_only_at(self.base, read_R, inputs_BTD.shape[:2]),
         ):
             output = self.base.get_decoder()(
@@ -252,6 +257,13 @@ class PassesMixin:
         by_default = self.base.device.type == "cuda" and not launch.is_sharded()
         wanted = by_default if self.defers is None else self.defers
         return wanted and self.takes_masks and not self._checkpointed and torch.is_grad_enabled()
+
+    def _attention(self, cache: Cache | None, reads_last: bool) -> str | None:
+        """The attention of a pass, if it is not the base model's own."""
+        if self.is_deferred and (cache is None or isinstance(cache, PassCache)):
+            return deferred.NAME
+        reads_less = reads_last and self.takes_masks and not torch.is_grad_enabled()
+        return last_layer.NAME if reads_less else None
 
     @property
     def takes_masks(self) -> bool:

@@ -70,3 +70,13 @@ def multiple_of(unit: int, number: int) -> int:
         number: From 0 on.
     """
     return -(-number // unit) * unit
+
+
+def round_up(number: int) -> int:
+    """Return the next number whose binary form has no ones but in its first three digits, and at least 16.
+
+    Args:
+        number: From 0 on.
+    """
+    unit = max(16, 1 << max(0, number.bit_length() - 3))
+    return multiple_of(unit, number)

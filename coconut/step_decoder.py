@@ -23,11 +23,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from .deferred import attending
+from . import deferred
 from .encoding import IGNORE
-from .kernels import any_shape
-from .layout import Layout, round_up
-from .rows import Row, multiple_of
+from .kernels import any_shape, attending
+from .layout import Layout
+from .rows import Row, multiple_of, round_up
 
 MULTIPLE = 8
 """Texts are padded to multiples of it where steps are replayed."""
@@ -132,7 +132,7 @@ class StepDecoder(nn.Module):
         steps, each = texts.thoughts_GC.shape
         thoughts_XD = fed_BKD.flatten(0, 1).index_select(0, texts.thoughts_GC.flatten())
         inputs_GSD = torch.cat([thoughts_XD.view(steps, each, -1), embed(texts.ids_GS)], dim=1)
-        with any_shape(inputs_GSD.device), attending(self.decoder, is_deferred):
+        with any_shape(inputs_GSD.device), attending(self.decoder, deferred.NAME if is_deferred else None):
             h_GSD = self.decoder(inputs_embeds=inputs_GSD, use_cache=False).last_hidden_state
         found: Tensor = h_GSD.flatten(0, 1).index_select(0, texts.places_N)
         return found

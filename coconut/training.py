@@ -21,6 +21,7 @@ from .checkpoint import load_checkpoint, random_state, restore_random_state, sav
 from .counting import Counter
 from .curriculum import StagePlan, lr_factor
 from .interrupt import StopRequest, stop_between_steps
+from .memory import keep_freed
 from .modeling import CoconutForCausalLM
 from .objectives import get_objective
 from .optim import Optimizers
@@ -93,6 +94,7 @@ class Trainer:
             Stopped: On Ctrl-C or SIGTERM, after the current step; a checkpoint has been written.
             ValueError: The loss or the weights are not finite; the last checkpoint is kept.
         """
+        keep_freed()
         steps, hidden = sum(plan.steps for plan in self.plans), self.processes.hides_bars
         with progress_bar(self.progress.global_step, steps, hidden) as self.bar, stop_between_steps() as stop:
             while self.progress.plan < len(self.plans):

@@ -101,9 +101,12 @@ def speed(setting: Setting, only: Iterable[str] = (), json_file: Path | None = N
     chosen = [(name, pick(known, name, "part")) for name in only] or list(known.items())
     import torch  # after all that needs none
 
+    from ...coconut.memory import keep_freed
+
     if setting.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device must be available: this machine has no CUDA device")
     torch.set_num_threads(setting.threads)
+    keep_freed()  # as a training does
     named = hardware(setting.device) or None
     origin = provenance(device=setting.device, hardware=named, threads=setting.threads)
     described = {name: value for name, value in setting._asdict().items() if name not in ("say", "size")}
