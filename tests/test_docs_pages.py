@@ -98,7 +98,6 @@ ELSEWHERE = {
     "pip install '.[plots]'": Elsewhere(".ci/run"),
     "--ood": Elsewhere("tests/test_run_ood.py"),
     "leaderboard reproduce": Elsewhere("tests/test_reproduce.py"),
-    "leaderboard thoughts": Elsewhere("tests/test_leaderboard_thoughts.py"),  # of rows that --ood makes
     "--cluster slurm": Elsewhere("tests/test_cluster.py", "submitit"),
     "--cluster ray": Elsewhere("tests/test_ray.py", "ray"),
     "--cluster local": Elsewhere("tests/test_cluster.py"),

@@ -1,6 +1,6 @@
 """results.md and leak.md show what the shipped leaderboard holds; results.md compares in its verdicts' words.
 
-The output of each `leaderboard table` and `beside` on a page stands between two comments. After a change of
+The output of each `leaderboard table`, `beside` and `thoughts` on a page stands between two comments. After a change of
 the shipped rows, ``python tests/test_results_page.py`` writes it again, and the figures.
 """
 
@@ -22,8 +22,13 @@ PAGES = (PAGE, DOCS / "leak.md")
 FIGURES = (
     "leaderboard beside prosqa-tiny-leaky prosqa-tiny --plot docs/figures/leak.png",
     "leaderboard table --dataset prosqa-tiny --recipe tiny --plot docs/figures/costs.png",
+    "leaderboard beside prosqa-tiny:tiny-2layers prosqa-tiny:tiny "
+    "prosqa-tiny:tiny-6layers --method cot,no-cot,coconut,pause-as-thought --removed "
+    "--plot docs/figures/depth.png",
+    "leaderboard thoughts prosqa-tiny --plot docs/figures/hops.png",
+    "leaderboard thoughts prosqa-tiny-3hop --plot docs/figures/hops-3hop.png",
 )
-COMMAND = r"^    coconut-bench (leaderboard (?:table|beside) [^\n]+ --format markdown)\n"
+COMMAND = r"^    coconut-bench (leaderboard (?:table|beside|thoughts) [^\n]+ --format markdown)\n"
 SHOWN = re.compile(COMMAND + r"\n<!-- OUTPUT -->\n.*?^<!-- END -->$", re.MULTILINE | re.DOTALL)
 TITLES = sorted((title.removeprefix("– ") for title in ORDER.values()), key=len, reverse=True)
 TITLE = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, TITLES))})(?![\w-])", re.IGNORECASE)
