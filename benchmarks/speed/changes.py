@@ -104,7 +104,12 @@ def lengths_grouped(model: CoconutForCausalLM, setting: Setting, is_used: bool) 
         step(model, collate(examples[cut : cut + size.batch], PAD).to(torch.device(setting.device)), setting)
         for cut in cuts
     ]
-    return lambda: [work() for work in works] and None
+
+    def once() -> None:
+        for work in works:
+            work()
+
+    return once
 
 
 def whole_last_layer_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
