@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 BARS = (
+    "{desc}{postfix}{speed}{more}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left",
     "{desc}{postfix}{speed}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left",
     "{desc}{postfix}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left",
     "{desc}{postfix}: {percentage:3.0f}%, {elapsed} elapsed, {remaining} left",
@@ -126,14 +127,16 @@ class RunBar(tqdm):
 
     Attributes:
         speed: What is said of the speed.
+        more: What else is, where there is room.
     """
 
-    speed = ""
+    speed = more = ""
 
     @property
     def format_dict(self) -> dict[str, Any]:
         """What a line of the bar is made of."""
-        known = {**super().format_dict, "speed": self.speed and f", {self.speed}"}
+        said = {name: text and f", {text}" for name, text in (("speed", self.speed), ("more", self.more))}
+        known = {**super().format_dict, **said}
         columns = known.get("ncols")
         fits = (form for form in BARS if columns is None or _width(form, known) <= columns)
         return {**known, "bar_format": next(fits, BARS[-1])}

@@ -44,10 +44,17 @@ class Throughput:
             len(row.prompt) + len(row.target) for reading in readings for row in reading.values()
         )
 
-    @property
-    def rate(self) -> float:
-        """Steps a second since `begin`."""
-        return self.steps / max(time.monotonic() - self.started, 1e-9)
+    def words(self, flops: int | None) -> tuple[str, str]:
+        """Return what a progress bar says of the speed since `begin`, and what it says where there is room.
+
+        Args:
+            flops: As in `look`.
+        """
+        now = self._now(flops)
+        more = f"{now['tokens_per_second']:,.0f} tokens/s"
+        if "utilization" in now:
+            more += f", {now['utilization']:.0%} of peak"
+        return f"{now['steps_per_second']:.3g} steps/s", more
 
     def look(self, flops: int | None) -> dict[str, float]:
         """Return what was done a second since `begin`, which this calls.
@@ -60,14 +67,18 @@ class Throughput:
             and where they are known ``tflops_per_second`` and ``utilization``, its share of the device's
             peak.
         """
+        found = self._now(flops)
+        self.begin(flops)
+        return {name: float(f"{value:.4g}") for name, value in found.items()}
+
+    def _now(self, flops: int | None) -> dict[str, float]:
         seconds, before = max(time.monotonic() - self.started, 1e-9), self.flops
         found = {"steps_per_second": self.steps / seconds, "tokens_per_second": self.tokens / seconds}
         if flops is not None and before is not None:
             found["tflops_per_second"] = (flops - before) / seconds / 1e12
             if self.peak:
                 found["utilization"] = found["tflops_per_second"] / self.peak
-        self.begin(flops)
-        return {name: float(f"{value:.4g}") for name, value in found.items()}
+        return found
 
 
 def bf16_peak(device: torch.device) -> float | None:

@@ -126,7 +126,7 @@ class Trainer:
             at.unlogged.append(at.recent_losses[-1])
             del at.recent_losses[: -max(1, plan.steps // 10)]
             at.step, at.global_step = at.step + 1, at.global_step + 1
-            self.bar.speed = f"{self.throughput.rate:.3g} steps/s"
+            self.bar.speed, self.bar.more = self.throughput.words(at.flops)
             self.bar.set_postfix_str(f"loss {at.recent_losses[-1]:.4f}", refresh=False)
             self.bar.update()
         self._finish(plan)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from tiny_models import CONFIGS, coconut, reasoner, rows
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from coconut_bench.coconut import replay, thinking
 
@@ -32,6 +35,34 @@ def test_projected_thoughts_too(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = made.answer(questions, 9)
     monkeypatch.setattr(thinking.Reasoner, "_replays", True)
     assert made.answer(questions, 9) == expected
+
+
+class Looks(TorchDispatchMode):
+    """Counts what a GPU would have to be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func.overloadpacket.__name__ in (
+            "_local_scalar_dense",
+            "nonzero",
+            "is_nonzero",
+            "equal",
+        )
+        return func(*args, **(kwargs or {}))
+
+
+def test_thoughts_and_tokens_are_looked_at_every_eight_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = reasoner(coconut("gpt2", seed=3), 3, end=-1)
+    read = made.read([row.prompt for row in rows([0] * 4)]).opened
+    looks = {}
+    for tokens in (7, 8, 23, 24):
+        with Looks() as seen:
+            made._replayers.write(read, 3, [], -1, tokens)
+        looks[tokens] = seen.count
+    assert looks == {7: 0, 8: 1, 23: 2, 24: 3}
 
 
 def test_it_is_not_used_on_a_cpu_nor_for_thoughts_updated_together() -> None:

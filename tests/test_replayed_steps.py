@@ -1,6 +1,5 @@
-"""Replayed training steps, with stand-ins for CUDA's graphs: what is replayed is what a step computes, and one
-that cannot be recorded changes nothing.
-"""
+"""Replayed training steps, with stand-ins for the graphs of CUDA: what is replayed is what a step computes,
+and one that cannot be recorded changes nothing."""
 
 from __future__ import annotations
 

@@ -12,9 +12,11 @@ from click.testing import CliRunner
 from tiny_models import CONFIGS, END, batch, coconut, reasoner, rows
 from torch.utils.flop_counter import FlopCounterMode
 
+from coconut_bench.benchmarks.speed import changes
 from coconut_bench.benchmarks.speed.changes import (
     concatenated_loss,
     everywhere_loss,
+    lengths_grouped,
     masked_loss,
     recomputed_loss,
     unaligned,
@@ -54,6 +56,28 @@ def test_a_step_without_each_saving_has_the_same_loss() -> None:
     losses = [loss(model, latent) for loss in slower]
     for loss in (*losses, model(*spread).loss):
         torch.testing.assert_close(loss, model(*latent).loss)
+
+
+def test_what_like_lengths_and_the_prefixs_gradient_bring_is_measured_over_the_same_examples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, batches_read = build(MICRO, "cpu"), []
+    monkeypatch.setattr(changes, "step", lambda model, batch, setting: lambda: batches_read.append(batch))
+    read = {}
+    for is_used in (False, True):
+        lengths_grouped(model, Setting(MICRO), is_used)()
+        read[is_used] = list(batches_read)
+        batches_read.clear()
+    masks = {is_used: [batch.attention_mask for batch in many] for is_used, many in read.items()}
+    lengths = {key: sorted(n for mask in many for n in mask.sum(1).tolist()) for key, many in masks.items()}
+    padding = {key: sum(int((mask == 0).sum()) for mask in many) for key, many in masks.items()}
+    assert lengths[True] == lengths[False] and padding[True] < padding[False] / 2
+    monkeypatch.undo()
+    defers: list[bool | None] = []
+    monkeypatch.setattr(changes, "step", lambda model, *given: lambda: defers.append(model.defers))
+    found = {one.name for one in changes.changes(Setting(MICRO, repeats=1, quick=True))}
+    assert {True, False, None} == set(defers)
+    assert {"prefix's gradient once a thought / step", "batches not of like lengths / step"} <= found
 
 
 @pytest.mark.parametrize("thoughts", [0, 3])

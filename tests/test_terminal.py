@@ -117,7 +117,12 @@ def test_the_time_left_is_that_of_all_stages() -> None:
 @pytest.mark.parametrize(
     ("columns", "line"),
     [
-        (120, r"stage 1 \(2/3\), loss 0.5000, 1.25 steps/s:  50%\|.{40,}\| 01:00 elapsed, 0[12]:\d\d left"),
+        (
+            150,
+            r"stage 1 \(2/3\), loss 0.5000, 1.25 steps/s, 2,310 tokens/s, 41% of peak:"
+            r"  50%\|.{40,}\| 01:00 elapsed, 0[12]:\d\d left",
+        ),
+        (90, r"stage 1 \(2/3\), loss 0.5000, 1.25 steps/s:  50%\|.{16}\| 01:00 elapsed, 0[12]:\d\d left"),
         (80, r"stage 1 \(2/3\), loss 0.5000, 1.25 steps/s:  50%\|.{6}\| 01:00 elapsed, 0[12]:\d\d left"),
         (60, r"stage 1 \(2/3\), loss 0.5000:  50%, 01:00 elapsed, 0[12]:\d\d left"),
         (45, r"stage 1 \(2/3\), loss 0.5000:  50%, 0[12]:\d\d left"),
@@ -129,7 +134,7 @@ def test_the_time_left_fits_the_terminal(columns: int, line: str, monkeypatch: p
         bar.dynamic_ncols = lambda _: (columns, 40)
         bar.start_t -= 60
         bar.n = 60
-        bar.speed = "1.25 steps/s"
+        bar.speed, bar.more = "1.25 steps/s", "2,310 tokens/s, 41% of peak"
         bar.set_description_str("stage 1 (2/3)")
         bar.set_postfix_str("loss 0.5000")
         assert re.fullmatch(line, str(bar)), str(bar)

@@ -23,7 +23,7 @@ def test_rates_are_those_since_the_last_look(clock: list[float]) -> None:
     for _ in range(3):
         made.step(readings)
     clock[0] += 2.0
-    assert made.rate == 1.5
+    assert made.words(None) == ("1.5 steps/s", "30 tokens/s")
     assert made.look(4_000_000_000_000) == {
         "steps_per_second": 1.5, "tokens_per_second": 30.0, "tflops_per_second": 2.0
     }  # fmt: skip
@@ -40,6 +40,8 @@ def test_a_known_gpu_has_a_share_of_its_peak_in_bf16_only(
     for precision, share in (("bf16", 0.1), ("fp32", None)):
         made = Throughput(gpu, precision)
         clock[0] += 1.0
+        more = "0 tokens/s" + (", 10% of peak" if share else "")
+        assert made.words(98_900_000_000_000) == ("0 steps/s", more)
         assert made.look(98_900_000_000_000).get("utilization") == share
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "another")
     assert bf16_peak(gpu) is None

@@ -8,14 +8,14 @@ Axes: B batch, T tokens, D width, V vocabulary, N labeled positions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from transformers import DynamicCache
 
-from ...coconut.encoding import IGNORE, Batch
+from ...coconut.encoding import IGNORE, Batch, collate
 from ...coconut.loss import label_loss
 from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.rows import Row
@@ -25,6 +25,9 @@ from .training import step
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+WINDOW = 4
+"""Batches whose examples are shared out anew, to measure what like lengths bring."""
 
 
 def changes(setting: Setting) -> Iterator[Finding]:
@@ -55,10 +58,58 @@ def changes(setting: Setting) -> Iterator[Finding]:
         "bf16 instead of fp32": step(model, latent, in_bf16),
     }
     for name in list(without)[:2] if setting.quick else without:
-        setting.say(f"changes: {name}")
-        seconds = interleave({"without": without[name], "whole": whole}, setting)
-        yield finding("changes", name, seconds["without"], "s")
-        yield finding("changes", f"{name} / step", ratios(seconds["without"], seconds["whole"]), "×")
+        yield from _compared(name, without[name], whole, setting)
+    deferred, one_by_one = (_deferring(model, whole, is_used) for is_used in (True, False))
+    yield from _compared("prefix's gradient once a thought", one_by_one, deferred, setting)
+    grouped, mixed = (lengths_grouped(model, setting, is_used) for is_used in (True, False))
+    yield from _compared("batches not of like lengths", mixed, grouped, setting)
+
+
+def _compared(
+    name: str, without: Callable[[], object], whole: Callable[[], object], setting: Setting
+) -> Iterator[Finding]:
+    setting.say(f"changes: {name}")
+    seconds = interleave({"without": without, "whole": whole}, setting)
+    yield finding("changes", name, seconds["without"], "s")
+    yield finding("changes", f"{name} / step", ratios(seconds["without"], seconds["whole"]), "×")
+
+
+def _deferring(model: CoconutForCausalLM, work: Callable[[], None], is_used: bool) -> Callable[[], None]:
+    """Return ``work`` with the prefix's gradient deferred (`coconut.deferred`) or not, on any device."""
+
+    def once() -> None:
+        model.defers = is_used
+        work()
+        model.defers = None
+
+    return once
+
+
+def lengths_grouped(model: CoconutForCausalLM, setting: Setting, is_used: bool) -> Callable[[], None]:
+    """Return the steps of a window of `WINDOW` batches, whose questions differ in length by up to a half.
+
+    Args:
+        model: The model.
+        setting: Its size, device and precision.
+        is_used: Whether the window is cut into batches of like lengths (`coconut.grouping`).
+    """
+    size = setting.size
+    spread = [max(4, size.question * share // 100) for share in (70, 85, 100, 115, 130)]
+    made = [rows(size.changed(question=length), size.thoughts) for length in spread]
+    examples = [made[place % len(made)][place // len(made)] for place in range(WINDOW * size.batch)]
+    if is_used:
+        examples.sort(key=lambda row: len(row.prompt))
+    cuts = range(0, len(examples), size.batch)
+    works = [
+        step(model, collate(examples[cut : cut + size.batch], PAD).to(torch.device(setting.device)), setting)
+        for cut in cuts
+    ]
+
+    def once() -> None:
+        for work in works:
+            work()
+
+    return once
 
 
 def whole_last_layer_loss(model: CoconutForCausalLM, batch: Batch) -> Tensor:
