@@ -45,7 +45,9 @@ class StageLog(NamedTuple):
     Attributes:
         epochs: None where the training data are an endless stream.
         loss: Mean training loss over the last tenth of the stage.
-        seconds: Wall-clock time.
+        seconds: Wall-clock time, validations included.
+        tokens: Tokens read: questions, thoughts and targets, without padding; None where unknown.
+        flops: Floating-point operations; None where unknown.
     """
 
     stage: int
@@ -54,6 +56,8 @@ class StageLog(NamedTuple):
     loss: float
     validation_accuracy: float
     seconds: float
+    tokens: int | None = None
+    flops: int | None = None
 
 
 @dataclass
@@ -83,6 +87,7 @@ class Progress:
     stages: list[StageLog] = field(default_factory=list)
     validations: list[Validation] = field(default_factory=list)
     flops: int | None = 0
+    tokens: int | None = 0
     unlogged: list[float] = field(default_factory=list)
 
     def state(self) -> dict[str, Any]:
@@ -95,18 +100,31 @@ class Progress:
         """Build the progress that `state` returned.
 
         Args:
-            state: Fields by name; ``flops`` is unknown where the training began in an earlier version.
+            state: Fields by name; ``flops`` and ``tokens`` are unknown where the training began in an earlier
+                version.
 
         Raises:
             TypeError: A field is missing or unknown, in the progress or in a part.
         """
         names = {one.name for one in fields(cls)}
-        state = {"flops": None, "unlogged": [], **state}
+        state = {"flops": None, "tokens": None, "unlogged": [], **state}
         if state.keys() != names:
             raise TypeError(f"progress must have the fields {sorted(names)}, got {sorted(state)}")
         stages = [StageLog(**one) for one in state["stages"]]
         validations = [Validation(**one) for one in state["validations"]]
         return cls(**{**state, "stages": stages, "validations": validations})
+
+    def of_stage(self, name: str) -> Any:
+        """Return what has been spent since the last finished stage.
+
+        Args:
+            name: ``seconds``, ``tokens`` or ``flops``.
+
+        Returns:
+            The difference; None where the sum or a stage's part is unknown.
+        """
+        parts = [getattr(self, name), *(getattr(stage, name) for stage in self.stages)]
+        return None if None in parts else parts[0] - sum(parts[1:])
 
     @property
     def loss(self) -> float:

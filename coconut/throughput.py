@@ -33,16 +33,18 @@ class Throughput:
         """
         self.started, self.steps, self.tokens, self.flops = time.monotonic(), 0, 0, flops
 
-    def step(self, readings: Sequence[Reading]) -> None:
+    def step(self, readings: Sequence[Reading]) -> int:
         """Count a step.
 
         Args:
             readings: What it has read, by all processes.
+
+        Returns:
+            Its tokens.
         """
-        self.steps += 1
-        self.tokens += sum(
-            len(row.prompt) + len(row.target) for reading in readings for row in reading.values()
-        )
+        read = sum(len(row.prompt) + len(row.target) for reading in readings for row in reading.values())
+        self.steps, self.tokens = self.steps + 1, self.tokens + read
+        return read
 
     def words(self, flops: int | None) -> tuple[str, str]:
         """Return what a progress bar says of the speed since `begin`, and what it says where there is room.

@@ -169,7 +169,8 @@ class Trainer:
             except torch.OutOfMemoryError:
                 self.steps.check_smaller(len(batch.readings))
             else:
-                self.throughput.step(batch.readings)
+                read = self.throughput.step(batch.readings)
+                at.tokens = None if at.tokens is None else at.tokens + read
                 return done
             self.steps.shrink(len(batch.readings))  # here the error has let go of what it held
             self.counter.micro_batch = self.steps.micro_batch
@@ -244,11 +245,11 @@ class Trainer:
         """Log the stage and move to the start of the next one, with a new optimizer."""
         self._check_weights()
         at = self.progress
-        spent = at.seconds - sum(stage.seconds for stage in at.stages)
+        spent = [at.of_stage(name) for name in ("seconds", "tokens", "flops")]
         per_epoch = self.batches.steps_per_epoch
         epochs = plan.steps / per_epoch if per_epoch else None
         accuracy = at.validations[-1].accuracy
-        at.stages.append(StageLog(plan.stage, plan.steps, epochs, at.loss, accuracy, spent))
+        at.stages.append(StageLog(plan.stage, plan.steps, epochs, at.loss, accuracy, *spent))
         at.plan, at.step, at.checked, at.recent_losses = at.plan + 1, 0, 0, []
         self._renew_optimizers()
         self._save()

@@ -149,7 +149,11 @@ class Compute(Record):
 
 
 class Stage(Record):
-    """One stage of training: steps, epochs and seconds, its last loss, the validation accuracy at its end."""
+    """One stage of training: steps, epochs and seconds, its last loss, the validation accuracy at its end.
+
+    ``tokens`` (questions, thoughts and targets, without padding) and ``flops`` are what it has read and
+    computed, so that with its seconds a stage has its speed; not written where unknown.
+    """
 
     stage: NonNegativeInt
     steps: NonNegativeInt
@@ -157,6 +161,12 @@ class Stage(Record):
     loss: float | None = None
     validation_accuracy: Fraction | None = None
     seconds: NonNegativeFloat | None = None
+    tokens: NonNegativeInt | None = None
+    flops: NonNegativeInt | None = None
+
+    @model_serializer(mode="wrap")
+    def _leave_out_unknown_work(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_missing(without_missing(write(self), "tokens", self.tokens), "flops", self.flops)
 
 
 class Curve(Record):

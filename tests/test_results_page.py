@@ -1,7 +1,7 @@
 """results.md and leak.md show what the shipped leaderboard holds; results.md compares in its verdicts' words.
 
-The output of each `leaderboard table`, `beside` and `thoughts` on a page stands between two comments. After a change of
-the shipped rows, ``python tests/test_results_page.py`` writes it again, and the figures.
+The output of each `leaderboard table`, `beside` and `thoughts` on a page stands between two comments. After a
+change of the shipped rows, ``python tests/test_results_page.py`` writes it again, and the figures.
 """
 
 import re

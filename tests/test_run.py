@@ -60,6 +60,8 @@ def test_every_method_runs_and_files_a_row_that_can_be_recomputed(method: str) -
     assert entry.tokens.forward_passes == pytest.approx(entry.tokens.thoughts + entry.tokens.language)
     assert {stage.stage for stage in entry.stages} == set(METHODS[method].stages(2))
     assert sum(stage.steps for stage in entry.stages) == 14
+    assert entry.compute and sum(stage.flops or 0 for stage in entry.stages) == entry.compute.training_flops
+    assert all((stage.tokens or 0) > stage.steps for stage in entry.stages)
     assert entry.by_shortcut is not None
     assert {status: score.n for status, score in entry.by_shortcut.items()} == {"silent": 12}
     assert entry.twins is not None
@@ -202,7 +204,8 @@ def test_interrupted_and_started_again_it_ends_with_the_same_weights(
         torch.testing.assert_close(found[name], value, rtol=0, atol=0)
     [entry] = read_result(whole).seeds
     assert resumed.seeds[0].test == entry.test
-    assert [s.loss for s in resumed.seeds[0].stages] == [s.loss for s in entry.stages]
+    told = [[(s.loss, s.tokens, s.flops) for s in one.stages] for one in (resumed.seeds[0], entry)]
+    assert told[0] == told[1], "what a stage has read and computed is counted once"
 
 
 @pytest.mark.parametrize("markers", [True, False])

@@ -20,8 +20,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_rates_are_those_since_the_last_look(clock: list[float]) -> None:
     made = Throughput(torch.device("cpu"), "bf16")
     readings = [{"student": Row([1] * 3, [2] * 2, 3), "teacher": Row([1] * 4, [2], 4)}] * 2
-    for _ in range(3):
-        made.step(readings)
+    assert [made.step(readings) for _ in range(3)] == [20, 20, 20]
     clock[0] += 2.0
     assert made.words(None) == ("1.5 steps/s", "30 tokens/s")
     assert made.look(4_000_000_000_000) == {
