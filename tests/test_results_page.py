@@ -22,7 +22,7 @@ PAGES = (PAGE, DOCS / "leak.md")
 FIGURES = (
     "leaderboard beside prosqa-tiny-leaky prosqa-tiny --plot docs/figures/leak.png",
     "leaderboard table --dataset prosqa-tiny --recipe tiny --plot docs/figures/costs.png",
-    "leaderboard beside prosqa-tiny:tiny-2layers prosqa-tiny:tiny "
+    "leaderboard beside prosqa-tiny:tiny-2layers prosqa-tiny:tiny prosqa-tiny:tiny-4layers "
     "prosqa-tiny:tiny-6layers --method cot,no-cot,coconut,pause-as-thought --removed "
     "--plot docs/figures/depth.png",
     "leaderboard thoughts prosqa-tiny --plot docs/figures/hops.png",
