@@ -204,14 +204,14 @@ def test_a_graph_that_breaks_the_promise_of_its_dataset_is_found(
     """A correct three-hop question in the two-hop dataset, and a solvable question with unlike components."""
     three = next(examples("prosqa-tiny-3hop", "test", count=2)).to_json()
     lopsided = {
-        "question": "4 7 . 7 1 . 4 8 . 8 6 . 12 3 . 5 1 . 5 3 . > 4 < 1 < 3",
+        "question": "4 7 . 7 1 . 4 8 . 8 6 . 5 1 . 5 3 . 12 9 . 9 3 . 9 10 . 9 11 . > 4 < 1 < 3",
         "answer": "1",
         "steps": ["4 7 .", "7 1 ."],
-        "idx_to_symbol": ["4", "7", "1", "8", "6", "12", "3", "5"],
-        "edges": [[0, 1], [1, 2], [0, 3], [3, 4], [5, 6], [7, 2], [7, 6]],
+        "idx_to_symbol": ["4", "7", "1", "8", "6", "5", "12", "9", "3", "10", "11"],
+        "edges": [[0, 1], [1, 2], [0, 3], [3, 4], [5, 2], [5, 8], [6, 7], [7, 8], [7, 9], [7, 10]],
         "root": 0,
         "target": 2,
-        "neg_target": 6,
+        "neg_target": 8,
     }
     three = {key: value for key, value in three.items() if key not in ("id", "twin")}
     for record, message in ((three, "hops must be 2, found 3"), (lopsided, r"components .* must be alike")):
