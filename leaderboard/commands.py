@@ -197,7 +197,12 @@ def beside_command(
 
     if figure is not None:
         require_plot(figure, "--plot")
-    found = beside(path, *names, methods=methods.split(",") if methods else (), removed=removed)
+    found = beside(
+        path,
+        *names,
+        methods=() if methods is None else list(dict.fromkeys(name.strip() for name in methods.split(","))),
+        removed=removed,
+    )
     if figure is not None:
         plot(found, figure)
     click.echo(text(found, format))

@@ -73,6 +73,7 @@ def test_a_line_holds_the_rows_of_one_method(board: Path, tmp_path: Path) -> Non
             ("leaky", "fair", "--method", "cocnut"),
             "unknown method of these rows 'cocnut' (did you mean 'coconut'?)",
         ),
+        (("leaky", "fair", "--method", ""), "unknown method of these rows ''"),
         (("leaky", "fair:deep"), "unknown recipe on fair 'deep' (did you mean 'deeper'?)"),
     ],
 )
@@ -98,6 +99,8 @@ def test_more_columns_have_no_difference_and_a_line_for_forced_answers(tmp_path:
     ]
     chosen = beside(path, *columns, methods=["coconut"]).cells()
     assert [line[0] for line in chosen] == ["method", "Coconut"]
+    twice = invoke(*columns, "--leaderboard", str(path), "--method", "cot, cot")
+    assert twice.count("CoT") == 1
     text = invoke(*columns, "--leaderboard", str(path), "--removed", "--plot", str(figure))
     assert "at once" in text and "both have" not in text and figure.stat().st_size > 1000
     low, high = beside(path, *columns, removed=True).lines[2].shares[0].interval  # type: ignore[union-attr]
