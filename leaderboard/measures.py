@@ -31,6 +31,7 @@ from .statistics import wilson
 ROUNDING = 1e-9
 MOST_PROBLEMS = 20
 """Of the problems of one record, how many a message names."""
+UNKNOWN_KEY = "unknown key, which a newer version may know"
 
 # Control characters, and marks that change the direction of what follows, reach a terminal as they are.
 _UNSEEN = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
@@ -231,7 +232,8 @@ def explain(error: ValidationError) -> str:
         where = ".".join(str(part) for part in problem["loc"] if part not in ("measured", "quoted"))
         value = problem["input"]
         shown = f", got {_short(repr(value))}" if isinstance(value, (str, int, float, type(None))) else ""
-        message = problem["msg"].removeprefix("Value error, ")
+        is_known = problem["type"] != "extra_forbidden"
+        message = problem["msg"].removeprefix("Value error, ") if is_known else UNKNOWN_KEY
         problems.append(f"{where or 'the whole record'}: {message}{shown}")
     more = len(found) - len(problems)
     return "; ".join([*problems, *([f"and {more} more"] if more else [])])
