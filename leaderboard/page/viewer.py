@@ -21,7 +21,7 @@ METHODS, FIRST, WRONG = 20, 6, 2
 
 
 class Written(NamedTuple):
-    """The answers of one row, which stands for its method: those of its first seed with predictions."""
+    """The answers of a method's row with the most seeds: those of its first seed with predictions."""
 
     name: str
     seed: int
@@ -65,8 +65,11 @@ def viewer(series: Sequence[Series], folders: Folders, title: str) -> Markup:
 
 def _written(series: Sequence[Series], folders: Folders) -> list[Written]:
     found: dict[str, Written] = {}
+    most: dict[str, int] = {}
     for one in series:
-        if one.row.method in found or len(found) == METHODS:
+        most[one.row.method] = max(most.get(one.row.method, 0), len(one.row.seeds))
+    for one in series:
+        if one.row.method in found or len(found) == METHODS or len(one.row.seeds) < most[one.row.method]:
             continue
         entry = next((entry for entry in one.row.seeds if entry.predictions), None)
         if entry and entry.predictions:
