@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from .terminal import terminal_width
+
 Rows = Sequence[Sequence[str]]
 COLUMN = 12
 """Characters that a column is wrapped to before another is left out."""
@@ -115,3 +117,20 @@ def markdown(rows: Rows) -> list[str]:
     """
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return [lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]]
+
+
+def with_note(rows: Rows, note: str, format: str = "text") -> str:
+    """Format a table for the terminal or in Markdown, and a paragraph below it.
+
+    Args:
+        rows: Rows of equal length, the header first.
+        note: The paragraph.
+        format: ``text`` or ``markdown``.
+
+    Returns:
+        The text, without a newline at its end.
+    """
+    if format == "markdown":
+        return "\n".join([*markdown(rows), "", note])
+    width = terminal_width()
+    return "\n".join([*aligned(rows, width=width), "", folded(note, width)])

@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..generators.lookup import pick
-from ..generators.tables import aligned, folded, markdown
-from ..generators.terminal import terminal_width
+from ..generators.tables import with_note
 from .aggregate import aggregate
 from .lineage import changes
 from .own import Repeat, read_boards
@@ -169,10 +168,9 @@ def _removed(row: Result | None) -> Share | None:
     said = row.controls if row else None
     if row is None or said is None or said.removed is None:
         return None
-    twins = row.seeds[0].twins
-    independent = said.removed.n - (twins.n if twins else 0) * len(said.seeds)
-    interval = wilson(said.removed.accuracy * independent, independent)
-    return Share(said.removed.accuracy, interval, len(said.seeds))
+    share = said.removed.accuracy
+    interval = _interval(share, said.removed.n, row.seeds[0], len(said.seeds))
+    return Share(share, interval, len(said.seeds))
 
 
 def gap(first: Result, second: Result) -> Gap | None:
@@ -204,9 +202,13 @@ def gap(first: Result, second: Result) -> Gap | None:
 def _share(entries: Sequence[SeedResult]) -> tuple[float, float, float]:
     """The mean accuracy over seeds, and Wilson's interval for one answer a question or pair of twins."""
     share = sum(entry.test.accuracy for entry in entries) / len(entries)
-    pairs = entries[0].twins.n if entries[0].twins else 0
-    independent = entries[0].test.n - pairs
-    return share, *wilson(share * independent, independent)
+    return share, *_interval(share, entries[0].test.n, entries[0], 1)
+
+
+def _interval(share: float, n: int, entry: SeedResult, sets: int) -> Interval:
+    """Wilson's interval of a share of n answers, ``sets`` times an entry's questions; a pair counts once."""
+    independent = n - sets * (entry.twins.n if entry.twins else 0)
+    return wilson(share * independent, independent)
 
 
 def _gap(found: Gap | None) -> tuple[str, str]:
@@ -231,8 +233,6 @@ def text(found: Beside, format: str = "text") -> str:
     Returns:
         The text, without a newline at its end.
     """
-    cells = found.cells()
-    lines = markdown(cells) if format == "markdown" else aligned(cells, width=terminal_width())
     recipes = "; ".join(
         f"{name}: recipe {recipe or 'none'}"
         for name, recipe in zip(found.names, found.recipes, strict=True)
@@ -254,4 +254,4 @@ def text(found: Beside, format: str = "text") -> str:
         * any(line.is_removed for line in found.lines),
     ]
     note = " ".join([f"{'; '.join(parts)}.", *[f"{recipes}."] * bool(recipes)]) + said
-    return "\n".join([*lines, "", note if format == "markdown" else folded(note, terminal_width())])
+    return with_note(found.cells(), note, format)

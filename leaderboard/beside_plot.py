@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from ..generators.figures import new_figure, require_plot
 from .beside import RULE, Beside, Line
+from .costs import COLORS, MARKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PAIR = ("#ee6677", "#4477aa")
-CURVES = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
 
 
 def plot(found: Beside, path: Path) -> None:
@@ -61,17 +61,17 @@ def _pairs(axes: Axes, names: tuple[str, ...], lines: list[Line], floor: Line | 
 
 def _curves(axes: Axes, names: tuple[str, ...], lines: list[Line], floor: Line | None) -> None:
     """The columns from left to right, a curve a method; forced answers dashed, the rule dotted."""
-    styles = [line for line in lines if not line.is_removed]
-    for line in lines:
-        place = next(at for at, other in enumerate(styles) if other.rows is line.rows)
-        color = CURVES[place % len(CURVES)]
-        shift = 0.05 * (lines.index(line) - (len(lines) - 1) / 2)
+    method = -1
+    for place, line in enumerate(lines):
+        method += not line.is_removed  # forced answers stand below their method, in its color
+        color, mark = COLORS[method % len(COLORS)], MARKS[method % len(MARKS)]
+        shift = 0.05 * (place - (len(lines) - 1) / 2)
         known = [(at + shift, share) for at, share in enumerate(line.shares) if share is not None]
         for at, share in known:
             axes.plot([at, at], [100 * end for end in share.interval], color=color, linewidth=1.5, alpha=0.6)
-        mark, fill = ("o--", "none") if line.is_removed else ("o-", "full")
+        style, fill = ("--", "none") if line.is_removed else ("-", "full")
         axes.plot(
-            [at for at, _ in known], [100 * share.value for _, share in known], mark, fillstyle=fill,
+            [at for at, _ in known], [100 * share.value for _, share in known], mark + style, fillstyle=fill,
             color=color, markersize=6, linewidth=1.2, label=line.name.removeprefix("– "),
         )  # fmt: skip
     rules = [(at, share) for at, share in enumerate(floor.shares) if share is not None] if floor else []

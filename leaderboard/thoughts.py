@@ -20,8 +20,8 @@ from typing import NamedTuple
 from ..generators.datasets import DATASETS
 from ..generators.figures import new_figure, require_plot
 from ..generators.lookup import pick
-from ..generators.tables import aligned, folded, markdown
-from ..generators.terminal import counted, terminal_width
+from ..generators.tables import with_note
+from ..generators.terminal import counted
 from .lineage import changes
 from .measures import Score
 from .own import read_boards
@@ -206,9 +206,7 @@ def text(found: Curves, format: str = "text") -> str:
     Returns:
         The text, without a newline at its end.
     """
-    is_markdown = format == "markdown"
-    lines = markdown(found.cells()) if is_markdown else aligned(found.cells(), width=terminal_width())
-    return "\n".join([*lines, "", found.note if is_markdown else folded(found.note, terminal_width())])
+    return with_note(found.cells(), found.note, format)
 
 
 def plot(found: Curves, path: Path) -> None:
