@@ -29,6 +29,20 @@ def completer(names: Callable[[], Iterable[str]]) -> Completer:
     return complete
 
 
+def joined(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """Callback of a repeatable option that takes names separated by commas: all of them as one list.
+
+    Args:
+        ctx: Of the command.
+        option: The option.
+        values: What it was given, once or several times.
+
+    Returns:
+        The names separated by commas; None where it was not given.
+    """
+    return ",".join(values) if values else None
+
+
 def _datasets() -> Iterable[str]:
     from .datasets import DATASETS
 

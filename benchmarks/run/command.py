@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ...generators import terminal
-from ...generators.listing import PATH, SEED, ListingCommand, complete_dataset, completer
+from ...generators.listing import PATH, SEED, ListingCommand, complete_dataset, completer, joined
 from ...generators.outputs import require_folder
 from ...leaderboard.commands import leaderboard_files
 
@@ -55,6 +55,8 @@ def say(line: str) -> None:
 @click.option(
     "--method",
     required=True,
+    multiple=True,
+    callback=joined,
     metavar="NAMES",
     shell_complete=completer(_methods),
     help="Methods to run: names separated by commas, or all.",
@@ -99,7 +101,7 @@ def say(line: str) -> None:
     help="Also log to trackio, wandb or tensorboard.",
 )  # fmt: skip
 @click.option(
-    "--device", metavar="NAMES", show_default="a GPU, if there is one",
+    "--device", multiple=True, callback=joined, metavar="NAMES", show_default="a GPU, if there is one",
     help="Device: cpu, mps or cuda:N; with --cluster local also several, separated by commas.",
 )  # fmt: skip
 @click.option(
@@ -140,7 +142,7 @@ def run_command(
     method_names(method)  # each mistake is told before what only later ones need is imported
     if no_graphs:  # jobs of this machine inherit it
         os.environ["COCONUT_BENCH_GRAPHS"] = "0"
-    devices = parse_devices(device) if device else ()
+    devices = () if device is None else parse_devices(device)
     if devices and not cluster:
         if len(devices) > 1:
             raise ValueError(f"--device must be one without --cluster local, got {device}")

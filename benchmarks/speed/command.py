@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ...generators.listing import PATH, ListingCommand
+from ...generators.listing import PATH, ListingCommand, joined
 
 
 def speed_tables() -> dict[str, list[tuple[str, str]]]:
@@ -22,7 +22,12 @@ def speed_tables() -> dict[str, list[tuple[str, str]]]:
 
 @click.command("speed", cls=ListingCommand, tables=speed_tables)
 @click.option(
-    "--only", metavar="NAMES", show_default="all", help="Parts to measure: names separated by commas."
+    "--only",
+    multiple=True,
+    callback=joined,
+    metavar="NAMES",
+    show_default="all",
+    help="Parts to measure: names separated by commas.",
 )
 @click.option("--size", default="small", metavar="NAME", help="Model and data size.")
 @click.option("--batch", type=click.IntRange(1), metavar="N", show_default="the size's", help="Batch size.")
@@ -55,7 +60,7 @@ def speed_command(
         require_file("--json", json_file)  # fail before the work
     if plot_file:
         require_plot(plot_file, "--plot")
-    names = [name.strip() for name in only.split(",")] if only else []
+    names = [] if only is None else [name.strip() for name in only.split(",")]
     with tqdm(disable=None, bar_format="{desc} ({elapsed})", leave=False) as bar:
 
         def say(line: str) -> None:
