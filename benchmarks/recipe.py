@@ -115,8 +115,8 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def _answers_can_be_told_from_steps(self) -> Recipe:
-        if not self.answer_marker and needs_marker(self.data.surface):
-            raise ValueError(f"answer_marker must be true for the surface {self.data.surface}, got false")
+        if not self.answer_marker and needs_marker(self.data.wording):
+            raise ValueError(f"answer_marker must be true for the surface {self.data.wording}, got false")
         return self
 
     @property
@@ -197,7 +197,7 @@ class Recipe(Part):
         changed = self if dataset is None else self.with_dataset(dataset)
         if model is not None:
             if self.model.pretrained is None:
-                raise ValueError(f"--model needs a recipe with a pretrained model, got {self.name}")
+                raise ValueError(f"{model} needs a recipe with a pretrained model, got {self.name}")
             part = self.model.model_copy(update={"pretrained": model, "revision": None, "content": None})
             changed = changed.model_copy(update={"model": part})
         return changed if halting is None else changed.model_copy(update={"halting": halting})

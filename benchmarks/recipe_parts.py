@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ..coconut.settings import Fraction, Mixing, OptimizerSettings, Part, Positive, Seed, or_word
+from ..generators.datasets import DATASETS
 
 DEFAULT_SWEEPS = 3
 """Joint updates of thoughts that are computed in parallel, unless the recipe sets ``sweeps``."""
@@ -39,6 +40,12 @@ class DataPart(Part):
     train: Positive | None = None
     valid: Positive | None = None
     test: Positive | None = None
+
+    @property
+    def wording(self) -> str | None:
+        """The surface; the dataset's first where none is named, and None for files."""
+        first = DATASETS[self.name].surfaces[0] if self.name in DATASETS else None
+        return self.surface or first
 
 
 class ModelPart(Part):

@@ -83,6 +83,8 @@ def test_the_command_line_changes_settings_with_json_and_yaml_values() -> None:
     assert mine.hash not in (tiny.hash, tiny.with_settings(["optimizer.lr=1e-4"]).hash)
     assert tiny.with_settings(["optimizer.lr=0.001"]).hash == tiny.hash
     assert tiny.with_settings([]) is tiny
+    other = tiny.with_settings(["data.name=prosqa-tiny-3hop"])
+    assert (other.data.surface, other.data.wording, other.answer_marker) == (None, "symbolic", False)
     assert tiny.with_settings(["model.config.num_hidden_layers=4"]).model.config != tiny.model.config
 
 
