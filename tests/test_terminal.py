@@ -14,11 +14,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from leaderboard_examples import result
 from micro import write_recipe
 
+from coconut_bench.benchmarks.run.ending import _comparison
 from coconut_bench.cli import main
 from coconut_bench.coconut.progress import progress_bar
 from coconut_bench.generators.terminal import counted
+from coconut_bench.leaderboard.store import add
 
 pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
@@ -163,6 +166,15 @@ def test_a_finished_run_says_where_its_model_is_and_what_to_do_next() -> None:
         assert "other/leaderboard.json: 1 row added or changed" in added.output
     checked = CliRunner().invoke(main, ["leaderboard", "check", "--leaderboard", "other/leaderboard.json"])
     assert "2 measured and 24 quoted rows, 0 problems" in checked.output
+
+
+def test_the_comparison_that_is_offered_is_with_a_row_of_the_same_recipe(tmp_path: Path) -> None:
+    board, folder = tmp_path / "board.json", tmp_path / "predictions"
+    for method, recipe in (("no-cot", "deep"), ("coconut", "tiny"), ("cot", "tiny")):
+        mine = result(method=method, recipe=recipe, folder=folder)
+        add(board, mine)
+    [line] = _comparison([mine], board)
+    assert line[-2:] == [mine.key, result(method="coconut", recipe="tiny").key]
 
 
 def test_a_row_is_not_compared_with_itself() -> None:

@@ -57,6 +57,12 @@ def _comparison(rows: Sequence[Result], leaderboard: Path) -> list[list[str]]:
         and other.thoughts is None
         and seeds & {entry.seed for entry in other.seeds if entry.predictions}
     ]
-    others.sort(key=lambda other: (mine.get(other.identity, len(rows)), other.method != "no-cot"))
+    others.sort(
+        key=lambda other: (
+            mine.get(other.identity, len(rows)),
+            other.recipe != row.recipe,  # another recipe differs in more than the method
+            other.method != "no-cot",
+        )
+    )
     file = [] if is_default else ["--leaderboard", str(leaderboard)]
     return [["leaderboard", "compare", *file, row.key, others[0].key]] if others else []
