@@ -21,9 +21,9 @@ from typing import NamedTuple
 from ..generators.lookup import pick
 from ..generators.tables import with_note
 from .aggregate import aggregate
-from .lineage import changes
 from .own import Repeat, read_boards
 from .paper_table import ORDER
+from .query import full_runs
 from .result import Result, SeedResult
 from .statistics import Interval, estimate, t_interval, wilson
 
@@ -145,12 +145,12 @@ def _column(rows: Sequence[Result], name: str) -> tuple[str, dict[str, Result]]:
     dataset, colon, recipe = name.partition(":")
     pick({row.dataset.name: row for row in rows}, dataset, "dataset")
     own = [row for row in rows if row.dataset.name == dataset and row.kind != "external"]
-    plain = [row for row in own if row.kind == "measured" and row.thoughts is None and not row.quick]
-    counted = Counter(row.recipe.name for row in plain if not changes(row))
+    plain = [row for row in full_runs(own) if row.thoughts is None]
+    counted = Counter(row.recipe.name for row in plain)
     if colon:
         pick(counted, recipe, f"recipe on {dataset}")
     recipe = recipe or max(counted, key=lambda known: (counted[known], known), default="")
-    found = {row.method: row for row in plain if row.recipe.name == recipe and not changes(row)}
+    found = {row.method: row for row in plain if row.recipe.name == recipe}
     asked = {row.dataset.content_hash for row in found.values()}
     rules = [row for row in own if row.kind == RULE and (not asked or row.dataset.content_hash in asked)]
     return recipe, found | ({RULE: rules[0]} if rules else {})
@@ -250,7 +250,7 @@ def text(found: Beside, format: str = "text") -> str:
     parts = [
         "Accuracy in %, in brackets the number of seeds",
         *["the difference in points, over the seeds that both have"] * (len(found.names) == 2),
-        *["thoughts removed: the answer must follow the question at once"]
+        *["thoughts removed: the answer must follow the question at once, over all seeds together"]
         * any(line.is_removed for line in found.lines),
     ]
     note = " ".join([f"{'; '.join(parts)}.", *[f"{recipes}."] * bool(recipes)]) + said

@@ -30,7 +30,8 @@ def plot(found: Beside, path: Path) -> None:
     lines = [line for line in found.lines if line.name.lower() != RULE]
     floor = next((line for line in found.lines if line.name.lower() == RULE), None)
     two = len(found.names) == 2
-    figure = new_figure(7.5, 1.4 + 0.36 * max(1, len(lines))) if two else new_figure(7.5, 4.2)
+    height = 1.4 + 0.36 * max(1, len(lines)) if two else 3.8 + 0.09 * len(lines)  # with room for the legend
+    figure = new_figure(7.5, height)
     (_pairs if two else _curves)(figure.subplots(), found.names, lines, floor)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     figure.savefig(path, dpi=150)
@@ -65,7 +66,7 @@ def _curves(axes: Axes, names: tuple[str, ...], lines: list[Line], floor: Line |
     for place, line in enumerate(lines):
         method += not line.is_removed  # forced answers stand below their method, in its color
         color, mark = COLORS[method % len(COLORS)], MARKS[method % len(MARKS)]
-        shift = 0.05 * (place - (len(lines) - 1) / 2)
+        shift = min(0.05, 0.7 / len(lines)) * (place - (len(lines) - 1) / 2)
         known = [(at + shift, share) for at, share in enumerate(line.shares) if share is not None]
         for at, share in known:
             axes.plot([at, at], [100 * end for end in share.interval], color=color, linewidth=1.5, alpha=0.6)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..generators.listing import PATH, complete_dataset, completer
+from ..generators.listing import PATH, complete_dataset, completer, joined
 from ..generators.outputs import require_folder
 from .collector import collector_paused
 
@@ -168,6 +168,8 @@ def compare(path: Path | None, rows: tuple[str, ...], dataset: str | None, recip
 @click.option(
     "--method",
     "methods",
+    multiple=True,
+    callback=joined,
     metavar="NAMES",
     help="Only these methods, in this order: names separated by commas.",
 )

@@ -145,7 +145,7 @@ def find_all(rows: Sequence[Result], names: Sequence[str]) -> list[Result]:
         found = [row for row in fit if _setting(row) in shared] or fit
         found = [row for row in found if not changes(row)] or found
         found = [row for row in found if not row.quick] or found
-        found = [row for row in found if not _is_of_variant(row, found)] or found
+        found = [row for row in found if not is_of_variant(row, found)] or found
         most = max(len(row.seeds) for row in found)
         found = [row for row in found if len(row.seeds) == most]
         if len(found) > 1:
@@ -172,11 +172,38 @@ def _fitting(rows: Sequence[Result], name: str) -> list[Result]:
     return found
 
 
-def _is_of_variant(row: Result, others: Sequence[Result]) -> bool:
-    """Whether a row tests out of distribution what another one tests on the data of training."""
+def full_runs(rows: Sequence[Result]) -> list[Result]:
+    """Choose the rows of full runs by recipes that no ``-o`` has changed.
+
+    Args:
+        rows: Rows of one dataset, or of several.
+
+    Returns:
+        Those measured here, neither quick nor changed.
+
+    Raises:
+        ValueError: There are measured rows, and none is left.
+    """
+    measured = [row for row in rows if row.kind == "measured"]
+    found = [row for row in measured if not row.quick and not changes(row)]
+    if measured and not found:
+        names = ", ".join(sorted({row.dataset.name for row in measured}))
+        raise ValueError(f"rows of {names} must not all be quick or changed by -o, got no other")
+    return found
+
+
+def is_of_variant(row: Result, others: Sequence[Result]) -> bool:
+    """Whether a row tests out of distribution what another one tests on the data of training.
+
+    Args:
+        row: The row.
+        others: Rows that may be on the data of its training.
+    """
     known = DATASETS.get(row.dataset.name)
-    return known is not None and any(
-        (known.base, row.recipe) == (other.dataset.name, other.recipe) for other in others
+    return (
+        known is not None
+        and known.base != ""
+        and any((known.base, row.recipe) == (other.dataset.name, other.recipe) for other in others)
     )
 
 

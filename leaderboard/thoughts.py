@@ -22,11 +22,11 @@ from ..generators.figures import new_figure, require_plot
 from ..generators.lookup import pick
 from ..generators.tables import with_note
 from ..generators.terminal import counted
-from .lineage import changes
 from .measures import Score
 from .own import read_boards
 from .paper_table import ORDER
 from .predictions import Folders, read_predictions
+from .query import full_runs, is_of_variant
 from .result import Result
 from .statistics import Interval, Mean, mean_interval
 
@@ -108,8 +108,9 @@ def curves(path: Path | None, name: str, method: str = "coconut") -> Curves:
             that was tested with one number of thoughts only; or an invalid file.
     """
     boards = read_boards(path)
-    rows = [row for row in boards.ranked if row.kind == "measured" and not row.quick and not changes(row)]
+    rows = [row for row in boards.ranked if row.kind == "measured"]
     trained = _trained(rows, name, method)
+    rows = full_runs(rows)
     same = [row for row in rows if _setting(row) == _setting(trained) and _is_of(row, trained.dataset.name)]
     shared = set[int].intersection(*({entry.seed for entry in row.seeds} for row in same))
     if not shared:
@@ -136,7 +137,13 @@ def _trained(rows: Sequence[Result], name: str, method: str) -> Result:
     """The row of a method on the dataset that it was trained on, answered as trained."""
     dataset, colon, recipe = name.partition(":")
     pick({row.dataset.name: row for row in rows}, dataset, "dataset")
-    own = [row for row in rows if row.dataset.name == dataset and row.thoughts is None]
+    asked = full_runs([row for row in rows if row.dataset.name == dataset])
+    fit = [row for row in asked if row.method == method and recipe in ("", row.recipe.name)]
+    if fit and all(is_of_variant(row, rows) for row in fit):
+        base = DATASETS[dataset].base
+        raise ValueError(f"{dataset} tests models that were trained on {base}: name that one, for both")
+    own = [row for row in asked if not is_of_variant(row, rows)]
+    own = [row for row in own if row.thoughts is None]
     pick({row.method: row for row in own}, method, f"method on {dataset}")
     own = [row for row in own if row.method == method]
     if colon:

@@ -99,13 +99,22 @@ def test_more_columns_have_no_difference_and_a_line_for_forced_answers(tmp_path:
     ]
     chosen = beside(path, *columns, methods=["coconut"]).cells()
     assert [line[0] for line in chosen] == ["method", "Coconut"]
-    twice = invoke(*columns, "--leaderboard", str(path), "--method", "cot, cot")
-    assert twice.count("CoT") == 1
+    twice = invoke(*columns, "--leaderboard", str(path), "--method", "cot, cot", "--method", "coconut")
+    assert (twice.count("CoT"), twice.count("Coconut")) == (1, 1), "each once, also if named again"
     text = invoke(*columns, "--leaderboard", str(path), "--removed", "--plot", str(figure))
     assert "at once" in text and "both have" not in text and figure.stat().st_size > 1000
     low, high = beside(path, *columns, removed=True).lines[2].shares[0].interval  # type: ignore[union-attr]
     pairs = row("fair", 0).seeds[0].twins.n  # type: ignore[union-attr]
     assert (low, high) == tuple(wilson(0.505 * (200 - pairs), 200 - pairs)), "twins count once"
+
+
+def test_a_dataset_with_nothing_but_quick_rows_is_no_column(board: Path) -> None:
+    quick = row("short", 100).model_copy(update={"quick": True})
+    add(board, quick.model_copy(update={"seeds": [_unfiled(seed) for seed in quick.seeds]}))
+    for command in (["beside", "leaky", "short"], ["thoughts", "short"]):
+        done = CliRunner().invoke(main, ["leaderboard", *command, "--leaderboard", str(board)])
+        assert done.exit_code == 2 and done.output.count("\n") == 1
+        assert "rows of short must not all be quick or changed by -o" in done.output
 
 
 def test_the_interval_covers_the_true_difference() -> None:

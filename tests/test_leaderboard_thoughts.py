@@ -116,6 +116,10 @@ def test_the_command_prints_and_draws(tmp_path: Path) -> None:
     [
         (["prosqa-tin"], "unknown dataset 'prosqa-tin' (did you mean 'prosqa-tiny'?)"),
         (["prosqa-tiny", "--method", "coconat"], "unknown method on prosqa-tiny 'coconat'"),
+        (
+            ["prosqa-tiny-hops3:tiny"],
+            "prosqa-tiny-hops3 tests models that were trained on prosqa-tiny:",
+        ),
         (["prosqa-tiny:tine"], "unknown recipe of coconut on prosqa-tiny 'tine' (did you mean 'tiny'?)"),
         (["prosqa-tiny", "--plot", "figure.jpg"], "--plot must be a .png, .svg or .pdf file, got figure.jpg"),
     ],
