@@ -97,7 +97,7 @@ class Comparison(NamedTuple):
 
     @property
     def bootstrap(self) -> Interval:
-        """The bootstrap interval of the mean difference over questions; slow."""
+        """The bootstrap interval of the mean difference over questions."""
         return bootstrap_interval(self.paired.by_question(), self.paired.clusters)
 
     @property

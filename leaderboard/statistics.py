@@ -19,8 +19,6 @@ NORMAL_QUANTILE = 1.959963984540054
 """``scipy.special.ndtri`` of 0.975: Wilson's interval of `CONFIDENCE`, which every record holds."""
 POWER = 0.8
 BOOTSTRAP_SAMPLES = 10_000
-# Resamples are drawn in chunks of about this many indices, so that memory does not grow with the questions.
-DRAWN_AT_ONCE = 1 << 20
 
 
 class Interval(NamedTuple):
@@ -167,14 +165,13 @@ def bootstrap_interval(
         ValueError: For another number of clusters than of values.
     """
     sums, sizes = by_cluster(values, clusters)
+    # Few clusters differ (right and wrong answers of one or two questions), so that it is counted how often each
+    # kind is drawn, which has the distribution of drawing the clusters themselves.
+    kinds, counts = np.unique(np.stack([sums, sizes]), axis=1, return_counts=True)
     generator = np.random.Generator(np.random.PCG64(seed))
-    rows = max(1, DRAWN_AT_ONCE // len(sums))
-    means, are_alike = [], bool((sizes == sizes[0]).all())
-    for start in range(0, samples, rows):
-        drawn = generator.integers(len(sums), size=(min(rows, samples - start), len(sums)))
-        drawn_sizes = sizes.sum() if are_alike else sizes.take(drawn).sum(axis=1)
-        means.append(sums.take(drawn).sum(axis=1) / drawn_sizes)
-    low, high = np.quantile(np.concatenate(means), [0.5 - confidence / 2, 0.5 + confidence / 2])
+    drawn = generator.multinomial(len(sums), counts / len(sums), size=samples)
+    means = (drawn @ kinds[0]) / (drawn @ kinds[1])
+    low, high = np.quantile(means, [0.5 - confidence / 2, 0.5 + confidence / 2])
     return Interval(float(low), float(high))
 
 
