@@ -24,7 +24,7 @@ from .families.symmetric import SymmetricConfig
 from .lookup import pick
 from .plugins import table
 from .row import Dataset
-from .seeding import example_keys
+from .seeding import NoCandidateError, example_keys
 from .wordings.table import surfaces
 
 _FIRST_BATCH, _BATCH = 128, 8192  # examples sampled together; changes speed and memory, never an example
@@ -274,7 +274,10 @@ def _stream(
         batch = min(2 * batch, largest)
         keys = example_keys(dataset.name, dataset.version, split, seed, groups)
         ids = [f"{prefix}{index}" for index in range(groups.start * size, groups.stop * size)]
-        for example in islice(dataset.sampler(keys, ids, split, surface), skip, skip + left):
-            yield example
-            left -= 1
+        try:
+            for example in islice(dataset.sampler(keys, ids, split, surface), skip, skip + left):
+                yield example
+                left -= 1
+        except NoCandidateError as error:
+            raise ValueError(f"{dataset.name} {dataset.version}: {error}") from None
         group, skip = groups.stop, 0

@@ -147,6 +147,10 @@ def shuffled(words: U64) -> NDArray[np.int64]:
     return np.argsort(words, axis=1, kind="stable")
 
 
+class NoCandidateError(ValueError):
+    """A configuration that leaves nothing to draw, as far as can be told."""
+
+
 def first_accepted(
     keys: U64, propose: Callable[[U64, U64], tuple[Arrays, NDArray[np.bool_]]], together: int = 512
 ) -> Arrays:
@@ -162,14 +166,14 @@ def first_accepted(
         The arrays of ``propose`` with one accepted row for each key, first axis B.
 
     Raises:
-        RuntimeError: An example has no accepted attempt after MAX_ATTEMPTS.
+        NoCandidateError: An example has no accepted attempt after MAX_ATTEMPTS.
     """
     pending = np.arange(len(keys))
     done = 0
     out: list[NDArray[Any]] = []
     while pending.size:
         if done >= MAX_ATTEMPTS:
-            raise RuntimeError(f"no candidate accepted in {done} attempts; the configuration leaves none")
+            raise NoCandidateError(f"a configuration must leave candidates, got none in {done} attempts")
         # When few examples are left, several attempts of each are tried side by side; the earliest accepted
         # one is taken, so the width changes the speed and not the result.
         width = min(max(1, together // pending.size), 64) if done else 1

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from micro import write_recipe
 
 from coconut_bench.cli import main
-from coconut_bench.generators import DATASETS, content_hash, create_dataset, examples
+from coconut_bench.generators import DATASETS, content_hash, create_dataset, examples, seeding
 from coconut_bench.generators.proof.contracts import contract_of
 from coconut_bench.generators.proof.records import prove
 from coconut_bench.leaderboard import read
@@ -91,6 +91,18 @@ def test_settings_that_cannot_be_are_refused_in_one_line(
     assert (done.exit_code, done.output.count("\n")) == (2, 1), done.output
     assert said in done.output
     assert not out.exists()
+
+
+def test_settings_that_leave_no_graph_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeding, "MAX_ATTEMPTS", 64)
+    sizes = ["--train", "2", "--valid", "2", "--test", "2"]
+    settings = ["--set", "hops=3", "--set", "nodes=12", "--set", "edges=12"]
+    done = CliRunner().invoke(
+        main, ["generate", "prosqa-fair", *settings, *sizes, "--out", str(tmp_path / "made")]
+    )
+    assert (done.exit_code, done.output.count("\n")) == (2, 1), done.output
+    assert "prosqa-fair 1.0.0+hops=3+nodes=12+edges=12: a configuration must leave candidates" in done.output
+    assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.usefixtures("in_an_empty_folder")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from coconut_bench.generators.lookup import pick
 from coconut_bench.generators.seeding import (
     MAX_DRAWS,
+    NoCandidateError,
     below,
     draws,
     example_keys,
@@ -120,7 +121,7 @@ def test_a_sampler_without_candidates_raises() -> None:
     def nothing(keys, attempt):  # type: ignore[no-untyped-def]
         return (keys,), np.zeros(len(keys), bool)
 
-    with pytest.raises(RuntimeError, match="no candidate accepted"):
+    with pytest.raises(NoCandidateError, match="must leave candidates, got none in"):
         first_accepted(np.zeros(1, np.uint64), nothing)
 
 

@@ -110,7 +110,7 @@ class LayeredConfig:
             The B graphs.
 
         Raises:
-            RuntimeError: No graph of this configuration is accepted.
+            NoCandidateError: No graph of this configuration is accepted.
         """
         return _grow(self, keys, split)
 
