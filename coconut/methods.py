@@ -14,6 +14,7 @@ thoughts per step, a chain of steps 1…n becomes (``L`` a continuous thought, `
     coconut-no-curriculum   one      L × c·S                            the last stage from the start
     coconut-no-thought      0…S      steps s+1 … n
     pause-as-thought        0…S      P × c·s, steps s+1 … n
+    pause-cot               one      P × c·S, 1 2 3 … n                 pause tokens, then the chain
     codi                    one      L × c·S                            its teacher: 1 2 … n−1
     pccot                   one      L × c·S, updated together          its teacher: 1 2 … n−1
     coconut-mixed           0…S      L × c·i, steps i+1 … n             i ≤ s drawn with weight i + 1
@@ -23,9 +24,10 @@ thoughts per step, a chain of steps 1…n becomes (``L`` a continuous thought, `
     multimode               0…S      as coconut; besides, the whole chain alone, and the answer alone
     cot2                    one      L × c·S, each the mixture of the concepts that a search reaches
 
-The first eight are Table 1 of arXiv 2412.06769; codi is arXiv 2502.21074, pccot arXiv 2506.18582,
-coconut-mixed arXiv 2602.22441, coconut-bfs arXiv 2505.12514, sim-coconut arXiv 2509.20317, multimode
-arXiv 2604.04902, cot2 arXiv 2505.23648. A recipe may end with an extra stage (GSM8k's): as many thoughts as
+The first eight are Table 1 of arXiv 2412.06769; pause-cot is its CoT with as many positions before it writes
+as Coconut has thoughts; codi is arXiv 2502.21074, pccot arXiv 2506.18582, coconut-mixed arXiv 2602.22441,
+coconut-bfs arXiv 2505.12514, sim-coconut arXiv 2509.20317, multimode arXiv 2604.04902, cot2 arXiv 2505.23648.
+A recipe may end with an extra stage (GSM8k's): as many thoughts as
 in the previous stage, and no step left.
 """
 
@@ -117,7 +119,7 @@ class Method:
         """
         if self.curriculum != "none":
             return range(last + 1)
-        return range(1) if self.writes_chain else range(last, last + 1)
+        return range(1) if self.writes_chain and not self.thinks else range(last, last + 1)
 
 
 _DISTILLED: tuple[View, ...] = ("student", "teacher")
@@ -135,6 +137,8 @@ _ROWS = (
            "none", "steps"),
     Method("pause-as-thought", "– pause as thought", "Coconut's stages, pause tokens as thoughts",
            "pause", "steps"),
+    Method("pause-cot", "Pause, then CoT", "reads pause tokens, then writes the chain of thought", "pause",
+           "none", writes_chain=True),
     Method("codi", "CODI", "thoughts distilled from the model's own chain of thought", "latent", "none",
            views=_DISTILLED, objective="distillation", recurrence="projected"),
     Method("pccot", "PCCoT", "CODI with all thoughts updated together, T times", "latent", "none",

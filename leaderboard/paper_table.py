@@ -45,6 +45,7 @@ ORDER = {
     "coconut-no-curriculum": "– w/o curriculum",
     "coconut-no-thought": "– w/o thought",
     "pause-as-thought": "– pause as thought",
+    "pause-cot": "Pause, then CoT",
     "codi": "CODI",
     "pccot": "PCCoT",
     "coconut-mixed": "Coconut, stages mixed",

@@ -53,6 +53,7 @@ LAYOUTS = {
         1: f"{Q} {P} | {STEP2} {ANSWER}",
         2: f"{Q} {P} {P} | {ANSWER}",
     },
+    "pause-cot": {2: f"{Q} {P} {P} | {STEP1} {STEP2} {ANSWER}"},
     "codi": {2: f"{Q} {L} {L} | {ANSWER}"},
     "pccot": {2: f"{Q} {L} {L} | {ANSWER}"},
     "bottleneck": {2: f"{Q} {L} {L} | {ANSWER}"},
