@@ -165,8 +165,8 @@ def bootstrap_interval(
         ValueError: For another number of clusters than of values.
     """
     sums, sizes = by_cluster(values, clusters)
-    # Few clusters differ (right and wrong answers of one or two questions), so that what is drawn is how often
-    # each kind comes, which has the distribution of drawing the clusters themselves.
+    # Few clusters differ (right and wrong answers of one or two questions): it is drawn how often each kind
+    # comes, which has the distribution of drawing the clusters themselves.
     kinds, counts = np.unique(np.stack([sums, sizes]), axis=1, return_counts=True)
     generator = np.random.Generator(np.random.PCG64(seed))
     drawn = generator.multinomial(len(sums), counts / len(sums), size=samples)
