@@ -87,8 +87,10 @@ class BasePart(Part):
     Attributes:
         steps: Optimizer steps.
         growth_steps: Steps over which the number of premises grows from ``first_premises`` to ``premises``.
-        first_premises: Premises per example at the first step.
+        first_premises: Premises per example before the growth.
         premises: Premises per example after the growth.
+        growth_from: The step at which the growth begins; None for 0. Many concepts need some hundred steps
+            with few premises before they are looked up at all.
         batch_size: Examples per step.
         seed: Seed of initial weights and data; ``run`` for the training seed, so each training seed has a
             base model of its own.
@@ -99,9 +101,20 @@ class BasePart(Part):
     growth_steps: Positive
     first_premises: Positive
     premises: Positive
+    growth_from: Positive | None = None
     batch_size: Positive
     seed: Annotated[Seed | Literal["run"], or_word("run")] = 0
     optimizer: OptimizerSettings
+
+    def premises_at(self, step: int) -> int:
+        """Return the number of premises per example at a step.
+
+        Args:
+            step: The step.
+        """
+        grown = max(0, step - (self.growth_from or 0))
+        more = (self.premises - self.first_premises) * grown // self.growth_steps
+        return min(self.premises, self.first_premises + more)
 
     def bound(self, seed: int) -> BasePart:
         """Return the part with a number as its seed.
@@ -114,7 +127,8 @@ class BasePart(Part):
     def quick(self) -> BasePart:
         """Return the part with 1% of the steps."""
         cut = {"steps": hundredth(self.steps), "growth_steps": hundredth(self.growth_steps)}
-        return self.model_copy(update=cut)
+        late = {"growth_from": hundredth(self.growth_from)} if self.growth_from else {}
+        return self.model_copy(update=cut | late)
 
 
 class IcotPart(Part):

@@ -43,18 +43,6 @@ class RecallBatch(NamedTuple):
     labels: Tensor
 
 
-def premises_at(step: int, growth_steps: int, first: int, full: int) -> int:
-    """Return the number of premises per row, which grows linearly.
-
-    Args:
-        step: The training step.
-        growth_steps: The step from which on it is ``full``.
-        first: The number at step 0.
-        full: The largest number.
-    """
-    return min(full, first + (full - first) * step // growth_steps)
-
-
 def recall_batch(tokens: RecallTokens, premises: int, batch_size: int, seed: int, step: int) -> RecallBatch:
     """Draw random premises, distinct starts, distinct ends, each queried once in a random direction.
 

@@ -158,7 +158,7 @@ def _origin(recipe: Recipe, words: Words) -> str:
     fields = {
         "numerics": NUMERICS,
         "model": recipe.model.model_dump(mode="json", exclude_none=True),
-        "base": recipe.base and recipe.base.model_dump(mode="json"),
+        "base": recipe.base and recipe.base.model_dump(mode="json", exclude_none=True),
         "words": words,
     }
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

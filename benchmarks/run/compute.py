@@ -9,7 +9,6 @@ from ...coconut.counting import Counter
 from ...coconut.flops import Sizes, answering_parameters, single_pass
 from ...coconut.methods import get_method
 from ...coconut.modeling import CoconutForCausalLM
-from ...coconut.premise_recall import premises_at
 from ...leaderboard.measures import Compute
 from ..recipe import Recipe
 from .base_model import base_model, coconut_over
@@ -52,7 +51,7 @@ def base_flops(model: CoconutForCausalLM, recipe: Recipe) -> int | None:
     sizes = sizes._replace(checkpoints=False)
     total = 0
     for step in range(part.steps):
-        asked = premises_at(step, part.growth_steps, part.first_premises, part.premises)
+        asked = part.premises_at(step)
         total += single_pass(part.batch_size, 6 * asked, asked * part.batch_size).flops(sizes)
     return total
 

@@ -65,6 +65,12 @@ from .training import train
 
 CHECKPOINT = "checkpoint.pt"
 CHECKPOINT_RULE = "best validation accuracy in the last stage, the first of equals"
+RECALLED = 0.5
+"""The share of premises that a base model must recall to be of use."""
+UNRECALLED = (
+    "from a base model that does not look up its premises every method stays at chance; it may want more "
+    "steps (base.steps), or more of them with few premises (base.growth_from)"
+)
 
 
 def run(
@@ -137,6 +143,8 @@ def _run(
         write_record(out, {"identity": spec.identity, "settings": settings(spec), "base": base.record})
         save_recipe(recipe, out / "recipe.yaml")
     say(f"base model: {base}")
+    if base.recall is not None and base.recall < RECALLED and not spec.quick:
+        say(f"Note: {UNRECALLED}")
     placed = replica(coconut_over(base, recipe, schedule, spec.seed), here)
     evaluator = Evaluator(placed.model, encoder, schedule, recipe, replica=placed)
     with _tracker(track, spec, out) as tracker:

@@ -17,7 +17,7 @@ from ...coconut.curriculum import lr_factor
 from ...coconut.interrupt import stop_between_steps
 from ...coconut.modeling import CoconutForCausalLM
 from ...coconut.optim import Optimizers
-from ...coconut.premise_recall import RecallTokens, premises_at, recall_batch
+from ...coconut.premise_recall import RecallTokens, recall_batch
 from ...coconut.tokens import BACKWARD, FORWARD, special_ids
 from ..recipe_parts import BasePart
 
@@ -67,6 +67,7 @@ class RecallTrainer:
         self.model = CoconutForCausalLM.wrap(model, special_ids(tokenizer).latent)
         self.optimizers = Optimizers(self.model, part.optimizer)
         self.step, self.seconds, self.rates = 0, 0.0, list[float]()
+        self.recalled = 0.0
         state = load_checkpoint(checkpoint, self.identity, FIELDS)
         if state is not None:
             self.step, self.seconds, self.rates = state["step"], state["seconds"], state["rates"]
@@ -101,14 +102,15 @@ class RecallTrainer:
                     break
                 self._step()
                 self.step += 1
+                asked = self.part.premises_at(self.step - 1)
+                bar.set_postfix_str(f"{self.recalled:.0%} of {asked} premises", refresh=False)
                 bar.update()
         return Recall(sum(self.rates) / len(self.rates), self.seconds)
 
     def _step(self) -> None:
         """Make one optimizer step; in the last tenth, note the share recalled correctly."""
         part, step = self.part, self.step
-        premises = premises_at(step, part.growth_steps, part.first_premises, part.premises)
-        batch = recall_batch(self.tokens, premises, part.batch_size, int(part.seed), step)
+        batch = recall_batch(self.tokens, part.premises_at(step), part.batch_size, int(part.seed), step)
         output = self.model(batch.input_ids, labels=batch.labels)
         loss = float(output.loss.detach())
         if not math.isfinite(loss):
@@ -117,9 +119,10 @@ class RecallTrainer:
         if part.optimizer.max_grad_norm:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), part.optimizer.max_grad_norm)
         self.optimizers.step(self._rate_factor())
+        wanted = batch.labels[batch.labels >= 0]
+        self.recalled = float((output.logits.argmax(-1) == wanted).float().mean())
         if step >= part.steps - max(1, part.steps // 10):
-            wanted = batch.labels[batch.labels >= 0]
-            self.rates.append(float((output.logits.argmax(-1) == wanted).float().mean()))
+            self.rates.append(self.recalled)
 
     def _rate_factor(self) -> float:
         """The factor on the full learning rates at this step."""
