@@ -1,4 +1,4 @@
-"""The base model's training: how the number of premises grows, and what is said of one that learned nothing."""
+"""The base model's training: how the number of premises grows, and what is said of one that did not learn."""
 
 from __future__ import annotations
 
