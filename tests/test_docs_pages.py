@@ -57,6 +57,8 @@ FIRST = {
 SMALLER = {
     "--method all --seeds 5": "--method coconut,cot,no-cot",
     "--method all": "--method coconut,no-cot",  # test_run.py has every method
+    "coconut-mixed,sim-coconut,multimode,codi,pccot,coconut-bfs,cot2,bottleneck": "codi,bottleneck",
+    "sim-coconut,coconut-mixed,coconut-bfs,cot2,codi,pccot,bottleneck": "sim-coconut,cot2",
     "--train 20000": "--train 40 --valid 10 --test 10",
     "--train 1000000": "--train 800 --valid 8 --test 8",
     "seq 8": "seq 2",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 
 from coconut_bench.cli import main
 from coconut_bench.coconut import training
+from coconut_bench.coconut.methods import METHODS
 from coconut_bench.coconut.numerics import NUMERICS
 from coconut_bench.leaderboard import read
 
@@ -48,7 +50,16 @@ def test_every_method_has_a_fingerprint_of_these_numerics() -> None:
     assert list(GOLDEN["losses"]) == [f"{kind} {method}" for kind, method in recorder.CASES], HINT
 
 
-@pytest.mark.parametrize(("kind", "method"), recorder.CASES)
+def cases() -> Iterator[Any]:
+    """Every method on one architecture; of the others, one of each recurrence, the rest is slow."""
+    seen = set()
+    for kind, method in recorder.CASES:
+        group = kind, method if kind == "llama" else METHODS[method].recurrence, METHODS[method].filler
+        yield pytest.param(kind, method, marks=pytest.mark.slow if group in seen else ())
+        seen.add(group)
+
+
+@pytest.mark.parametrize(("kind", "method"), list(cases()))
 def test_a_short_training_is_the_one_that_was_recorded(kind: str, method: str, tmp_path: Path) -> None:
     found = recorder.fingerprint(kind, method, tmp_path / "run")
     assert is_near(found["losses"], GOLDEN["losses"][f"{kind} {method}"]), HINT

@@ -22,7 +22,10 @@ CURRICULUM = {"stage_steps": [1, 1, 1], "extra_stage": True}
 WITHOUT_BASE: dict[str, Any] = {name: value for name, value in MICRO.items() if name != "base"}
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize(
+    "dataset",
+    [pytest.param(row.name, marks=pytest.mark.slow if row.axis else ()) for row in DATASETS.values()],
+)
 def test_a_run_takes_every_dataset(dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     changes = {"curriculum": CURRICULUM, "batch_size": 2, "max_new_tokens": 4, "checks_in_last_stage": 1}

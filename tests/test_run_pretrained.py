@@ -156,7 +156,8 @@ def test_what_cannot_work_is_one_line(options: list[str], changes: dict[str, Any
     save_pretrained(Path("model"), "gpt2")
     save_pretrained(Path("short"), "gpt2", positions=64)
     save_pretrained(Path("endless"), "gpt2", end=None)
-    refused = invoke("--method", "coconut", *options, **changes)
+    method = [] if "--method" in options else ["--method", "coconut"]
+    refused = invoke(*method, *options, **changes)
     assert refused.exit_code == 2, refused.output
     [line] = refused.stderr.strip().splitlines()
     assert message in line
