@@ -45,8 +45,7 @@ SLOW = {"prosqa-symmetric", "prontoqa-fair"}
 
 
 def default_splits() -> Iterator[Any]:
-    """Every split at its default size. Training graphs are slow in their second wording, and where they are the
-    slowest to draw."""
+    """Every split at its default size; that of training is slow in the second wording, and of `SLOW`."""
     for name, surface in TABLE:
         for split in SPLITS:
             is_told_again = split == "train" and surface != DATASETS[name].surfaces[0]
