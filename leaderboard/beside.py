@@ -106,7 +106,7 @@ def beside(path: Path | None, *names: str, methods: Sequence[str] = (), removed:
 
     Args:
         path: The leaderboard file; None for the shipped one and yours.
-        *names: Two or more: a dataset, or ``DATASET:RECIPE``. Without a recipe, that of most of the dataset's
+        *names: Two or more, each taken once: a dataset, or ``DATASET:RECIPE``. Without a recipe, that of most of the dataset's
             rows.
         methods: Only these, in this order; empty for all.
         removed: Whether a method has a second line: answers forced without its thoughts, where `controls` has
@@ -116,9 +116,10 @@ def beside(path: Path | None, *names: str, methods: Sequence[str] = (), removed:
         All, with a line per method that any has.
 
     Raises:
-        ValueError: For fewer than two names, one that no row has (the nearest one is named), or an invalid
+        ValueError: For fewer than two different names, one that no row has (the nearest one is named), or an invalid
             file.
     """
+    names = tuple(dict.fromkeys(names))
     if len(names) < 2:
         raise ValueError(f"beside needs two datasets or more, got {', '.join(names) or 'none'}")
     rows = [row for row in read_boards(path).measured if not isinstance(row, Repeat)]

@@ -69,6 +69,7 @@ def test_a_line_holds_the_rows_of_one_method(board: Path, tmp_path: Path) -> Non
     [
         (("leakx", "fair"), "unknown dataset 'leakx' (did you mean 'leaky'?)"),
         (("leaky",), "beside needs two datasets or more, got leaky"),
+        (("leaky", "leaky"), "beside needs two datasets or more, got leaky"),
         (
             ("leaky", "fair", "--method", "cocnut"),
             "unknown method of these rows 'cocnut' (did you mean 'coconut'?)",
