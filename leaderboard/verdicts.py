@@ -18,7 +18,7 @@ from .result import Result
 from .statistics import Interval, t_interval
 
 REFERENCE = "coconut"
-CONTROLS = (("cot", "no-cot"),)
+CONTROLS = (("cot", "no-cot"), ("pause-cot", "cot"))
 
 
 class Judged(NamedTuple):
