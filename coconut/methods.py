@@ -92,6 +92,11 @@ class Method:
         return self.filler != "none"
 
     @property
+    def unit(self) -> str:
+        """What stands between question and answer, one of them, for people."""
+        return "pause" if self.filler == "pause" else "thought"
+
+    @property
     def needs_graphs(self) -> bool:
         """Whether its training reads the graph behind each example."""
         return self.target != "chain"

@@ -106,8 +106,8 @@ def beside(path: Path | None, *names: str, methods: Sequence[str] = (), removed:
 
     Args:
         path: The leaderboard file; None for the shipped one and yours.
-        *names: Two or more, each taken once: a dataset, or ``DATASET:RECIPE``. Without a recipe, that of most of the dataset's
-            rows.
+        *names: Two or more, each taken once: a dataset, or ``DATASET:RECIPE``. Without a recipe, that of
+            most of the dataset's rows.
         methods: Only these, in this order; empty for all.
         removed: Whether a method has a second line: answers forced without its thoughts, where `controls` has
             counted them.
@@ -116,8 +116,8 @@ def beside(path: Path | None, *names: str, methods: Sequence[str] = (), removed:
         All, with a line per method that any has.
 
     Raises:
-        ValueError: For fewer than two different names, one that no row has (the nearest one is named), or an invalid
-            file.
+        ValueError: For fewer than two different names, one that no row has (the nearest one is named), or an
+            invalid file.
     """
     names = tuple(dict.fromkeys(names))
     if len(names) < 2:

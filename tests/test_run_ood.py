@@ -123,3 +123,14 @@ def test_a_dataset_without_such_rows_is_refused_before_the_training() -> None:
     known = "prosqa-tiny, prosqa-tiny-3hop, prosqa-fair, prontoqa-fair"
     assert f"variants ({known}), got prosqa-tiny-leaky" in refused.output
     assert not Path("runs").exists()
+
+
+def test_pauses_are_not_called_thoughts() -> None:
+    write_recipe(Path.cwd())
+    done = CliRunner().invoke(
+        main, ["run", "--method", "pause-cot", "--recipe", "micro.yaml", "--thoughts", "1"]
+    )
+    assert done.exit_code == 0, done.output
+    assert "\n1 pause: accuracy" in done.output
+    said = CliRunner().invoke(main, ["controls", "runs/micro-pause-cot-0"])
+    assert said.exit_code == 0 and "questions each, 2 pauses" in said.output, said.output

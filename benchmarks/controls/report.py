@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...coconut.methods import METHODS
 from ...generators.answers import is_right
 from ...generators.example import Example
 from ...generators.files import read_if_sealed
@@ -113,7 +114,10 @@ class Report:
         return report
 
     def __str__(self) -> str:
-        runs, thoughts = counted(len(self.runs), "run"), counted(self.thoughts, "thought")
+        unit = (
+            METHODS[self.method].unit if self.method in METHODS else "thought"
+        )  # of a plugin that is not here
+        runs, thoughts = counted(len(self.runs), "run"), counted(self.thoughts, unit)
         head = f"{self.method}, {runs}, {self.n} questions each, {thoughts}"
         trained = f"as trained: {100 * self.lines[0].trained:.1f} % right" if self.lines else ""
         if _is_guessing(self.guessing):
@@ -194,7 +198,7 @@ def controls(
             say(f"{outcome.name}: left out, it applies to too few questions ({len(outcome.clusters)})")
     lines = verdicts([pooled[row.name] for row in rows[1:] if len(set(pooled[row.name].clusters)) >= 2])
     guessing = guessing_p(pooled[AS_TRAINED]) if two_candidates else None
-    noun = "pauses" if runs[0].method.filler == "pause" else "thoughts"
+    noun = f"{runs[0].method.unit}s"
     is_guess = _is_guessing(guessing if two_candidates else guessing_p(pooled[AS_TRAINED], chance=0.0))
     lines = [line._replace(verdict="no claim") if is_guess else line for line in lines]
     verdict = conclude(lines, pooled, is_guessing=is_guess, two_candidates=two_candidates, noun=noun)

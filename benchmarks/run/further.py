@@ -30,10 +30,13 @@ class Further(NamedTuple):
     variant: str | None = None
     thoughts: int | None = None
 
-    @property
-    def label(self) -> str:
-        """What is evaluated, for people."""
-        number = [] if self.thoughts is None else [counted(self.thoughts, "thought")]
+    def label(self, unit: str) -> str:
+        """Say what is evaluated, for people.
+
+        Args:
+            unit: What a method has between question and answer: thought or pause.
+        """
+        number = [] if self.thoughts is None else [counted(self.thoughts, unit)]
         return ", ".join([*([self.variant] if self.variant else []), *number])
 
     def path(self, out: Path) -> Path:

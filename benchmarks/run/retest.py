@@ -130,7 +130,8 @@ def evaluate_further(
                     questions, setting = asked[one.variant]
                     setting = setting if one.thoughts is None else {**setting, "thoughts": one.thoughts}
                     answering = evaluator.with_thoughts(one.thoughts)
-                    retested(out, answering, questions, one.label, setting, one.path(out), say)
+                    label = one.label(get_method(spec.method).unit)
+                    retested(out, answering, questions, label, setting, one.path(out), say)
     return [load_result(one.path(out)) for one in wanted]
 
 
