@@ -236,13 +236,22 @@ def _name(row: Result) -> str:
 
 
 def _best(rows: Sequence[Result], judged: Sequence[Result], answers: Answers) -> list[bool]:
-    """Per row, whether it is the best of several or does not differ significantly from it."""
+    """Per row, whether it is the best of several, or as good by all that is known.
+
+    From two seeds of the best row hardly anything differs significantly, so that the best of the rows with
+    most seeds counts too.
+    """
     if len(judged) < 2:
         return [False for _ in rows]
     best = max(judged, key=mean_accuracy)
-    pairs = judge_pairs([(best, row) for row in judged if row is not best], answers)
-    tied = {pair.b.key for pair in pairs if pair.found and pair.found.verdict != "different"}
-    return [row.key in {best.key, *tied} for row in rows]
+    firmest = max(judged, key=lambda row: (len(row.seeds), mean_accuracy(row)))
+    pairs = [(best, row) for row in judged if row is not best]
+    if firmest is not best:
+        pairs += [(firmest, row) for row in judged if row is not best and row is not firmest]
+    found = [pair for pair in judge_pairs(pairs, answers) if pair.found]
+    worse = {pair.order[1].key for pair in found if pair.order}
+    as_good = {best.key, *(pair.b.key for pair in found)} - worse
+    return [row.key in as_good for row in rows]
 
 
 def _paper(dataset: str) -> Paper | None:

@@ -7,7 +7,7 @@ r"""The table of `paper_table` as text, Markdown, LaTeX or CSV.
       Coconut & 3 & \textbf{99.7 $\pm$ 0.2} & 4.0 & 2,300 (3/3) \\
 
 LaTeX needs ``\usepackage{booktabs}``. In Markdown and LaTeX the accuracy of the best row is bold, and of
-those that do not differ significantly from it; a note says so.
+those that are as good by all that is known; a note says so.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ MOST_COLUMNS = 6
 """How many columns fit LaTeX's default text width in its default size."""
 _NARROW = r"  \scriptsize\setlength{\tabcolsep}{2.5pt}"
 NOTE = (
-    "Bold: the best accuracy, and those that do not differ significantly from it (the verdict of compare, "
-    "Holm over the rows beside the best)."
+    "Bold: the best accuracy, and those significantly below neither it nor the best of the rows with most "
+    "seeds (the verdict of compare, Holm over these pairs)."
 )
 
 

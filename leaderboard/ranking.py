@@ -57,7 +57,10 @@ class _Walk:
         group: list[Result] = []
         best: dict[int, Result] = {}  # seed → the best row of the group that has answers for it
         for row in rows:
-            leader = next((best[seed] for seed in sorted(_seeds(row)) if seed in best), None)
+            seeds = sorted(_seeds(row))
+            # From two seeds hardly anything follows: the one with the most seeds in common is asked.
+            leaders = {best[seed].key: best[seed] for seed in seeds if seed in best}.values()
+            leader = max(leaders, key=lambda one: len(_seeds(one).intersection(seeds)), default=None)
             if leader is not None and self.is_below(row, leader):
                 rank += sum(self.is_below(row, other) for other in group)
                 group, best = [], {}

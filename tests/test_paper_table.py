@@ -14,8 +14,10 @@ from coconut_bench.benchmarks.recipe import recipe_names
 from coconut_bench.cli import main
 from coconut_bench.coconut.methods import METHODS
 from coconut_bench.generators.wordings.table import PAPERS
+from coconut_bench.leaderboard.compare import Answers
 from coconut_bench.leaderboard.escape import latex_cell
 from coconut_bench.leaderboard.paper_table import ORDER, render_paper_table
+from coconut_bench.leaderboard.ranking import ranks
 from coconut_bench.leaderboard.result import QuotedResult, Result
 from coconut_bench.leaderboard.store import SHIPPED, read
 
@@ -127,7 +129,10 @@ def test_the_best_and_its_ties_are_bold_with_a_note(tmp_path: Path) -> None:
     assert [line for line in markdown.splitlines() if "**" in line] == [
         line for line in markdown.splitlines() if line.startswith(("| CoT", "| Coconut"))
     ]
-    assert "**95.0**" in markdown and "Bold: the best accuracy, and those that do not differ" in markdown
+    assert (
+        "**95.0**" in markdown
+        and "Bold: the best accuracy, and those significantly below neither" in markdown
+    )
     assert "**" not in text and "Bold" not in text
 
 
@@ -149,6 +154,19 @@ def test_latex_has_the_cells_of_the_text_and_nothing_that_it_would_read_as_a_com
     for name in ("table", "tabular"):
         assert latex.count(rf"\begin{{{name}}}") == latex.count(rf"\end{{{name}}}") == 1
     assert latex.isascii()
+
+
+def test_a_best_row_of_two_seeds_makes_no_tie_of_what_is_below_one_of_many(tmp_path: Path) -> None:
+    counts = {
+        "pause-cot": (200, 199),
+        "coconut": (198, 199, 198, 197, 199),
+        "no-cot": (100, 110, 90, 99, 101),
+    }
+    rows = [row(method, *right, folder=tmp_path) for method, right in counts.items()]
+    table = render_paper_table(rows, QUOTED, tmp_path, format="markdown").splitlines()
+    assert [line.split(" | ")[0] for line in table if "**" in line] == ["| Coconut", "| Pause, then CoT"]
+    places = ranks(rows, Answers(tmp_path))
+    assert [places[one.key] for one in rows] == [1, 1, 2]
 
 
 def test_latex_is_not_stopped_by_a_name() -> None:
