@@ -23,7 +23,7 @@ FIGURES = (
     "leaderboard beside prosqa-tiny-leaky prosqa-tiny --plot docs/figures/leak.png",
     "leaderboard table --dataset prosqa-tiny --recipe tiny --plot docs/figures/costs.png",
     "leaderboard beside prosqa-tiny:tiny-2layers prosqa-tiny:tiny prosqa-tiny:tiny-4layers "
-    "prosqa-tiny:tiny-6layers --method cot,no-cot,coconut,pause-as-thought,rule --removed "
+    "prosqa-tiny:tiny-6layers --method cot,pause-cot,no-cot,coconut,pause-as-thought,rule --removed "
     "--plot docs/figures/depth.png",
     "leaderboard thoughts prosqa-tiny --plot docs/figures/hops.png",
     "leaderboard thoughts prosqa-tiny-3hop --plot docs/figures/hops-3hop.png",
