@@ -138,7 +138,8 @@ def _lines(method: str, columns: Sequence[dict[str, Result]], removed: bool) -> 
     line = Line(ORDER.get(method, method.capitalize()), rows)
     if not removed or all(_removed(row) is None for row in rows):
         return [line]
-    return [line, Line(f"{line.name.removeprefix('– ')}, thoughts removed", rows, is_removed=True)]
+    unit = "pauses" if method.startswith("pause") else "thoughts"
+    return [line, Line(f"{line.name.removeprefix('– ')}, {unit} removed", rows, is_removed=True)]
 
 
 def _column(rows: Sequence[Result], name: str) -> tuple[str, dict[str, Result]]:
@@ -251,7 +252,7 @@ def text(found: Beside, format: str = "text") -> str:
     parts = [
         "Accuracy in %, in brackets the number of seeds",
         *["the difference in points, over the seeds that both have"] * (len(found.names) == 2),
-        *["thoughts removed: the answer must follow the question at once, over all seeds together"]
+        *["removed: the answer must follow the question at once, over all seeds together"]
         * any(line.is_removed for line in found.lines),
     ]
     note = " ".join([f"{'; '.join(parts)}.", *[f"{recipes}."] * bool(recipes)]) + said

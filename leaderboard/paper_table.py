@@ -236,11 +236,8 @@ def _name(row: Result) -> str:
 
 
 def _best(rows: Sequence[Result], judged: Sequence[Result], answers: Answers) -> list[bool]:
-    """Per row, whether it is the best of several, or as good by all that is known.
-
-    From two seeds of the best row hardly anything differs significantly, so that the best of the rows with
-    most seeds counts too.
-    """
+    """Per row, whether it is the best of several, or as good; from a best row of few seeds hardly anything
+    differs, so that the best of those with most seeds counts too."""
     if len(judged) < 2:
         return [False for _ in rows]
     best = max(judged, key=mean_accuracy)

@@ -57,7 +57,7 @@ FIRST = {
 SMALLER = {
     "--method all --seeds 5": "--method coconut,cot,no-cot",
     "--method all": "--method coconut,no-cot",  # test_run.py has every method
-    "coconut-mixed,sim-coconut,multimode,codi,pccot,coconut-bfs,cot2,bottleneck": "codi,bottleneck",
+    "coconut-mixed,sim-coconut,multimode,codi,pccot,coconut-bfs,cot2,bottleneck": "codi,cot2",
     "sim-coconut,coconut-mixed,coconut-bfs,cot2,codi,pccot,bottleneck": "sim-coconut,cot2",
     "--train 20000": "--train 40 --valid 10 --test 10",
     "--train 1000000": "--train 800 --valid 8 --test 8",
@@ -204,7 +204,16 @@ def run(command: str) -> None:
 
 
 @pytest.mark.usefixtures("in_the_shell")
-@pytest.mark.parametrize("name", [name for name in PAGES if name not in ELSEWHERE_ON])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=pytest.mark.slow if name == "experiments.md" else ()
+        )  # a log of past commands
+        for name in PAGES
+        if name not in ELSEWHERE_ON
+    ],
+)
 def test_the_commands_of_a_page_run_with_the_extras_that_it_names(
     name: str, small: dict[str, Path], tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

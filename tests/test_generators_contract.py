@@ -57,7 +57,9 @@ def test_seeds_splits_and_indices_give_different_examples(name: str, surface: st
     assert len(set(questions)) == len(questions)
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(row.name, marks=pytest.mark.slow if row.axis else ()) for row in DATASETS.values()]
+)
 def test_no_two_splits_share_a_graph(name: str) -> None:
     """Also across seeds: the training graphs of one seed are not the test graphs of another."""
     splits = defaultdict(set)
