@@ -40,7 +40,7 @@ def test_the_first_examples_of_each_split_are_the_pinned_ones(name: str, surface
     assert get_dataset(name).sizes == golden(name, surface)["sizes"]
 
 
-SLOW = {"prosqa-symmetric", "prontoqa-fair"}
+SLOW = {"prosqa-symmetric", "prontoqa-fair", "prosqa-tiny-leaky"}
 """Datasets that share their sampler with another one, or take longest."""
 
 

@@ -54,7 +54,13 @@ def test_the_saved_model_answers_as_the_trained_one_did_and_the_row_says_what_it
         assert run.model.config.recurrence == DISTILLED[method]
 
 
-@pytest.mark.parametrize("method", METHODS)
+ALIKE = {"coconut-mixed", "coconut-bfs", "sim-coconut"}
+"""Those that answer as Coconut does."""
+
+
+@pytest.mark.parametrize(
+    "method", [pytest.param(one, marks=pytest.mark.slow if one in ALIKE else ()) for one in METHODS]
+)
 def test_controls_and_analyses_take_it(finished: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made of each method, and put on a canvas of one that has all of them."""
     monkeypatch.chdir(finished)
