@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ..coconut.settings import Fraction, Mixing, OptimizerSettings, Part, Positive, Seed, or_word
-from ..generators.datasets import DATASETS
+from ..generators.datasets import DATASETS, resolve_surface
 
 DEFAULT_SWEEPS = 3
 """Joint updates of thoughts that are computed in parallel, unless the recipe sets ``sweeps``."""
@@ -44,8 +44,9 @@ class DataPart(Part):
     @property
     def wording(self) -> str | None:
         """The surface; the dataset's first where none is named, and None for files."""
-        first = DATASETS[self.name].surfaces[0] if self.name in DATASETS else None
-        return self.surface or first
+        if self.surface is None and self.name in DATASETS:
+            return resolve_surface(DATASETS[self.name], None)
+        return self.surface
 
 
 class ModelPart(Part):

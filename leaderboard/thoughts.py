@@ -142,8 +142,7 @@ def _trained(rows: Sequence[Result], name: str, method: str) -> Result:
     if fit and all(is_of_variant(row, rows) for row in fit):
         base = DATASETS[dataset].base
         raise ValueError(f"{dataset} tests models that were trained on {base}: name that one, for both")
-    own = [row for row in asked if not is_of_variant(row, rows)]
-    own = [row for row in own if row.thoughts is None]
+    own = [row for row in asked if row.thoughts is None and not is_of_variant(row, rows)]
     pick({row.method: row for row in own}, method, f"method on {dataset}")
     own = [row for row in own if row.method == method]
     if colon:

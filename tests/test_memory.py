@@ -18,13 +18,13 @@ def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones({bytes} // 4)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-print([faults() for _ in range({times})][-1])
+print([faults() for _ in range(30)][-1])
 """
 
 
-def pages_asked_again(bytes_: int, kept: bool, times: int = 16) -> int:
+def pages_asked_again(bytes_: int, kept: bool) -> int:
     """Pages that a new process must be given for a tensor as large as one that it has freed."""
-    code = ASKED_AGAIN.format(bytes=bytes_, kept=kept, times=times)
+    code = ASKED_AGAIN.format(bytes=bytes_, kept=kept)
     environment = {**os.environ, "THP_MEM_ALLOC_ENABLE": "0"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     kept_line, pages = done.stdout.split()
@@ -36,7 +36,7 @@ def pages_asked_again(bytes_: int, kept: bool, times: int = 16) -> int:
 def test_a_freed_tensor_is_kept_unless_it_is_a_whole_models() -> None:
     size = 64 << 20
     assert pages_asked_again(size, kept=True) < 100 < pages_asked_again(size, kept=False)
-    assert pages_asked_again(2 * memory.LARGEST, kept=True, times=3) > 100
+    assert pages_asked_again(2 * memory.LARGEST, kept=True) > 100
 
 
 def test_another_system_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,8 +152,10 @@ def test_one_import_registers_the_model_and_costs_nothing_before(first: str, tmp
 
 FIRST = [
     "from transformers import GPT2LMHeadModel",
+    "import transformers.modeling_layers",
     "import coconut_bench.coconut.checkpointing",
     "from importlib.util import find_spec; find_spec('transformers.models.auto.modeling_auto')",
+    "from transformers import AutoConfig",
 ]
 IN_COPIES = """
 import json, os, sys, traceback

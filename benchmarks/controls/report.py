@@ -114,9 +114,8 @@ class Report:
         return report
 
     def __str__(self) -> str:
-        unit = (
-            METHODS[self.method].unit if self.method in METHODS else "thought"
-        )  # of a plugin that is not here
+        known = METHODS.get(self.method)  # None for that of a plugin which is not loaded
+        unit = known.unit if known else "thought"
         runs, thoughts = counted(len(self.runs), "run"), counted(self.thoughts, unit)
         head = f"{self.method}, {runs}, {self.n} questions each, {thoughts}"
         trained = f"as trained: {100 * self.lines[0].trained:.1f} % right" if self.lines else ""
