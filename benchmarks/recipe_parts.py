@@ -107,6 +107,12 @@ class BasePart(Part):
     seed: Annotated[Seed | Literal["run"], or_word("run")] = 0
     optimizer: OptimizerSettings
 
+    @model_validator(mode="after")
+    def _grows_before_its_end(self) -> BasePart:
+        if self.growth_from is not None and self.growth_from >= self.steps:
+            raise ValueError(f"growth_from must be below steps ({self.steps}), got {self.growth_from}")
+        return self
+
     def premises_at(self, step: int) -> int:
         """Return the number of premises per example at a step.
 

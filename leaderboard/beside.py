@@ -119,15 +119,17 @@ def beside(path: Path | None, *names: str, methods: Sequence[str] = (), removed:
         ValueError: For fewer than two different names, one that no row has (the nearest one is named), or an
             invalid file.
     """
-    names = tuple(dict.fromkeys(names))
-    if len(names) < 2:
-        raise ValueError(f"beside needs two datasets or more, got {', '.join(names) or 'none'}")
     rows = [row for row in read_boards(path).measured if not isinstance(row, Repeat)]
-    recipes, columns = zip(*(_column(rows, name) for name in names), strict=True)
-    found = set().union(*columns)
+    found = {name: _column(rows, name) for name in names}
+    once = {(name.partition(":")[0], recipe): name for name, (recipe, _) in reversed(found.items())}
+    asked, names = names, tuple(name for name in found if name in once.values())
+    if len(names) < 2:
+        raise ValueError(f"beside needs two different columns or more, got {', '.join(asked) or 'none'}")
+    recipes, columns = zip(*(found[name] for name in names), strict=True)
+    known = set().union(*columns)
     for method in methods:
-        pick(dict.fromkeys(sorted(found)), method, "method of these rows")
-    order = methods or [one for one in dict.fromkeys([*ORDER, *sorted(found - {RULE}), RULE]) if one in found]
+        pick(dict.fromkeys(sorted(known)), method, "method of these rows")
+    order = methods or [one for one in dict.fromkeys([*ORDER, *sorted(known - {RULE}), RULE]) if one in known]
     lines = [line for method in order for line in _lines(method, columns, removed)]
     return Beside(names, recipes, lines)
 

@@ -55,7 +55,8 @@ def _pairs(axes: Axes, names: tuple[str, ...], lines: list[Line], floor: Line | 
             axes.axvline(100 * rule.value, color=color, linestyle="--", linewidth=1.2, label=label)
     axes.set_yticks(range(len(lines)), [line.name for line in lines], fontsize=9)
     axes.set_ylim(len(lines) - 0.5, -0.5)
-    axes.set_xlim(40, 101)
+    lowest = min((100 * one.interval.low for line in lines for one in line.shares if one), default=40)
+    axes.set_xlim(min(40, lowest - 2), 101)
     axes.grid(axis="x", linewidth=0.4, alpha=0.6)
     axes.set_xlabel("% of the test questions right, with the 95 % interval", fontsize=9)
 

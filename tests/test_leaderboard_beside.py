@@ -68,8 +68,10 @@ def test_a_line_holds_the_rows_of_one_method(board: Path, tmp_path: Path) -> Non
     ("names", "message"),
     [
         (("leakx", "fair"), "unknown dataset 'leakx' (did you mean 'leaky'?)"),
-        (("leaky",), "beside needs two datasets or more, got leaky"),
-        (("leaky", "leaky"), "beside needs two datasets or more, got leaky"),
+        (("leaky",), "beside needs two different columns or more, got leaky"),
+        (("leaky", "leaky"), "beside needs two different columns or more, got leaky, leaky"),
+        (("leaky:tiny", "leaky"), "beside needs two different columns or more, got leaky:tiny, leaky"),
+        (("leakx",), "unknown dataset 'leakx' (did you mean 'leaky'?)"),
         (
             ("leaky", "fair", "--method", "cocnut"),
             "unknown method of these rows 'cocnut' (did you mean 'coconut'?)",

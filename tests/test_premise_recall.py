@@ -14,7 +14,9 @@ from coconut_bench.cli import main
 
 
 def grown(**changes: int) -> list[int]:
-    part = BasePart.model_validate(MICRO["base"] | {"first_premises": 3, "premises": 6, **changes})
+    part = BasePart.model_validate(
+        MICRO["base"] | {"steps": 10, "first_premises": 3, "premises": 6, **changes}
+    )
     return [part.premises_at(step) for step in range(10)]
 
 
@@ -22,6 +24,11 @@ def test_premises_grow_one_after_another_from_the_first_step_or_from_a_later_one
     assert grown(growth_steps=6) == [3, 3, 4, 4, 5, 5, 6, 6, 6, 6]
     assert grown(growth_steps=3, growth_from=4) == [3, 3, 3, 3, 3, 4, 5, 6, 6, 6]
     assert grown(growth_steps=1) == [3, 6, 6, 6, 6, 6, 6, 6, 6, 6]
+
+
+def test_the_growth_must_begin_before_the_training_ends() -> None:
+    with pytest.raises(ValueError, match=r"growth_from must be below steps \(1000\), got 1000"):
+        load_recipe("tiny").with_settings(["base.growth_from=1000"])
 
 
 def test_a_smoke_test_has_a_hundredth_of_each_part_of_the_growth() -> None:
